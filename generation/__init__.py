@@ -1,0 +1,1 @@
+"""Floor 1 of osbench: who makes the images, and how they are stored."""
