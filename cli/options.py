@@ -1,0 +1,54 @@
+"""Options and output conventions that every verb shares."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ..generation.errors import OsbenchError
+from ..generation.progress import set_quiet
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(function: F) -> F:
+    """Adds ``--json`` (parameter ``as_json``): one JSON document on stdout, no progress bars."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")(function)
+
+
+def handle_errors(function: F) -> F:
+    """Turns an expected error into one line on stderr and its exit code; Ctrl-C into exit code 130.
+
+    Put it directly above the function, below the click decorators. Reads ``as_json`` if present to silence progress.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        set_quiet(bool(kwargs.get("as_json", False)))
+        try:
+            return function(*args, **kwargs)
+        except OsbenchError as error:
+            click.echo(f"osbench: error: {error}", err=True)
+            sys.exit(error.exit_code)
+        except (PermissionError, FileNotFoundError, NotADirectoryError, FileExistsError) as error:
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(f"osbench: error: {where}{error.strerror or error}. Check the path and its permissions.", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.echo("osbench: interrupted; run the same command again to resume.", err=True)
+            sys.exit(130)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(1)
+
+    return wrapper  # type: ignore[return-value]
+
+
+def emit(as_json: bool, document: object, text: str) -> None:
+    """Print the result of a verb: the JSON document, or the text for people."""
+    click.echo(json.dumps(document, indent=2, allow_nan=False) if as_json else text)
