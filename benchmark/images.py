@@ -1,0 +1,269 @@
+"""Images for training and testing: decoded once into a memory-mapped uint8 cache.
+
+The cache holds the benchmark crops of a *whole* dataset, so that every protocol, fold, method and seed shares it. Its
+name is a hash of the image ids and the hashes of their pixels: another dataset, or a regenerated shard, is another
+cache, and nothing ever has to be invalidated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..generation.dataset import Dataset
+from ..generation.errors import DatasetError
+from ..generation.pixels import decode_crop, pixel_sha256
+from ..generation.progress import get_logger, progress_bar
+from .manifest import Manifest
+
+#: Images decoded by one thread between two updates of the progress bar.
+_DECODE_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images with their labels; cheap to cut into pieces, because pieces only hold row numbers.
+
+    Attributes
+    ----------
+    store: uint8 (M, S, S, 3), usually a read-only memory map shared by many sets.
+    rows: int64 (N,), where in ``store`` the images of this set lie.
+    image_ids, generator, openness, split: str (N,).
+    class_index: int64 (N,), index into the manifest's seen generators, -1 = unseen.
+    """
+
+    store: np.ndarray
+    rows: np.ndarray
+    image_ids: np.ndarray
+    class_index: np.ndarray
+    generator: np.ndarray
+    openness: np.ndarray
+    split_name: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """uint8 (N, S, S, 3). A copy in memory unless the set is a contiguous piece: prefer :meth:`batches`."""
+        return self[:]
+
+    @property
+    def crop_size(self) -> int:
+        """Side of the crops in pixels."""
+        return self.store.shape[1]
+
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
+        """Pixels uint8 (B, S, S, 3) of the images at ``index`` (positions in this set)."""
+        rows = self.rows[index]
+        if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+            return self.store[rows[0] : rows[-1] + 1]
+        return np.asarray(self.store[rows])
+
+    def subset(self, selection: np.ndarray) -> ImageSet:
+        """The images of a boolean mask (N,) or of integer positions, in that order."""
+        return ImageSet(
+            self.store,
+            self.rows[selection],
+            self.image_ids[selection],
+            self.class_index[selection],
+            self.generator[selection],
+            self.openness[selection],
+            self.split_name[selection],
+        )
+
+    def split(self, name: str) -> ImageSet:
+        """The images of ``"train"``, ``"val"`` or ``"test"``."""
+        return self.subset(self.split_name == name)
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        rng: np.random.Generator | None = None,
+        balanced: bool = False,
+        drop_last: bool = False,
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """One epoch: (pixels uint8 (B, S, S, 3), class_index int64 (B,), positions int64 (B,)) per batch.
+
+        ``rng`` shuffles. ``balanced`` under-samples every class to the size of the smallest one, drawn anew from
+        ``rng`` each epoch (without ``rng``: the first images of each class). ``drop_last`` drops a last batch that
+        is smaller than the others.
+        """
+        order = self._balanced(rng) if balanced else np.arange(len(self))
+        if rng is not None:
+            order = rng.permutation(order)
+        end = len(order) - len(order) % batch_size if drop_last else len(order)
+        for start in range(0, end, batch_size):
+            positions = order[start : start + batch_size]
+            yield self[positions], self.class_index[positions], positions
+
+    def batch_count(self, batch_size: int, *, balanced: bool = False, drop_last: bool = False) -> int:
+        """How many batches :meth:`batches` yields."""
+        n = len(self)
+        if balanced:
+            classes, counts = np.unique(self.class_index, return_counts=True)
+            n = len(classes) * int(counts.min())
+        return n // batch_size if drop_last else -(-n // batch_size)
+
+    def _balanced(self, rng: np.random.Generator | None) -> np.ndarray:
+        groups = [np.flatnonzero(self.class_index == c) for c in np.unique(self.class_index)]
+        smallest = min(len(group) for group in groups)
+        drawn = [rng.permutation(group) if rng is not None else group for group in groups]
+        return np.concatenate([group[:smallest] for group in drawn])
+
+
+def load_images(
+    dataset: Dataset,
+    manifest: Manifest,
+    *,
+    crop_size: int | None = None,
+    check: bool = False,
+    cache: Path | None = None,
+) -> ImageSet:
+    """The images of a manifest (in its order), decoded once per dataset and crop size.
+
+    Parameters
+    ----------
+    crop_size: side in pixels, None = as stored. Smaller: the centre of the stored crop; larger: DatasetError.
+    check: decode again, whatever is cached, and compare every crop with its ``pixel_sha256``.
+    cache: folder for the decoded pixels; default ``cache/`` in the dataset, or the user's cache folder if the
+        dataset is read-only.
+
+    Raises DatasetError for a damaged shard, a failed check, or a manifest of another dataset.
+    """
+    size = dataset.crop_size if crop_size is None else crop_size
+    if not 1 <= size <= dataset.crop_size:
+        raise DatasetError(
+            f"crop size {size} does not fit: {dataset.path} stores crops of {dataset.crop_size} px and nothing is "
+            "ever resampled."
+        )
+    index = dataset.index()
+    store = _open_cache(dataset, index, size, check, cache)
+    rows = _rows_of(manifest, index, dataset)
+    table = manifest.table
+    return ImageSet(
+        store=store,
+        rows=rows,
+        image_ids=table["image_id"].to_numpy(dtype=str),
+        class_index=table["class_index"].to_numpy(dtype=np.int64),
+        generator=table["generator"].to_numpy(dtype=str),
+        openness=table["openness"].to_numpy(dtype=str),
+        split_name=table["split"].to_numpy(dtype=str),
+    )
+
+
+def _rows_of(manifest: Manifest, index: pd.DataFrame, dataset: Dataset) -> np.ndarray:
+    positions = pd.Index(index["image_id"]).get_indexer(pd.Index(manifest.table["image_id"]))
+    if (positions < 0).any():
+        missing = manifest.table["image_id"].iloc[int(np.argmax(positions < 0))]
+        raise DatasetError(f"{dataset.path} has no image {missing} of the manifest; split this dataset again.")
+    return positions.astype(np.int64)
+
+
+def _open_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, folder: Path | None) -> np.ndarray:
+    path = (folder or _cache_folder(dataset)) / f"{_content_key(index, size)}.npy"
+    shape = (len(index), size, size, 3)
+    store = None if check else _existing(path, shape)
+    if store is None:
+        _build_cache(dataset, index, size, check, path)
+        store = _existing(path, shape)
+    if store is None:
+        raise DatasetError(f"the image cache {path} vanished or changed while it was read; run again.")
+    return store
+
+
+def _content_key(index: pd.DataFrame, size: int) -> str:
+    digest = hashlib.sha256(f"crops-v1 {size}\n".encode())
+    for image, pixels in zip(index["image_id"], index["pixel_sha256"], strict=True):
+        digest.update(f"{image} {pixels}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def _cache_folder(dataset: Dataset) -> Path:
+    if os.access(dataset.path, os.W_OK):
+        return dataset.path / "cache"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "osbench"
+
+
+def _existing(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    try:
+        store = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+    return store if store.shape == shape and store.dtype == np.uint8 else None
+
+
+def _build_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    needed = len(index) * size * size * 3
+    free = shutil.disk_usage(path.parent).free
+    # Writing to a memory map on a full disk kills the process without a message.
+    if needed > free:
+        raise DatasetError(
+            f"decoded images need {needed / 1e9:.1f} GB in {path.parent}, {free / 1e9:.1f} GB are free: make room."
+        )
+    get_logger().info("decoding %d images of %s into %s (once)", len(index), dataset.path, path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        store = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(index), size, size, 3))
+        _decode_into(store, dataset, index, size, check)
+        store.flush()
+        del store
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _decode_into(store: np.ndarray, dataset: Dataset, index: pd.DataFrame, size: int, check: bool) -> None:
+    # groupby keeps the positions of the rows in the index, which are the rows of the cache.
+    shards = list(index.assign(at=np.arange(len(index))).groupby("shard", sort=True))
+    with (
+        progress_bar("decoding images", len(index), "img") as bar,
+        ThreadPoolExecutor(min(len(shards) or 1, os.cpu_count() or 1, 16)) as pool,
+    ):
+        jobs = [
+            pool.submit(_decode_shard, store, dataset, str(shard), group, size, check, bar.update)
+            for shard, group in shards
+        ]
+        try:
+            for job in jobs:
+                job.result()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _decode_shard(
+    store: np.ndarray,
+    dataset: Dataset,
+    shard: str,
+    group: pd.DataFrame,
+    size: int,
+    check: bool,
+    update: Callable[[int], object],
+) -> None:
+    encoded = dataset.read_images(shard, group["row"].tolist())
+    boxes = zip(encoded, group["crop_x"], group["crop_y"], group["crop_size"], strict=True)
+    margin = (dataset.crop_size - size) // 2
+    positions = group["at"].to_numpy()
+    for i, (data, x, y, stored) in enumerate(boxes):
+        where = f"{dataset.path / shard}, row {group['row'].iloc[i]}"
+        try:
+            crop = decode_crop(data, int(x), int(y), int(stored))
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{where}: not a readable image ({error}); `osbench verify` repairs shards.") from error
+        if check and pixel_sha256(crop) != group["pixel_sha256"].iloc[i]:
+            raise DatasetError(f"{where}: pixels differ from pixel_sha256; `osbench verify` repairs shards.")
+        store[positions[i]] = crop[margin : margin + size, margin : margin + size]
+        if (i + 1) % _DECODE_CHUNK == 0:
+            update(_DECODE_CHUNK)
+    update(len(group) % _DECODE_CHUNK)
