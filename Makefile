@@ -1,0 +1,44 @@
+# make demo and make test are all a newcomer needs; both install first, into .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo test test-all lint bench zoo-card card clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# torch goes in first and by exact version: a range would pull several gigabytes of another build.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
+	@touch $@
+
+install: $(STAMP)  ## create .venv and install osbench with its test tools
+
+demo: $(STAMP)  ## install, then the whole line on the embedded mini suite; the board is in build/demo/leaderboard
+	$(BIN)/osbench run --suite mini --out build/demo
+
+test: $(STAMP)  ## the test suite (under 10 minutes on 2 cores)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+test-all: $(STAMP)  ## the test suite and the longer checks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m ""
+
+# pyright reads the packages under their import name through links, since the folders are the sub-packages of osbench.
+build/typing: $(STAMP)
+	@mkdir -p build/typing/osbench
+	@for f in generation benchmark baselines leaderboard cli; do ln -sfn ../../../$$f build/typing/osbench/$$f; done
+
+lint: $(STAMP) build/typing  ## ruff and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+bench: $(STAMP)  ## speed ratios against the public way of doing the same work, into build/bench.json
+	OMP_NUM_THREADS=2 $(BIN)/python -m tests.bench
+
+clean:  ## remove what was built (not .venv)
+	rm -rf build

@@ -1,0 +1,1 @@
+"""How the zoo was trained: ``python -m osbench.generation.training --help``."""
