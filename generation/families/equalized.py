@@ -47,15 +47,20 @@ class EqualizedConv2d(nn.Module):
         return F.conv2d(x, self.weight * self.scale, padding=self.padding)
 
 
-class EqualizedUpConv2d(EqualizedConv2d):
-    """Nearest-neighbour doubling followed by a 3x3 convolution, in one transposed convolution.
+def double_and_convolve(x: Tensor, weight: Tensor) -> Tensor:
+    """Nearest-neighbour doubling, then a same-size 3x3 convolution, in one transposed convolution.
 
     Doubling repeats every pixel, so its adjoint sums 2x2 neighbours of the kernel: the four shifted copies of the
     flipped 3x3 kernel add up to a 4x4 kernel for stride 2. Equal to the two-step form up to float rounding and
-    2-3 times faster. (N, C, H, W) -> (N, out, 2H, 2W).
+    2-3 times faster. (N, C, H, W) and (out, C, 3, 3) -> (N, out, 2H, 2W).
     """
+    kernel = F.pad(weight.flip(2, 3).transpose(0, 1), (1, 1, 1, 1))
+    kernel = kernel[:, :, 1:, 1:] + kernel[:, :, :-1, 1:] + kernel[:, :, 1:, :-1] + kernel[:, :, :-1, :-1]
+    return F.conv_transpose2d(x, kernel, stride=2, padding=1)
+
+
+class EqualizedUpConv2d(EqualizedConv2d):
+    """Doubling and convolution: (N, C, H, W) -> (N, out, 2H, 2W)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        kernel = F.pad((self.weight * self.scale).flip(2, 3).transpose(0, 1), (1, 1, 1, 1))
-        kernel = kernel[:, :, 1:, 1:] + kernel[:, :, :-1, 1:] + kernel[:, :, 1:, :-1] + kernel[:, :, :-1, :-1]
-        return F.conv_transpose2d(x, kernel, stride=2, padding=1)
+        return double_and_convolve(x, self.weight * self.scale)

@@ -7,39 +7,20 @@ plain weights, and :func:`fold_spectral_norm` turns an official state dict into 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..errors import UsageError
 from .base import Generator, NoiseMode, register_family, truncating_uint8
+from .equalized import double_and_convolve
+from .noise import NoiseStream
 
 CHANNEL_MULTIPLIERS = {4: 16, 8: 8, 16: 4, 32: 2, 64: 2, 128: 1, 256: 0.5, 512: 0.25, 1024: 0.125}
 """Width of each resolution in units of ``ngf``."""
-
-NoiseSource = Callable[[Tensor], "Tensor | None"]
-"""Gives the noise (N, 1, H, W) to add to a feature map (N, C, H, W), or None for no noise."""
-
-
-def noise_source(noise_mode: NoiseMode, seeds: Sequence[int] | None) -> NoiseSource:
-    """Noise for one forward pass, asked for once per layer, in layer order.
-
-    With seeds, image i draws from its own ``torch.Generator`` on the CPU; this equals upstream run on one
-    image after ``torch.manual_seed(seed)``. Without seeds the global torch generator is used (training).
-    """
-    if noise_mode == "none":
-        return lambda x: None
-    if seeds is None:
-        return lambda x: torch.randn(x.shape[0], 1, *x.shape[2:], device=x.device, dtype=x.dtype)
-    generators = [torch.Generator("cpu").manual_seed(int(s)) for s in seeds]
-
-    def draw(x: Tensor) -> Tensor:
-        rows = [torch.randn(1, *x.shape[2:], generator=g) for g in generators]
-        return torch.stack(rows).to(x)
-
-    return draw
 
 
 class NoiseInjection(nn.Module):
@@ -49,9 +30,8 @@ class NoiseInjection(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(1))
 
-    def forward(self, x: Tensor, noise: NoiseSource) -> Tensor:
-        drawn = noise(x)
-        return x if drawn is None else x + self.weight * drawn
+    def forward(self, x: Tensor, noise: NoiseStream | None) -> Tensor:
+        return x if noise is None else x + self.weight * noise.plane(*x.shape[2:])
 
 
 def _conv(in_channels: int, out_channels: int, kernel: int, padding: int = 0) -> nn.Conv2d:
@@ -73,9 +53,10 @@ class InitLayer(nn.Module):
 
 
 class UpBlock(nn.Sequential):
-    """Nearest x2, then convolution, noise (big blocks), batch norm and GLU; big blocks hold two rounds.
+    """Nearest x2 and convolution, noise (big blocks), batch norm and GLU; big blocks hold two rounds.
 
     The children's positions give upstream's parameter names, so they are kept in one sequence.
+    Doubling and the first convolution run as one.
     """
 
     def __init__(self, in_channels: int, out_channels: int, big: bool) -> None:
@@ -91,9 +72,10 @@ class UpBlock(nn.Sequential):
         second = round_(out_channels) if big else []
         super().__init__(nn.Upsample(scale_factor=2, mode="nearest"), *round_(in_channels), *second)
 
-    def forward(self, input: Tensor, noise: NoiseSource) -> Tensor:
-        x = input
-        for layer in self:
+    def forward(self, input: Tensor, noise: NoiseStream | None) -> Tensor:
+        _, convolution, *rest = self
+        x = double_and_convolve(input, cast(nn.Conv2d, convolution).weight)
+        for layer in rest:
             x = layer(x, noise) if isinstance(layer, NoiseInjection) else layer(x)
         return x
 
@@ -128,7 +110,7 @@ class FastGANSynthesis(nn.Module):
                 self.add_module(f"se_{resolution}", SkipExcitation(channels[i - 3], channels[i + 1]))
         self.to_big = nn.Conv2d(channels[-1], img_channels, 3, padding=1)
 
-    def forward(self, z: Tensor, noise: NoiseSource) -> Tensor:
+    def forward(self, z: Tensor, noise: NoiseStream | None) -> Tensor:
         features = {4: self.init(z)}
         for resolution in self.resolutions:
             x = self.get_submodule(f"feat_{resolution}")(features[resolution // 2], noise)
@@ -151,6 +133,8 @@ class ProjectedGAN(Generator):
     img_channels: 3.
 
     Noise: upstream swallows ``noise_mode="const"`` and always draws, so ``"const"`` means ``"random"`` here.
+    With seeds, image i equals upstream run on it alone after ``torch.manual_seed(seeds[i])``; without seeds the
+    global generator draws (training).
     ``truncation_psi`` is ignored, as upstream (there is no mapping network).
     Batch norm uses running statistics in ``eval()``, so there an image never depends on its batch.
     """
@@ -169,12 +153,12 @@ class ProjectedGAN(Generator):
         super().__init__()
         steps = img_resolution.bit_length() - 3
         if img_resolution != 4 * 2**steps or steps < 2:
-            raise ValueError(f"img_resolution must be a power of two of at least 16, not {img_resolution}")
+            raise UsageError(f"img_resolution must be a power of two of at least 16, not {img_resolution}")
         if channels is None:
             channels = [max(int(CHANNEL_MULTIPLIERS[4 * 2**i] * ngf), 1) for i in range(steps + 1)]
         kinds = [blocks] * steps if isinstance(blocks, str) else list(blocks)
         if len(channels) != steps + 1 or len(kinds) != steps or not set(kinds) <= {"big", "lite"}:
-            raise ValueError(f"{img_resolution} px needs {steps + 1} channels and {steps} blocks of 'big' or 'lite'")
+            raise UsageError(f"{img_resolution} px needs {steps + 1} channels and {steps} blocks of 'big' or 'lite'")
         self.config = {
             "z_dim": z_dim,
             "img_resolution": img_resolution,
@@ -196,9 +180,11 @@ class ProjectedGAN(Generator):
         seeds: Sequence[int] | None = None,
     ) -> Tensor:
         """Latents (N, z_dim) to images (N, 3, H, W); no final tanh, so values may leave [-1, 1]."""
-        return self.synthesis(z.float(), noise_source(noise_mode, seeds))
+        noise = None if noise_mode == "none" else NoiseStream(len(z), z.device, seeds)
+        return self.synthesis(z.float(), noise)
 
     def to_uint8(self, images: np.ndarray) -> np.ndarray:
+        """``x * 127.5 + 128`` clamped to 0..255 and truncated."""
         return truncating_uint8(127.5, 128.0)(images)
 
 

@@ -7,7 +7,7 @@ zero insertion (:func:`upsample_fir`, :func:`downsample_fir`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log2, pi, sqrt
 from typing import Any, ClassVar
@@ -19,10 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import UsageError
 from .base import Generator, NoiseMode, register_family, truncating_uint8
-
-DENSE_FIR_SIZE = 160
-"""Up to this many output samples a 1-D filter runs as one small matrix product, which the CPU does faster."""
+from .stylegan2 import FullyConnected, MappingNetwork
 
 
 def lowpass_filter(taps: int, cutoff: float, width: float, rate: float, radial: bool = False) -> Tensor | None:
@@ -42,31 +41,16 @@ def lowpass_filter(taps: int, cutoff: float, width: float, rate: float, radial: 
     return torch.as_tensor(f / f.sum(), dtype=torch.float32)
 
 
-def _band_matrix(f: Tensor, rows: int, columns: int, row_step: int, column_step: int, offset: int) -> Tensor:
-    """(rows, columns) matrix of entries ``f[row_step * r - column_step * c + offset]``, 0 outside f."""
-    r = torch.arange(rows, device=f.device)[:, None]
-    c = torch.arange(columns, device=f.device)[None]
-    index = r * row_step - c * column_step + offset
-    inside = (index >= 0) & (index < f.numel())
-    return f[index.clamp(0, f.numel() - 1)] * inside
-
-
-def _both_axes(x: Tensor, matrix: Tensor) -> Tensor:
-    return torch.matmul(torch.matmul(matrix, x), matrix.t())
-
-
 def upsample_fir(x: Tensor, f: Tensor | None, up: int, pad: tuple[int, int]) -> Tensor:
     """Insert ``up - 1`` zeros after each sample, pad (may be negative) and convolve with ``up * f`` on both axes.
 
-    x (N, C, S, S), f (taps,) or None -> (N, C, M, M), ``M = S * up + pad[0] + pad[1] - taps + 1``.
+    x (N, C, S, S), f (taps,) or None -> (N, C, M, M), ``M = S * up + pad[0] + pad[1] - taps + 1``. Runs as one
+    depthwise transposed convolution per axis, which never touches the zeros.
     """
     if f is None:
         return F.pad(x, [*pad, *pad]) if any(pad) else x
-    taps, size = f.numel(), x.shape[-1]
-    out = size * up + sum(pad) - taps + 1
+    taps = f.numel()
     f = (f * up).to(x.dtype)
-    if out <= DENSE_FIR_SIZE:
-        return _both_axes(x, _band_matrix(f, out, size, 1, up, taps - 1 - pad[0]))
     crop = taps - 1 - pad[0], taps - up - pad[1]  # of the full transposed convolution
     shared = max(min(crop), 0)
     channels = x.shape[1]
@@ -77,82 +61,20 @@ def upsample_fir(x: Tensor, f: Tensor | None, up: int, pad: tuple[int, int]) -> 
     return F.pad(x, rest * 2) if any(rest) else x
 
 
-def downsample_fir(x: Tensor, f: Tensor | None, down: int) -> Tensor:
-    """Convolve with f, (taps,) on both axes or (taps, taps), without padding; keep every ``down``-th sample."""
+def downsample_fir(x: Tensor, f: Tensor | None, down: int, gain: float = 1.0) -> Tensor:
+    """Convolve with f, (taps,) on both axes or (taps, taps), without padding; keep every ``down``-th sample.
+
+    The result is multiplied by ``gain``, which costs nothing when it is part of the filter.
+    """
     if f is None:
-        return x[:, :, ::down, ::down]
+        return x[:, :, ::down, ::down] * gain
+    channels = x.shape[1]
     f = f.flip(list(range(f.ndim))).to(x.dtype)
-    size, channels = x.shape[-1], x.shape[1]
     if f.ndim == 2:
-        return F.conv2d(x, f[None, None].expand(channels, -1, -1, -1), stride=down, groups=channels)
-    if size <= 2 * DENSE_FIR_SIZE:
-        out = (size - f.numel()) // down + 1
-        return _both_axes(x, _band_matrix(f, size, out, 1, down, 0).t())
-    column = f[None, None, :, None].expand(channels, -1, -1, -1)
+        return F.conv2d(x, (f * gain)[None, None].expand(channels, -1, -1, -1), stride=down, groups=channels)
+    column = (f * sqrt(gain))[None, None, :, None].expand(channels, -1, -1, -1)
     x = F.conv2d(x, column, stride=(down, 1), groups=channels)
     return F.conv2d(x, column.transpose(2, 3), stride=(1, down), groups=channels)
-
-
-class FullyConnected(nn.Module):
-    """Linear layer with equalised learning rate, then leaky ReLU times sqrt 2 if ``activate``."""
-
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        activate: bool = False,
-        lr_multiplier: float = 1.0,
-        weight_init: float = 1.0,
-        bias_init: float | Sequence[float] = 0.0,
-    ) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(out_features, in_features) * (weight_init / lr_multiplier))
-        bias = torch.as_tensor(bias_init, dtype=torch.float32).expand(out_features)
-        self.bias = nn.Parameter(bias / lr_multiplier)
-        self.weight_gain, self.bias_gain = lr_multiplier / sqrt(in_features), lr_multiplier
-        self.activate = activate
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
-        return F.leaky_relu(x, 0.2) * sqrt(2) if self.activate else x
-
-
-def _unit_second_moment(x: Tensor) -> Tensor:
-    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
-
-
-class MappingNetwork(nn.Module):
-    """Latents (N, z_dim) and classes (N, c_dim) to one w (N, w_dim); ``w_avg`` follows it in training mode."""
-
-    w_avg: Tensor
-
-    def __init__(
-        self,
-        z_dim: int,
-        c_dim: int,
-        w_dim: int,
-        num_layers: int = 2,
-        lr_multiplier: float = 0.01,
-        w_avg_beta: float = 0.998,
-    ) -> None:
-        super().__init__()
-        self.num_layers, self.w_avg_beta = num_layers, w_avg_beta
-        self.embed = FullyConnected(c_dim, w_dim) if c_dim else None
-        widths = [z_dim + (w_dim if c_dim else 0), *[w_dim] * num_layers]
-        for i in range(num_layers):
-            self.add_module(f"fc{i}", FullyConnected(widths[i], widths[i + 1], True, lr_multiplier))
-        self.register_buffer("w_avg", torch.zeros(w_dim))
-
-    def forward(self, z: Tensor, c: Tensor | None, truncation_psi: float = 1.0) -> Tensor:
-        x = _unit_second_moment(z.float())
-        if self.embed is not None:
-            c = x.new_zeros(len(x), self.embed.weight.shape[1]) if c is None else c.float()
-            x = torch.cat([x, _unit_second_moment(self.embed(c))], 1)
-        for i in range(self.num_layers):
-            x = self.get_submodule(f"fc{i}")(x)
-        if self.training:
-            self.w_avg.copy_(x.detach().mean(0).lerp(self.w_avg, self.w_avg_beta))
-        return x if truncation_psi == 1 else self.w_avg.lerp(x, truncation_psi)
 
 
 class SynthesisInput(nn.Module):
@@ -169,7 +91,9 @@ class SynthesisInput(nn.Module):
         radii = freqs.square().sum(1, keepdim=True).sqrt()
         freqs = freqs / (radii * radii.square().exp().pow(0.25)) * bandwidth
         self.weight = nn.Parameter(torch.randn(channels, channels))
-        self.affine = FullyConnected(w_dim, 4, weight_init=0, bias_init=[1, 0, 0, 0])
+        self.affine = FullyConnected(w_dim, 4)
+        nn.init.zeros_(self.affine.weight)
+        self.affine.bias.data = torch.tensor([1.0, 0.0, 0.0, 0.0])
         self.register_buffer("transform", torch.eye(3))
         self.register_buffer("freqs", freqs)
         self.register_buffer("phases", torch.rand(channels) - 0.5)
@@ -257,7 +181,7 @@ class SynthesisLayer(nn.Module):
         super().__init__()
         self.is_torgb, self.conv_clamp, self.magnitude_ema_beta = is_torgb, conv_clamp, magnitude_ema_beta
         self.kernel = 1 if is_torgb else conv_kernel
-        self.affine = FullyConnected(w_dim, source.channels, bias_init=1)
+        self.affine = FullyConnected(w_dim, source.channels, bias=1.0)
         self.weight = nn.Parameter(torch.randn(target.channels, source.channels, self.kernel, self.kernel))
         self.bias = nn.Parameter(torch.zeros(target.channels))
         self.register_buffer("magnitude_ema", torch.ones([]))
@@ -292,10 +216,10 @@ class SynthesisLayer(nn.Module):
         x = F.conv2d(x * (styles * gain)[:, :, None, None], weight, padding=self.kernel - 1)
         x = torch.addcmul(self.bias[:, None, None], x, demodulation[:, :, None, None])
         x = upsample_fir(x, self.up_filter, self.up, self.pad)
-        x = F.leaky_relu(x, 0.2) * sqrt(2)
+        x = F.leaky_relu(x, 0.2)  # its gain of sqrt 2 is applied by the filter below
         if self.conv_clamp is not None:
-            x = x.clamp(-self.conv_clamp, self.conv_clamp)
-        return downsample_fir(x, self.down_filter, self.down)
+            x = x.clamp(-self.conv_clamp / sqrt(2), self.conv_clamp / sqrt(2))
+        return downsample_fir(x, self.down_filter, self.down, gain=sqrt(2))
 
 
 class SynthesisNetwork(nn.Module):
@@ -354,7 +278,8 @@ class StyleGAN3(Generator):
     Config: upstream's ``init_kwargs`` under their own names: ``z_dim, c_dim, w_dim, img_resolution, img_channels``,
     ``mapping_kwargs`` (``num_layers`` 2, ``lr_multiplier`` 0.01, ``w_avg_beta`` 0.998) and, flat, those of
     :class:`SynthesisNetwork` and :func:`layer_table`. R is ``conv_kernel=1, channel_base=65536, channel_max=1024,
-    use_radial_filters=True``. Always float32, so upstream's ``num_fp16_res`` is not a key.
+    use_radial_filters=True``. UsageError on an unknown keyword; ``num_fp16_res`` is accepted and dropped, since
+    everything runs in float32.
 
     There is no noise: ``noise_mode`` and ``seeds`` change nothing. In training mode every forward pass moves
     ``mapping.w_avg`` and each layer's ``magnitude_ema`` by one step of their moving averages.
@@ -369,10 +294,11 @@ class StyleGAN3(Generator):
         w_dim: int = 512,
         img_resolution: int = 1024,
         img_channels: int = 3,
-        mapping_kwargs: dict[str, Any] | None = None,
-        **synthesis_kwargs: Any,
+        mapping_kwargs: Mapping[str, Any] | None = None,
+        **synthesis: Any,
     ) -> None:
         super().__init__()
+        synthesis.pop("num_fp16_res", None)
         self.config = {
             "z_dim": z_dim,
             "c_dim": c_dim,
@@ -380,11 +306,14 @@ class StyleGAN3(Generator):
             "img_resolution": img_resolution,
             "img_channels": img_channels,
             "mapping_kwargs": dict(mapping_kwargs or {}),
-            **synthesis_kwargs,
+            **synthesis,
         }
         self.z_dim, self.c_dim, self.resolution = z_dim, c_dim, img_resolution
-        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, **(mapping_kwargs or {}))
-        self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, **synthesis_kwargs)
+        self.mapping = MappingNetwork(z_dim, c_dim, w_dim, **{"num_layers": 2, **(mapping_kwargs or {})})
+        try:
+            self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, **synthesis)
+        except TypeError as error:
+            raise UsageError(f"unknown StyleGAN3 synthesis keyword ({error}).") from error
 
     def forward(
         self,
@@ -395,8 +324,10 @@ class StyleGAN3(Generator):
         noise_mode: NoiseMode = "const",
         seeds: Sequence[int] | None = None,
     ) -> Tensor:
-        """Latents (N, z_dim) and one-hot classes (N, c_dim) to images (N, 3, H, W)."""
-        return self.synthesis(self.mapping(z, c, truncation_psi))
+        """Latents (N, z_dim) and one-hot classes (N, c_dim) (None = zeros) to images (N, 3, H, W)."""
+        w = self.mapping(z, c)
+        return self.synthesis(w if truncation_psi == 1 else self.mapping.w_avg.lerp(w, truncation_psi))
 
     def to_uint8(self, images: np.ndarray) -> np.ndarray:
+        """``x * 127.5 + 128`` clamped to 0..255 and truncated."""
         return truncating_uint8(127.5, 128.0)(images)
