@@ -1,0 +1,78 @@
+"""``osbench list``: what there is to use."""
+
+from __future__ import annotations
+
+import click
+
+from .options import emit, handle_errors, json_option
+
+
+@click.group()
+def command() -> None:
+    """List sources, methods, protocols, suites, networks and rejection rules."""
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))] if rows else []
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows)
+
+
+@command.command()
+@click.option("--suite", "suite_name", default="mini", show_default=True, help="Suite name or YAML file.")
+@json_option
+@handle_errors
+def sources(suite_name: str, as_json: bool) -> None:
+    """Generator/training-set pairs of a suite."""
+    from ..generation.catalog import load_suite
+
+    suite = load_suite(suite_name)
+    rows = [
+        {
+            "name": s.name,
+            "architecture": s.architecture,
+            "training_set": s.training_set,
+            "native_size": s.native_size,
+            "licence": s.licence,
+        }
+        for s in suite.sources
+    ]
+    emit(as_json, rows, _table([tuple(str(v) for v in r.values()) for r in rows]))
+
+
+@command.command()
+@json_option
+@handle_errors
+def methods(as_json: bool) -> None:
+    """Attribution methods with their cards."""
+    from dataclasses import asdict
+
+    from .. import baselines  # noqa: F401  (registers the methods)
+    from ..benchmark.method import get_method, method_names
+
+    rows = [{"name": name, "card": asdict(get_method(name).card)} for name in method_names()]
+    emit(as_json, rows, _table([(r["name"], r["card"]["title"], r["card"]["paper"]) for r in rows]))
+
+
+@command.command()
+@json_option
+@handle_errors
+def protocols(as_json: bool) -> None:
+    """Evaluation protocols: who is unseen, and how images are split."""
+    from ..benchmark.protocols import load_protocol, protocol_names
+
+    rows = [{"name": name, "description": load_protocol(name).description} for name in protocol_names()]
+    emit(as_json, rows, _table([(r["name"], r["description"]) for r in rows]))
+
+
+@command.command()
+@json_option
+@handle_errors
+def suites(as_json: bool) -> None:
+    """Suites of sources that osbench knows."""
+    from ..generation.catalog import load_suite, suite_names
+
+    rows = [
+        {"name": name, "version": (suite := load_suite(name)).version, "sources": len(suite.sources)}
+        for name in suite_names()
+    ]
+    emit(as_json, rows, _table([(r["name"], r["version"], f"{r['sources']} sources") for r in rows]))
