@@ -1,0 +1,146 @@
+"""``dataset.json``: what a dataset is made of, down to the hash of every weight file and the library versions.
+
+Nothing in it depends on when, where or how fast it was made, so that the same recipe gives the same file.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import features as pillow_features
+
+from .catalog import Source, Suite
+from .dataset import RECORD, SCHEMA_VERSION
+from .errors import DatasetError, UsageError
+from .families import Generator, load_safetensors_generator
+from .folders import folder_sha256, list_images
+from .ledger import file_sha256
+from .publish import write_atomically
+
+_PROBES = (-1.5, -1.0, -0.5, -1 / 255, 0.0, 1 / 255, 0.5, 1.0, 1.5)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of everything that may change a byte of a dataset."""
+    packages = ("numpy", "pillow", "pyarrow", "simplejpeg", "torch", "diffusers", "transformers")
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "libjpeg-turbo": str(pillow_features.version("libjpeg_turbo")),
+        "zlib": str(pillow_features.version("zlib")),
+    }
+
+
+def device_name(device: str) -> str:
+    """``cpu`` or the accelerator's name. UsageError if it is not there."""
+    try:
+        kind = torch.device(device).type
+        if kind == "cuda":
+            return torch.cuda.get_device_name(torch.device(device))
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, ValueError, NotImplementedError) as error:
+        raise UsageError(f"device '{device}' cannot be used on this machine. Try --device cpu.") from error
+    return kind
+
+
+def source_sha256(source: Source) -> str:
+    """Hash of the weights file, or of the folder's files. DatasetError if the weights are not there."""
+    if source.folder is not None:
+        return folder_sha256(source.folder)
+    assert source.weights is not None
+    if not source.weights.is_file():
+        raise DatasetError(f"source {source.name}: weights {source.weights} are missing. Leave it out with --source.")
+    return file_sha256(source.weights)
+
+
+def source_namespace(suite: Suite, source: Source, sha256: str) -> str:
+    """First part of the identity of a source's images: the suite's version; other folders are other images."""
+    return suite.version if source.folder is None else f"{suite.version}+{sha256[:16]}"
+
+
+def source_record(suite: Suite, source: Source, count: int, sha256: str) -> dict[str, Any]:
+    """The entry of one source in ``dataset.json``."""
+    record: dict[str, Any] = {
+        "name": source.name,
+        "generator": source.generator,
+        "training_set": source.training_set,
+        "architecture": source.architecture,
+        "licence": source.licence,
+        "namespace": source_namespace(suite, source, sha256),
+        "count": count,
+        "shards": -(-count // suite.recipe.shard_rows),
+    }
+    if source.folder is not None:
+        return {**record, "folder": {"files": len(list_images(source.folder)), "sha256": sha256}}
+    assert source.weights is not None
+    network = load_safetensors_generator(source.weights)
+    return {
+        **record,
+        "family": network.family,
+        "native_size": network.resolution,
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "weights": {"file": source.weights.name, "bytes": source.weights.stat().st_size, "sha256": sha256},
+        "sampling": {**source.sampling, "class_labels": list(source.class_labels)},
+        "uint8_rule": uint8_rule(network),
+    }
+
+
+def uint8_rule(network: Generator) -> dict[str, int]:
+    """The family's float-to-uint8 rule, shown on values from -1.5 to 1.5 (families differ by half a level)."""
+    values = np.broadcast_to(np.array(_PROBES, np.float32).reshape(1, 1, 1, -1), (1, 3, 1, len(_PROBES)))
+    levels = network.to_uint8(np.ascontiguousarray(values))[0, 0, :, 0]
+    return {f"{value:.4f}": int(level) for value, level in zip(_PROBES, levels, strict=True)}
+
+
+def dataset_record(suite: Suite, device: str, sources: list[dict[str, Any]]) -> dict[str, Any]:
+    """The whole of ``dataset.json``."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "suite": suite.name,
+        "suite_version": suite.version,
+        "title": suite.title,
+        "recipe": suite.recipe.document(),
+        "device": device_name(device),
+        "versions": library_versions(),
+        "sources": sorted(sources, key=lambda source: source["name"]),
+    }
+
+
+def merge_records(path: Path, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Add the sources of ``new`` to ``old``. DatasetError if both cannot be one dataset."""
+    for key in ("schema_version", "suite", "suite_version", "recipe", "device", "versions"):
+        if old.get(key) != new[key]:
+            raise DatasetError(
+                f"{path}: was begun with another {key.replace('_', ' ')} ({_difference(old.get(key), new[key])})."
+                " Use the same again, or another --out folder."
+            )
+    known = {source["name"]: source for source in old["sources"]}
+    for source in new["sources"]:
+        before = known.setdefault(source["name"], source)
+        if before != source:
+            raise DatasetError(
+                f"{path}: holds source {source['name']} with other settings ({_difference(before, source)})."
+                " Use the same again, or another --out folder."
+            )
+    return {**new, "sources": [known[name] for name in sorted(known)]}
+
+
+def _difference(old: Any, new: Any) -> str:
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+        return "; ".join(f"{key}: {old.get(key)} is not {new.get(key)}" for key in keys[:3])
+    return f"{old} is not {new}"
+
+
+def write_record(folder: Path, record: dict[str, Any]) -> None:
+    """Write ``dataset.json`` atomically; unchanged content is not touched."""
+    data = (json.dumps(record, indent=2, allow_nan=False) + "\n").encode()
+    path = folder / RECORD
+    if not path.exists() or path.read_bytes() != data:
+        write_atomically(path, data)

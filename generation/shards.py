@@ -1,0 +1,269 @@
+"""One shard: the unit of work, a pure function of (recipe, source, shard number)."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .catalog import Recipe, Source
+from .dataset import SCHEMA, SCHEMA_VERSION
+from .errors import GenerationError, UsageError
+from .families import Generator, load_safetensors_generator
+from .folders import FolderImage, list_images, read_image
+from .ledger import LedgerEntry, file_sha256, shard_file
+from .pixels import Box, EncodedFrame, bytes_sha256, decode_crop, encode_frame, pixel_sha256
+from .publish import partial_path, publish
+from .seeds import image_id, image_rng, image_seed
+
+OnImages = Callable[[int], None]
+"""Called with a number of images as soon as they are made."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Everything that one shard depends on.
+
+    dataset: folder to publish into. namespace: the suite's version (for a folder source also its content), the first
+    part of every image's identity. source_sha256: of the weights or of the folder's listing. count: images of the
+    whole source.
+    """
+
+    dataset: Path
+    namespace: str
+    source: Source
+    source_sha256: str
+    recipe: Recipe
+    count: int
+    shard: int
+    device: str = "cpu"
+
+    @property
+    def shards(self) -> int:
+        """Shards of the whole source."""
+        return -(-self.count // self.recipe.shard_rows)
+
+    @property
+    def file(self) -> str:
+        """Where it is published, relative to the dataset."""
+        return shard_file(self.source.generator, self.source.training_set, self.shard, self.shards)
+
+    @property
+    def indices(self) -> range:
+        """Image indices of this shard."""
+        start = self.shard * self.recipe.shard_rows
+        return range(start, min(start + self.recipe.shard_rows, self.count))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the recipe, source and indices; stored in the shard."""
+        source = {k: v for k, v in asdict(self.source).items() if k not in {"weights", "folder"}}
+        parts = [SCHEMA_VERSION, self.namespace, source, self.source_sha256, self.recipe.document()]
+        text = json.dumps([*parts, self.indices.start, self.indices.stop], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class NativeImage:
+    """One image as its generator made it: uint8 (H, W, 3), its index and its conditioning."""
+
+    index: int
+    pixels: np.ndarray
+    class_label: int | None
+
+
+def write_shard(unit: Unit, on_images: OnImages = lambda n: None) -> LedgerEntry:
+    """Make all images of a shard and publish it atomically. GenerationError for an image that must not be published."""
+    rows = folder_rows(unit, on_images) if unit.source.folder else generated_rows(unit, unit.indices, on_images)
+    table = pa.Table.from_pylist(list(rows), SCHEMA)
+    metadata = {**(SCHEMA.metadata or {}), b"osbench": json.dumps({"unit_sha256": unit.fingerprint()}).encode()}
+    final = unit.dataset / unit.file
+    final.parent.mkdir(parents=True, exist_ok=True)
+    partial = partial_path(final)
+    try:
+        _write_parquet(table.replace_schema_metadata(metadata), partial)
+        entry = LedgerEntry(unit.file, table.num_rows, file_sha256(partial))
+        publish(partial, final)
+    finally:
+        partial.unlink(missing_ok=True)
+    return entry
+
+
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    """Same table, same bytes: every option that Parquet leaves open is fixed here."""
+    compression = dict.fromkeys(_leaf_columns(), "zstd")
+    compression["image.bytes"] = "none"  # JPEG and PNG are compressed already
+    options: dict[str, Any] = {
+        "version": "2.6",
+        "data_page_version": "1.0",
+        "row_group_size": table.num_rows,
+        "compression": compression,
+        "compression_level": {name: 3 for name, codec in compression.items() if codec == "zstd"},
+        "use_dictionary": ["generator", "training_set", "jpeg_subsampling", "jpeg_tables_sha256"],
+        "write_statistics": True,
+        "store_schema": True,
+    }
+    pq.write_table(table, path, **options)
+
+
+def _leaf_columns() -> list[str]:
+    return [name for name in SCHEMA.names if name != "image"] + ["image.bytes", "image.path"]
+
+
+def shard_is_ours(unit: Unit) -> LedgerEntry | None:
+    """The entry of a shard that was published but not yet entered into the ledger; None if it must be made."""
+    path = unit.dataset / unit.file
+    try:
+        with pq.ParquetFile(path) as file:
+            metadata = file.schema_arrow.metadata or {}
+            stored = json.loads(metadata.get(b"osbench", b"{}"))
+            rows = file.read(columns=["image", "bytes_sha256"], use_threads=False).to_pylist()
+    except (pa.ArrowException, OSError, ValueError, KeyError):
+        return None
+    sound = all(bytes_sha256(row["image"]["bytes"]) == row["bytes_sha256"] for row in rows)
+    if stored.get("unit_sha256") != unit.fingerprint() or len(rows) != len(unit.indices) or not sound:
+        return None
+    return LedgerEntry(unit.file, len(rows), file_sha256(path))
+
+
+def generated_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:
+    """Rows of the images ``indices``, which must start at a multiple of the batch size.
+
+    A batch always holds ``batch_size`` consecutive indices, beyond the end of the source where need be: the
+    same image then has the same neighbours, hence the same bits, whatever the count.
+    """
+    size = unit.recipe.batch_size
+    for start in range(indices.start, indices.stop, size):
+        batch = sample_batch(unit, range(start, start + size))
+        wanted = [image for image in batch if image.index in indices]
+        for image in wanted:
+            yield encode_row(unit, image)
+        on_images(len(wanted))
+
+
+def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
+    """Native images of one batch, checked: right shape, not constant, large enough to crop."""
+    source = unit.source
+    assert source.weights is not None
+    network = _generator(source.weights, unit.source_sha256, unit.device)
+    seeds = [image_seed(unit.namespace, source.generator, source.training_set, i) for i in indices]
+    labels = _class_labels(source, network.c_dim, seeds)
+    try:
+        inspect.signature(network.sample).bind(seeds, labels, **source.sampling)
+    except TypeError as error:
+        raise UsageError(
+            f"source {source.name}: sampling settings do not fit family {network.family}: {error}."
+        ) from error
+    images = network.sample(seeds, labels, **source.sampling)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] != len(seeds) or images.shape[3] != 3:
+        raise GenerationError(f"source {source.name}: the network returned {images.dtype} {images.shape}.")
+    for index, image in zip(indices, images, strict=True):
+        _check_native(unit, index, image)
+    return [
+        NativeImage(index, image, None if labels is None else labels[k])
+        for k, (index, image) in enumerate(zip(indices, images, strict=True))
+    ]
+
+
+@functools.lru_cache(maxsize=1)  # units come source by source: one network in memory is enough
+def _generator(weights: Path, sha256: str, device: str) -> Generator:
+    return load_safetensors_generator(weights).to(device)
+
+
+def _class_labels(source: Source, classes: int, seeds: list[int]) -> list[int] | None:
+    if not classes:
+        return None
+    choices = source.class_labels or range(classes)
+    return [int(choices[image_rng(seed, "class").integers(len(choices))]) for seed in seeds]
+
+
+def _check_native(unit: Unit, index: int, image: np.ndarray) -> None:
+    if (image == image[:1, :1]).all():
+        raise GenerationError(f"source {unit.source.name}, image {index}: one constant colour; check the weights.")
+    size = unit.recipe.crop_size
+    if min(image.shape[:2]) < size:
+        raise GenerationError(
+            f"source {unit.source.name}: a crop of {size} px does not fit {image.shape[1]}x{image.shape[0]} images."
+        )
+
+
+def draw_crop(seed: int, width: int, height: int, size: int) -> Box:
+    """A uniformly placed square of ``size`` pixels inside a width x height image."""
+    rng = image_rng(seed, "crop")
+    return Box(int(rng.integers(width - size + 1)), int(rng.integers(height - size + 1)), size, size)
+
+
+def draw_quality(seed: int, qualities: tuple[int | None, ...]) -> int | None:
+    """One of the JPEG qualities, uniformly."""
+    return qualities[int(image_rng(seed, "jpeg").integers(len(qualities)))]
+
+
+def encode_row(unit: Unit, image: NativeImage) -> dict[str, Any]:
+    """Compress and crop one generated image as the recipe says."""
+    recipe = unit.recipe
+    height, width = image.pixels.shape[:2]
+    seed = image_seed(unit.namespace, unit.source.generator, unit.source.training_set, image.index)
+    crop = draw_crop(seed, width, height, recipe.crop_size)
+    quality = draw_quality(seed, recipe.qualities)
+    frame = encode_frame(
+        image.pixels, crop, quality, order=recipe.order, frame=recipe.frame, subsampling=recipe.subsampling
+    )
+    return _row(unit, image.index, seed, frame, (width, height), quality, image.class_label)
+
+
+def folder_rows(unit: Unit, on_images: OnImages) -> Iterator[dict[str, Any]]:
+    """Rows of a folder source: pixels untouched, metadata removed, only the crop box is drawn."""
+    assert unit.source.folder is not None
+    files = list_images(unit.source.folder)
+    for index in unit.indices:
+        seed = image_seed(unit.namespace, unit.source.generator, unit.source.training_set, index)
+        image: FolderImage = read_image(files[index], unit.recipe.crop_size)
+        crop = draw_crop(seed, image.width, image.height, unit.recipe.crop_size)
+        frame = image.encode(crop, frame=unit.recipe.frame, subsampling=unit.recipe.subsampling)
+        yield _row(unit, index, seed, frame, (image.width, image.height), None, None)
+        on_images(1)
+
+
+def _row(
+    unit: Unit,
+    index: int,
+    seed: int,
+    frame: EncodedFrame,
+    native_size: tuple[int, int],
+    quality: int | None,
+    class_label: int | None,
+) -> dict[str, Any]:
+    source, size = unit.source, unit.recipe.crop_size
+    identity = image_id(unit.namespace, source.generator, source.training_set, index)
+    suffix = "jpg" if frame.format == "jpeg" else "png"
+    crop = decode_crop(frame.bytes, frame.crop_x, frame.crop_y, size)
+    return {
+        "image_id": identity,
+        "image": {"bytes": frame.bytes, "path": f"{identity}.{suffix}"},
+        "generator": source.generator,
+        "training_set": source.training_set,
+        "index": index,
+        "seed": seed,
+        "prompt": None,
+        "class_label": class_label,
+        "native_width": native_size[0],
+        "native_height": native_size[1],
+        "jpeg_quality": quality,
+        "jpeg_subsampling": frame.subsampling,
+        "jpeg_tables_sha256": frame.tables_sha256,
+        "crop_x": frame.crop_x,
+        "crop_y": frame.crop_y,
+        "crop_size": size,
+        "frame_x": frame.frame_x,
+        "frame_y": frame.frame_y,
+        "bytes_sha256": bytes_sha256(frame.bytes),
+        "pixel_sha256": pixel_sha256(crop),
+    }
