@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import click
@@ -25,7 +24,6 @@ def main(ctx: click.Context, work: Path, threads: int) -> None:
     python -m osbench.generation.training train stylegan2/landscape --minutes 14
     python -m osbench.generation.training export stylegan2/landscape
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     ctx.obj = Workshop(work, load_plan())

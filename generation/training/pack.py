@@ -28,14 +28,16 @@ _NOT_LANDSCAPE = re.compile(r"^(nasa|space|earthrise|station|loc|city)")
 
 @dataclass(frozen=True)
 class Pictures:
-    """One packed training set: uint8 pictures (N, H, W, 3) and which of them are held out from training."""
+    """One packed training set: uint8 pictures (N, H, W, 3), their classes, and which are held out from training."""
 
     name: str
     pixels: np.ndarray
     held_out: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
 
-    def bank(self, size: int, count: int, seed: int = 0, *, held_out: bool = False) -> np.ndarray:
-        """``count`` crops (count, size, size, 3) uint8, split by photograph, drawn from ``seed``.
+    def bank(self, size: int, count: int, seed: int = 0, *, held_out: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """``count`` crops (count, size, size, 3) uint8 and their classes, split by photograph, drawn from ``seed``.
 
         Each crop takes 55 to 100 % of the picture's height, is mirrored with probability 1/2, and is resized
         with an antialiasing filter (training pictures may be resampled; benchmark images never are).
@@ -44,20 +46,23 @@ class Pictures:
         chosen = np.flatnonzero(self.held_out == held_out)
         height, width = self.pixels.shape[1:3]
         bank = np.empty((count, size, size, 3), np.uint8)
+        labels = np.empty(count, np.int64)
         for i in range(count):
-            picture = self.pixels[rng.choice(chosen)]
+            which = rng.choice(chosen)
+            picture, labels[i] = self.pixels[which], self.labels[which]
             side = int(rng.integers(int(0.55 * height), height + 1))
             y, x = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
             crop = Image.fromarray(picture[y : y + side, x : x + side]).resize((size, size), Image.Resampling.BOX)
             bank[i] = np.asarray(crop)[:, ::-1] if rng.random() < 0.5 else np.asarray(crop)
-        return bank
+        return bank, labels
 
 
 def load_pictures(path: Path) -> Pictures:
     """Read a packed set; DatasetError if the file is not one."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return Pictures(str(stored["name"]), stored["pixels"], stored["held_out"])
+            names = tuple(str(name) for name in stored["class_names"])
+            return Pictures(str(stored["name"]), stored["pixels"], stored["held_out"], stored["labels"], names)
     except (OSError, KeyError, ValueError) as error:
         raise DatasetError(f"{path}: not a packed training set ({error}); make one with the 'pack' step.") from error
 
@@ -67,15 +72,17 @@ def pack(name: str, source: Path, out: Path) -> Pictures:
     readers = {"landscape": _read_landscape, "emoji": _read_emoji}
     if name not in readers:
         raise DatasetError(f"unknown training set '{name}'. Known: {', '.join(readers)}.")
-    pixels = readers[name](source)
+    pixels, kinds = readers[name](source)
+    class_names, labels = np.unique(kinds, return_inverse=True)
     held_out = np.zeros(len(pixels), bool)
     held_out[np.random.default_rng(0).choice(len(pixels), max(1, round(HELD_OUT * len(pixels))), replace=False)] = True
     out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(out, name=name, pixels=pixels, held_out=held_out)
-    return Pictures(name, pixels, held_out)
+    arrays = {"pixels": pixels, "held_out": held_out, "labels": labels, "class_names": class_names}
+    np.savez_compressed(out, name=name, **arrays)
+    return Pictures(name, pixels, held_out, labels, tuple(class_names))
 
 
-def _read_landscape(source: Path) -> np.ndarray:
+def _read_landscape(source: Path) -> tuple[np.ndarray, list[str]]:
     folder = source / "usr/share/games/endless-sky/images/land"
     files = [
         p
@@ -85,15 +92,14 @@ def _read_landscape(source: Path) -> np.ndarray:
     if not files:
         raise DatasetError(f"{folder}: no photographs; unpack Debian's endless-sky-data there (dpkg-deb -x).")
     size = (2 * LANDSCAPE_HEIGHT, LANDSCAPE_HEIGHT)
-    return np.stack(
-        [
-            np.asarray(Image.open(p).convert("RGB").resize(size, Image.Resampling.BOX))
-            for p in track(files, description="reading photographs", total=len(files), unit="photo")
-        ]
-    )
+    pixels = [
+        np.asarray(Image.open(p).convert("RGB").resize(size, Image.Resampling.BOX))
+        for p in track(files, description="reading photographs", total=len(files), unit="photo")
+    ]
+    return np.stack(pixels), [re.sub(r"\d.*", "", p.name) for p in files]  # "mountain12.jpg" shows a mountain
 
 
-def _read_emoji(source: Path) -> np.ndarray:
+def _read_emoji(source: Path) -> tuple[np.ndarray, list[str]]:
     files = sorted((source / "package/assets").glob("*.webp"))
     if not files:
         raise DatasetError(f"{source}: no emoji; unpack npm's @lobehub/fluent-emoji-3d there (tar xzf).")
@@ -104,7 +110,7 @@ def _read_emoji(source: Path) -> np.ndarray:
         ground = Image.fromarray(_ground(rng, EMOJI_SIDE))
         ground.paste(figure, (12, 12), figure)
         pictures[i] = np.asarray(ground)
-    return pictures
+    return pictures, ["emoji"] * len(files)
 
 
 def _ground(rng: np.random.Generator, side: int) -> np.ndarray:

@@ -46,13 +46,14 @@ class Workshop:
         """Pack a training set and cut its banks of crops; returns the packed file."""
         out = self.root / f"{training_set}.npz"
         pictures = pack(training_set, source, out)
-        np.save(self.root / f"{training_set}-bank.npy", pictures.bank(self.plan["resolution"], self.plan["bank"]))
-        held_out = pictures.bank(self.plan["resolution"], self.plan["held_out"], 1, held_out=True)
-        np.save(self.root / f"{training_set}-held.npy", held_out)
+        for part, seed in (("bank", 0), ("held", 1)):
+            crops, labels = pictures.bank(self.plan["resolution"], self.plan[part], seed, held_out=part == "held")
+            np.save(self.root / f"{training_set}-{part}.npy", crops)
+            np.save(self.root / f"{training_set}-{part}-labels.npy", labels)
         return out
 
     def bank(self, training_set: str, part: str) -> np.ndarray:
-        """The ``bank`` or ``held`` crops (N, S, S, 3) uint8 of a training set."""
+        """The ``bank`` or ``held`` crops (N, S, S, 3) uint8 of a training set, or with ``-labels`` their classes."""
         path = self.root / f"{training_set}-{part}.npy"
         if not path.exists():
             raise DatasetError(f"{path}: not there; run the 'pack' step for '{training_set}' first.")
@@ -84,8 +85,10 @@ class Workshop:
         if kind == "adversarial":
             recipe = Recipe(family=generator, **entry)
             return AdversarialTraining(recipe, bank, self.codes(training_set), np.asarray(held_out), folder), minutes
-        kinds = {"tokens": TokenTraining, "diffusion": DiffusionTraining}
-        return kinds[kind](entry, bank, np.asarray(held_out), folder), minutes
+        if kind == "tokens":
+            return TokenTraining(entry, bank, np.asarray(held_out), folder), minutes
+        labels = np.asarray(self.bank(training_set, "bank-labels"))
+        return DiffusionTraining(entry, bank, labels, np.asarray(held_out), folder), minutes
 
     def train(self, model: str, minutes: float | None) -> None:
         """Train one model up to its planned (or the given) number of minutes in all."""
