@@ -1,0 +1,83 @@
+"""Closed-set classifiers with cross-entropy, and every rejection rule on top of them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch.nn.functional as F
+from scipy.special import log_softmax
+from torch import Tensor, nn
+
+from ..benchmark.method import Scores
+from .networks import build_network, scale_pixels
+from .rejection import Activations, LinearHead, RejectionRule, build_rule, rule_names
+from .trained import TRAINING_DEFAULTS, AttributionModel, TrainedMethod
+
+
+class SoftmaxHead(nn.Module):
+    """A linear layer and cross-entropy."""
+
+    def __init__(self, embedding_dim: int, n_classes: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(embedding_dim, n_classes)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """The features themselves."""
+        return features
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """(B, K)."""
+        return self.linear(embeddings)
+
+    def loss(self, embeddings: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy, mean over the batch."""
+        return F.cross_entropy(self.linear(embeddings), labels)
+
+
+class Classifier(TrainedMethod):
+    """A network with a :class:`SoftmaxHead`. ``class_scores`` are log-probabilities, ``known_score`` is the rule's.
+
+    The candidate is the arg max of the logits for every rule, the centroid rule included.
+    """
+
+    rejections: ClassVar[tuple[str, ...]] = rule_names()
+    network: ClassVar[str]
+    defaults: ClassVar[dict[str, Any]] = TRAINING_DEFAULTS
+
+    rules: dict[str, RejectionRule]
+
+    def build(self, n_classes: int, size: int) -> AttributionModel:
+        network = build_network(self.network, size)
+        self.input_range = network.input_range
+        return AttributionModel(network, SoftmaxHead(network.embedding_dim, n_classes))
+
+    def convert(self, images: np.ndarray) -> Tensor:
+        return scale_pixels(images, self.input_range, self.device)
+
+    def linear_head(self) -> LinearHead:
+        """The last layer, for the rules that look at it."""
+        linear: nn.Linear = self.model.head.linear  # type: ignore[assignment]
+        return LinearHead(linear.weight.detach().cpu().numpy(), linear.bias.detach().cpu().numpy())
+
+    def learn_rejection(self, train: Activations, val: Activations) -> None:
+        self.rules = {name: build_rule(name) for name in self.rejections}
+        for rule in self.rules.values():
+            rule.fit(train, val, self.linear_head())
+
+    def answer(self, features: np.ndarray, logits: np.ndarray) -> dict[str, Scores]:
+        class_scores = log_softmax(logits.astype(np.float64), axis=1)
+        return {
+            name: Scores(class_scores, rule.known_score(features, logits), rule.candidate(logits))
+            for name, rule in self.rules.items()
+        }
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {f"{name}.{key}": value for name, rule in self.rules.items() for key, value in rule.arrays.items()}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        grouped: dict[str, dict[str, np.ndarray]] = {name: {} for name in self.rejections}
+        for key, value in arrays.items():
+            rule, _, array = key.partition(".")
+            grouped[rule][array] = value
+        self.rules = {name: build_rule(name, own) for name, own in grouped.items()}

@@ -1,0 +1,18 @@
+"""Maximum softmax probability (Hendrycks and Gimpel, ICLR 2017)."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import logsumexp
+
+from .rule import RejectionRule, register_rule
+
+
+@register_rule("msp")
+class MaximumSoftmaxProbability(RejectionRule):
+    """log max_k softmax(z)_k. The logarithm keeps the order where the probability itself would round to 1."""
+
+    def known_score(self, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        z = logits.astype(np.float64)
+        rest = np.sort(z, axis=1)[:, :-1] - z.max(1, keepdims=True)
+        return -np.log1p(np.exp(logsumexp(rest, axis=1)))

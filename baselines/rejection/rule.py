@@ -1,0 +1,82 @@
+"""What a rejection rule is, and how one is built by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ...generation.errors import unknown_name
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What a network says about N images: features (N, D) float32, logits (N, K) float32, labels (N,) int64."""
+
+    features: np.ndarray
+    logits: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class LinearHead:
+    """The last layer, logits = features @ weight.T + bias: weight (K, D), bias (K,), float32."""
+
+    weight: np.ndarray
+    bias: np.ndarray
+
+
+class RejectionRule(ABC):
+    """Turns features and logits into ``known_score``: higher = more likely made by a seen generator.
+
+    ``arrays`` holds everything that :meth:`fit` learned, by name; saving a rule is saving these arrays.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, arrays: dict[str, np.ndarray] | None = None) -> None:
+        self.arrays: dict[str, np.ndarray] = dict(arrays or {})
+
+    def fit(self, train: Activations, held_out: Activations, head: LinearHead | None) -> None:
+        """Learn from training images; ``held_out`` are validation images of the same seen classes (for calibration).
+
+        ``head`` is ``None`` for methods without a linear last layer. Rules without parameters keep this method.
+        """
+        self.arrays = {}
+
+    @abstractmethod
+    def known_score(self, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        """(N,) float64 from features (N, D) and logits (N, K)."""
+
+    def candidate(self, logits: np.ndarray) -> np.ndarray:
+        """(N,) int64: the class that is accepted or rejected. For every rule the arg max of the logits."""
+        return logits.argmax(1)
+
+
+_RULES: dict[str, type[RejectionRule]] = {}
+
+
+def register_rule(name: str) -> Callable[[type[RejectionRule]], type[RejectionRule]]:
+    """Class decorator: make a rule known under ``name``."""
+
+    def register(cls: type[RejectionRule]) -> type[RejectionRule]:
+        cls.name = name
+        _RULES[name] = cls
+        return cls
+
+    return register
+
+
+def rule_names() -> tuple[str, ...]:
+    """Every registered rule, sorted by name."""
+    return tuple(sorted(_RULES))
+
+
+def build_rule(name: str, arrays: dict[str, np.ndarray] | None = None) -> RejectionRule:
+    """The rule called ``name``, restored from ``arrays`` if given. :class:`UsageError` for an unknown name."""
+    if name not in _RULES:
+        raise unknown_name("rejection rule", name, _RULES)
+    return _RULES[name](arrays)

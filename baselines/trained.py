@@ -1,0 +1,222 @@
+"""What all methods share that are one network, trained by gradient descent on the seen classes."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from torch import Tensor, nn
+
+from ..benchmark.images import ImageSet
+from ..benchmark.method import Context, Method, Scores
+from ..generation.errors import CheckpointError, RunError, UsageError
+from .inputs import Inputs
+from .rejection import Activations
+from .training import Recipe, Validation, seeded_torch, train_network
+
+WEIGHTS, SETTINGS = "model.safetensors", "method.json"
+
+TRAINING_DEFAULTS: dict[str, Any] = {
+    "epochs": 30,
+    "batch_size": 64,
+    "lr": 7e-4,
+    "lr_decay": 0.6,
+    "decay_every": 2,
+    "weight_decay": 0.01,
+    "flip": False,
+}
+"""Paper 1's schedule from scratch; batch size and weight decay are not stated there (torch's default decay)."""
+
+
+class AttributionModel(nn.Module):
+    """A network with a head on top. The head has ``embed(features)``, ``logits(embeddings)`` and
+    ``loss(embeddings, labels)``."""
+
+    def __init__(self, network: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.network, self.head = network, head
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings (B, D) and logits (B, K)."""
+        embeddings = self.head.embed(self.network(inputs))  # type: ignore[operator]
+        return embeddings, self.head.logits(embeddings)  # type: ignore[operator]
+
+    def loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        """Mean loss of a batch."""
+        return self.head.loss(self.head.embed(self.network(inputs)), labels)  # type: ignore[operator]
+
+
+class TrainedMethod(Method):
+    """``fit``, ``predict``, ``save`` and ``load``; a method says how its model is built and how it answers."""
+
+    model: AttributionModel
+    class_names: tuple[str, ...]
+    crop_size: int
+    device: torch.device
+
+    # -- what a method must say ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def build(self, n_classes: int, size: int) -> AttributionModel:
+        """A freshly initialised model for K classes and images of ``size`` px."""
+
+    @abstractmethod
+    def convert(self, images: np.ndarray) -> Tensor:
+        """uint8 (B, S, S, 3) -> network inputs on ``self.device``."""
+
+    @abstractmethod
+    def learn_rejection(self, train: Activations, val: Activations) -> None:
+        """Fit everything that comes after the network, from cached activations."""
+
+    @abstractmethod
+    def answer(self, features: np.ndarray, logits: np.ndarray) -> dict[str, Scores]:
+        """One :class:`Scores` per name in ``rejections`` from features (N, D) and logits (N, K)."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What :meth:`learn_rejection` learned, for :meth:`save`."""
+
+    @abstractmethod
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """The inverse of :meth:`arrays`."""
+
+    # -- what a method may change ----------------------------------------------------------------------------------
+
+    def inputs(self, images: ImageSet, context: Context, name: str) -> Inputs:
+        """The network inputs of a set, ``name`` being ``"train"`` or ``"val"``."""
+        return Inputs(images, self.convert, flip=self.options["flip"] and name == "train")
+
+    def prepare(self, train: Inputs) -> None:
+        """Called once before training, after the model was built (for statistics of the training inputs)."""
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """AdamW on all parameters."""
+        o = self.options
+        return torch.optim.AdamW(self.model.parameters(), lr=o["lr"], weight_decay=o["weight_decay"], fused=True)
+
+    def recipe(self, epochs: int) -> Recipe:
+        """The schedule for this number of epochs."""
+        return Recipe(epochs, lr_decay=self.options["lr_decay"], decay_every=self.options["decay_every"])
+
+    def validate(self, train: Inputs, val: Inputs) -> Validation:
+        """Accuracy of the arg max of the logits, and cross-entropy, on the seen validation images."""
+        found = self.activations(val)
+        return validation_of(found.logits, found.labels)
+
+    # -- Method ----------------------------------------------------------------------------------------------------
+
+    def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
+        """Train, keep the epoch with the best validation figures, then fit the rejection on cached activations."""
+        check_training_images(train, val, context)
+        self.device, self.class_names, self.crop_size = context.device, context.class_names, train.crop_size
+        with seeded_torch(context.seed):
+            self.model = self.build(len(context.class_names), train.crop_size)
+        self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        train_inputs, val_inputs = self.inputs(train, context, "train"), self.inputs(val, context, "val")
+        self.prepare(train_inputs)
+        batch_size = self.options["batch_size"]
+        train_network(
+            self.model,
+            self.model.loss,
+            self.optimizer(),
+            self.recipe(context.epochs or self.options["epochs"]),
+            batches=lambda rng: train_inputs.epoch(batch_size, rng),
+            batch_count=train_inputs.batch_count(batch_size),
+            validate=lambda: self.validate(train_inputs, val_inputs),
+            folder=context.folder,
+            seed=context.seed,
+            description=f"{self.name}, seed {context.seed}",
+        )
+        self.learn_rejection(self.activations(train_inputs), self.activations(val_inputs))
+
+    def activations(self, inputs: Inputs) -> Activations:
+        """Features and logits of every image of a set, in its order."""
+        parts = [self._forward(x) for x in inputs.in_order(self._inference_batch())]
+        features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Activations(features, logits, inputs.images.class_index)
+
+    def predict(self, images: np.ndarray) -> dict[str, Scores]:
+        """Answers for uint8 (N, S, S, 3), S = the size that the method was fitted on."""
+        if images.ndim != 4 or images.shape[1:] != (self.crop_size, self.crop_size, 3):
+            raise UsageError(
+                f"{self.name} was fitted on crops of {self.crop_size} x {self.crop_size} px, these images are "
+                f"{tuple(images.shape[1:])}"
+            )
+        n = self._inference_batch()
+        parts = [self._forward(self.convert(images[i : i + n])) for i in range(0, len(images), n)]
+        features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return {name: scores.check() for name, scores in self.answer(features, logits).items()}
+
+    def save(self, folder: Path) -> None:
+        """``model.safetensors`` (network, head, rejection) and ``method.json`` (options, classes, crop size)."""
+        tensors = {f"model.{k}": v.cpu().contiguous().numpy() for k, v in self.model.state_dict().items()}
+        tensors |= {f"rejection.{k}": np.ascontiguousarray(v) for k, v in self.arrays().items()}
+        save_file(tensors, folder / WEIGHTS)
+        settings = {"options": self.options, "class_names": self.class_names, "crop_size": self.crop_size}
+        (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The method as it was saved, on the CPU. :class:`CheckpointError` if a file is missing or does not fit."""
+        try:
+            settings = json.loads((folder / SETTINGS).read_text())
+            tensors = load_file(folder / WEIGHTS)
+            method = cls(**settings["options"])
+            method.class_names, method.crop_size = tuple(settings["class_names"]), settings["crop_size"]
+            method.device = torch.device("cpu")
+            method.model = method.build(len(method.class_names), method.crop_size)
+            method.model.load_state_dict({k: torch.from_numpy(v) for k, v in _under("model.", tensors).items()})
+            method.restore(_under("rejection.", tensors))
+        except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+            raise CheckpointError(f"{folder} holds no usable {cls.name} model: {error}") from error
+        method.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        method.model.eval()
+        return method
+
+    def to(self, device: torch.device) -> Self:
+        """Move the network."""
+        self.device = device
+        self.model.to(device)
+        return self
+
+    def _inference_batch(self) -> int:
+        # Twice the training batch needs less memory than one training step.
+        return 2 * self.options["batch_size"]
+
+    @torch.inference_mode()
+    def _forward(self, inputs: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        self.model.eval()
+        features, logits = self.model(inputs)
+        return features.float().cpu().numpy(), logits.float().cpu().numpy()
+
+
+def validation_of(logits: np.ndarray, labels: np.ndarray) -> Validation:
+    """Accuracy of the arg max and mean cross-entropy of logits (N, K) for labels (N,)."""
+    loss = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()
+    return Validation(float((logits.argmax(1) == labels).mean()), loss)
+
+
+def check_training_images(train: ImageSet, val: ImageSet, context: Context) -> None:
+    """:class:`RunError` unless there are two classes, two training images of each, and no unseen image."""
+    for name, images in (("training", train), ("validation", val)):
+        if len(images) and images.class_index.min() < 0:
+            raise RunError(f"the {name} images contain unseen generators: refused, split the dataset again")
+        if not len(images):
+            raise RunError(f"there is no {name} image")
+    if len(context.class_names) < 2:
+        raise RunError(f"attribution needs at least two seen classes, there is {len(context.class_names)}")
+    counts = np.bincount(train.class_index, minlength=len(context.class_names))
+    if counts.min() < 2:
+        k = int(counts.argmin())
+        raise RunError(f"class '{context.class_names[k]}' has {counts[k]} training image(s), needs at least two")
+
+
+def _under(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
