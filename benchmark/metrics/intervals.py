@@ -196,8 +196,8 @@ def paired_difference(
 
     Either side may be several training seeds of one method; then means over seeds are compared, and the bootstrap
     draws the seeds of each side with replacement. Both sides get the same resamples of the images. The test swaps the
-    two answers to an image (of all seeds) with probability 1/2, each image alone, and asks how often the difference is at
-    least as large as the observed one: it speaks about these trained networks, the interval also about training again.
+    two answers to an image (of all seeds) with probability 1/2, each image alone, and asks how often the difference is
+    at least as large as the observed one: it speaks of these trained networks, the interval also of training again.
     Known scores of two methods are on no common scale, so what is swapped is scale-free: for metrics at a threshold the
     decision (accepted or not, candidate), for curves the mid-rank of the score within its own run (as in Venkatraman
     and Begg, Biometrika 1996).

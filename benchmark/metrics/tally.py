@@ -107,8 +107,8 @@ class Tally:
     @cached_property
     def unseen_levels(self) -> IntArray:
         """Indices of the distinct scores that unseen images have: the only places where a rejection rate steps."""
-        outcome = self.outcome
-        return np.unique(outcome.ranking[1][outcome.unseen_group >= 0])
+        rank = self.outcome.ranking[1]
+        return np.flatnonzero(np.bincount(rank[self.outcome.unseen_group >= 0], minlength=self.levels))
 
     def accepted(self, grouping: str, cuts: ArrayLike) -> IntArray:
         """Accepted images of each group at each cut, int64 (R, groups, cuts)."""
