@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +22,10 @@ from ..generation.dataset import Dataset
 from ..generation.errors import DatasetError
 from ..generation.pixels import decode_crop, pixel_sha256
 from ..generation.progress import get_logger, progress_bar
+from ..generation.publish import partial_path, publish
 from .manifest import Manifest
 
-#: Images decoded by one thread between two updates of the progress bar.
-_DECODE_CHUNK = 64
+_MAX_THREADS = 16
 
 
 @dataclass(frozen=True)
@@ -149,15 +149,14 @@ def load_images(
     index = dataset.index()
     store = _open_cache(dataset, index, size, check, cache)
     rows = _rows_of(manifest, index, dataset)
-    table = manifest.table
     return ImageSet(
         store=store,
         rows=rows,
-        image_ids=table["image_id"].to_numpy(dtype=str),
-        class_index=table["class_index"].to_numpy(dtype=np.int64),
-        generator=table["generator"].to_numpy(dtype=str),
-        openness=table["openness"].to_numpy(dtype=str),
-        split_name=table["split"].to_numpy(dtype=str),
+        image_ids=manifest.column("image_id"),
+        class_index=manifest.column("class_index"),
+        generator=manifest.column("generator"),
+        openness=manifest.column("openness"),
+        split_name=manifest.column("split"),
     )
 
 
@@ -212,13 +211,13 @@ def _build_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, 
             f"decoded images need {needed / 1e9:.1f} GB in {path.parent}, {free / 1e9:.1f} GB are free: make room."
         )
     get_logger().info("decoding %d images of %s into %s (once)", len(index), dataset.path, path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = partial_path(path)
     try:
         store = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(index), size, size, 3))
         _decode_into(store, dataset, index, size, check)
         store.flush()
         del store
-        os.replace(partial, path)
+        publish(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -226,44 +225,29 @@ def _build_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, 
 def _decode_into(store: np.ndarray, dataset: Dataset, index: pd.DataFrame, size: int, check: bool) -> None:
     # groupby keeps the positions of the rows in the index, which are the rows of the cache.
     shards = list(index.assign(at=np.arange(len(index))).groupby("shard", sort=True))
-    with (
-        progress_bar("decoding images", len(index), "img") as bar,
-        ThreadPoolExecutor(min(len(shards) or 1, os.cpu_count() or 1, 16)) as pool,
-    ):
-        jobs = [
-            pool.submit(_decode_shard, store, dataset, str(shard), group, size, check, bar.update)
-            for shard, group in shards
-        ]
+    threads = min(len(shards) or 1, os.cpu_count() or 1, _MAX_THREADS)
+    with progress_bar("decode images", len(index), "img") as bar, ThreadPoolExecutor(threads) as pool:
+        jobs = [pool.submit(_decode_shard, store, dataset, str(shard), rows, size, check) for shard, rows in shards]
         try:
-            for job in jobs:
-                job.result()
+            for job in as_completed(jobs):
+                bar.update(job.result())
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
-def _decode_shard(
-    store: np.ndarray,
-    dataset: Dataset,
-    shard: str,
-    group: pd.DataFrame,
-    size: int,
-    check: bool,
-    update: Callable[[int], object],
-) -> None:
-    encoded = dataset.read_images(shard, group["row"].tolist())
-    boxes = zip(encoded, group["crop_x"], group["crop_y"], group["crop_size"], strict=True)
+def _decode_shard(store: np.ndarray, dataset: Dataset, shard: str, rows: pd.DataFrame, size: int, check: bool) -> int:
+    """Decode the crops of one shard into their rows of ``store``; returns how many."""
+    encoded = dataset.read_images(shard, rows["row"].tolist())
     margin = (dataset.crop_size - size) // 2
-    positions = group["at"].to_numpy()
-    for i, (data, x, y, stored) in enumerate(boxes):
-        where = f"{dataset.path / shard}, row {group['row'].iloc[i]}"
+    boxes = rows[["at", "row", "crop_x", "crop_y", "crop_size", "pixel_sha256"]].itertuples(index=False, name=None)
+    for data, (at, row, x, y, stored, expected) in zip(encoded, boxes, strict=True):
+        where = f"{dataset.path / shard}, row {row}"
         try:
-            crop = decode_crop(data, int(x), int(y), int(stored))
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{where}: not a readable image ({error}); `osbench verify` repairs shards.") from error
-        if check and pixel_sha256(crop) != group["pixel_sha256"].iloc[i]:
-            raise DatasetError(f"{where}: pixels differ from pixel_sha256; `osbench verify` repairs shards.")
-        store[positions[i]] = crop[margin : margin + size, margin : margin + size]
-        if (i + 1) % _DECODE_CHUNK == 0:
-            update(_DECODE_CHUNK)
-    update(len(group) % _DECODE_CHUNK)
+            crop = decode_crop(data, x, y, stored)
+        except DatasetError as error:
+            raise DatasetError(f"{where}: {error}") from error
+        if check and pixel_sha256(crop) != expected:
+            raise DatasetError(f"{where}: pixels differ from pixel_sha256. Run 'osbench verify'.")
+        store[at] = crop[margin : margin + size, margin : margin + size]
+    return len(rows)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,13 +21,15 @@ import pyarrow.parquet as pq
 
 from ..generation.dataset import Dataset
 from ..generation.errors import DatasetError, LeakError
+from ..generation.publish import partial_path, publish
 from .protocols import Fold, Protocol, load_protocol
 
 MANIFEST_SCHEMA_VERSION = 1
 COLUMNS = ("image_id", "shard", "row", "generator", "training_set", "openness", "split", "class_index")
 SPLITS = ("train", "val", "test")
 
-_SCHEMA = pa.schema([(name, pa.int64() if name in ("row", "class_index") else pa.string()) for name in COLUMNS])
+_INTEGERS = ("row", "class_index")
+_SCHEMA = pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) for name in COLUMNS])
 _METADATA_KEY = b"osbench"
 
 
@@ -54,13 +56,21 @@ class Manifest:
 
     def rows(self, *splits: str) -> pd.DataFrame:
         """The rows of the named splits, sorted by ``image_id``."""
-        return self.table[self.table["split"].isin(splits)].reset_index(drop=True)
+        return pd.DataFrame(self.table.loc[np.isin(self.column("split"), splits)]).reset_index(drop=True)
+
+    def column(self, name: str) -> np.ndarray:
+        """A column as an array: str, or int64 for ``row`` and ``class_index``."""
+        return _array(self.table, name)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Images per source and split: ``{"stylegan2/ffhq": {"train": 8000, "val": 1000, "test": 1000}}``."""
-        source = self.table["generator"] + "/" + self.table["training_set"]
-        table = pd.crosstab(source, self.table["split"]).reindex(columns=list(SPLITS), fill_value=0)
-        return {str(name): {split: int(row[split]) for split in SPLITS} for name, row in table.iterrows()}
+        sources = [f"{g}/{t}" for g, t in zip(self.column("generator"), self.column("training_set"), strict=True)]
+        found = Counter(zip(sources, self.column("split"), strict=True))
+        return {source: {split: found[source, split] for split in SPLITS} for source in sorted(set(sources))}
+
+
+def _array(table: pd.DataFrame, name: str) -> np.ndarray:
+    return np.asarray(table[name], dtype=np.int64 if name in _INTEGERS else str)
 
 
 def split_counts(n: int, ratios: Sequence[Fraction]) -> tuple[int, int, int]:
@@ -90,15 +100,26 @@ def build_manifest(dataset: Dataset, protocol: Protocol | str, fold: Fold | str 
     rule = load_protocol(protocol) if isinstance(protocol, str) else protocol
     chosen = fold if isinstance(fold, Fold) else rule.fold(generator_architectures(dataset), fold)
     index = dataset.index()
-    _refuse_repeated_ids(index)
-    seen = tuple(sorted(set(index["generator"]) - set(chosen.unseen)))
-    table = pd.concat([_split_source(group, rule.ratios) for _, group in index.groupby(["generator", "training_set"])])
-    table["openness"] = np.where(table["generator"].isin(chosen.unseen), "unseen", "seen")
-    table = table[(table["openness"] == "seen") | (table["split"] == "test")]
-    table["class_index"] = table["generator"].map({name: i for i, name in enumerate(seen)}).fillna(-1).astype(np.int64)
-    table = table.sort_values("image_id", ignore_index=True)
-    _refuse_repeated_content(table)
-    table = table[list(COLUMNS)]
+    _refuse_repeated_ids(_array(index, "image_id"))
+    generator = _array(index, "generator")
+    seen = tuple(sorted(set(generator.tolist()) - set(chosen.unseen)))
+    unseen_row = np.isin(generator, chosen.unseen)
+    split = _split_sources(index, rule.ratios)
+    kept = np.flatnonzero(~unseen_row | (split == "test"))
+    kept = kept[np.argsort(_array(index, "image_id")[kept])]
+    for column in ("pixel_sha256", "bytes_sha256"):
+        _refuse_twins(
+            _array(index, "image_id")[kept], generator[kept], split[kept], _array(index, column)[kept], column
+        )
+    columns = {name: _array(index, name)[kept] for name in ("image_id", "shard", "row", "generator", "training_set")}
+    table = pd.DataFrame(
+        {
+            **columns,
+            "openness": np.where(unseen_row, "unseen", "seen")[kept],
+            "split": split[kept],
+            "class_index": _class_index(columns["generator"], seen),
+        }
+    )
     header = _header(rule.name, chosen.name, dataset.suite, dataset.crop_size, seen, chosen.unseen)
     manifest = Manifest(
         protocol=rule.name,
@@ -114,71 +135,79 @@ def build_manifest(dataset: Dataset, protocol: Protocol | str, fold: Fold | str 
     return manifest
 
 
+def _class_index(generator: np.ndarray, seen: Sequence[str]) -> np.ndarray:
+    index = {name: i for i, name in enumerate(seen)}
+    return np.array([index.get(name, -1) for name in generator], dtype=np.int64)
+
+
+def _split_sources(index: pd.DataFrame, ratios: Sequence[Fraction]) -> np.ndarray:
+    """The split of every row, str (N,): inside each source the first images in hash order train, the last ones test."""
+    rows: dict[str, list[int]] = {}
+    for i, (g, t) in enumerate(zip(_array(index, "generator"), _array(index, "training_set"), strict=True)):
+        rows.setdefault(f"{g}/{t}", []).append(i)
+    keys = np.array([hashlib.sha256(name.encode()).hexdigest() for name in _array(index, "image_id")])
+    split = np.empty(len(index), dtype="<U5")
+    for source, members in rows.items():
+        sizes = split_counts(len(members), ratios)
+        if min(sizes) < 1:
+            raise DatasetError(
+                f"source {source} has {len(members)} images, too few for {'/'.join(SPLITS)} at "
+                f"{'/'.join(f'{float(r):g}' for r in ratios)}: generate more images."
+            )
+        order = np.array(members)[np.argsort(keys[members], kind="stable")]
+        split[order] = np.repeat(SPLITS, sizes)
+    return split
+
+
 def check_manifest(manifest: Manifest) -> None:
     """LeakError or DatasetError unless the manifest keeps every promise of this module."""
-    table = manifest.table
-    if tuple(table.columns) != COLUMNS:
-        raise DatasetError(f"manifest columns are {', '.join(table.columns)}; expected {', '.join(COLUMNS)}.")
-    _refuse_repeated_ids(table)
-    if not table["split"].isin(SPLITS).all() or not table["openness"].isin(["seen", "unseen"]).all():
-        raise DatasetError("manifest has a split or openness that does not exist.")
-    unseen_rows = table["generator"].isin(manifest.unseen)
-    if ((table["openness"] == "unseen") != unseen_rows).any() or set(manifest.seen) & set(manifest.unseen):
+    if tuple(manifest.table.columns) != COLUMNS:
+        raise DatasetError(f"manifest columns are {', '.join(manifest.table.columns)}; expected {', '.join(COLUMNS)}.")
+    ids, generator, split = (manifest.column(name) for name in ("image_id", "generator", "split"))
+    _refuse_repeated_ids(ids)
+    if (ids[:-1] > ids[1:]).any():
+        raise DatasetError("the manifest's rows are not sorted by image_id.")
+    if not np.isin(split, SPLITS).all() or not np.isin(manifest.column("openness"), ("seen", "unseen")).all():
+        raise DatasetError("the manifest has a split or openness that does not exist.")
+    unseen = np.isin(generator, manifest.unseen)
+    if ((manifest.column("openness") == "unseen") != unseen).any() or set(manifest.seen) & set(manifest.unseen):
         raise LeakError("the manifest calls a generator both seen and unseen.")
-    leaked = table[unseen_rows & (table["split"] != "test")]
+    leaked = np.flatnonzero(unseen & (split != "test"))
     if len(leaked):
-        first = leaked.iloc[0]
+        first = leaked[0]
         raise LeakError(
-            f"{len(leaked)} images of unseen generators lie outside test, first {first['image_id']} of "
-            f"{first['generator']} in {first['split']}."
+            f"{len(leaked)} images of unseen generators lie outside test, first {ids[first]} of {generator[first]} in "
+            f"{split[first]}."
         )
-    expected = table["generator"].map({name: i for i, name in enumerate(manifest.seen)}).fillna(-1)
-    if (expected != table["class_index"]).any():
+    if (_class_index(generator, manifest.seen) != manifest.column("class_index")).any():
         raise LeakError("the manifest's class_index does not agree with its seen generators.")
-    _refuse_missing_classes(manifest)
+    _refuse_missing_classes(manifest, set(zip(generator.tolist(), split.tolist(), strict=True)))
 
 
-def _refuse_missing_classes(manifest: Manifest) -> None:
-    counts = pd.crosstab(manifest.table["generator"], manifest.table["split"])
-    wanted = [(g, s) for g in manifest.seen for s in SPLITS] + [(g, "test") for g in manifest.unseen]
-    for generator, split in wanted:
-        if generator not in counts.index or not counts.reindex(columns=list(SPLITS), fill_value=0).at[generator, split]:
-            raise DatasetError(f"generator {generator} has no {split} image in the manifest: generate more images.")
+def _refuse_missing_classes(manifest: Manifest, present: set[tuple[str, str]]) -> None:
+    wanted = {(g, s) for g in manifest.seen for s in SPLITS} | {(g, "test") for g in manifest.unseen}
+    for generator, split in sorted(wanted - present):
+        raise DatasetError(f"generator {generator} has no {split} image in the manifest: generate more images.")
+    for generator, _ in sorted(present - wanted):
+        raise DatasetError(f"the manifest has images of {generator}, which it calls neither seen nor unseen.")
 
 
-def _refuse_repeated_ids(table: pd.DataFrame) -> None:
-    repeated = table["image_id"].duplicated()
-    if repeated.any():
-        raise LeakError(f"image id {table['image_id'][repeated].iloc[0]} appears twice; ids must be unique.")
+def _refuse_repeated_ids(ids: np.ndarray) -> None:
+    values, counts = np.unique(ids, return_counts=True)
+    if (counts > 1).any():
+        raise LeakError(f"image id {values[counts > 1][0]} appears {counts[counts > 1][0]} times; ids must be unique.")
 
 
-def _refuse_repeated_content(table: pd.DataFrame) -> None:
-    """The same picture on both sides of a border (split or generator) makes a test image known."""
-    side = table["generator"] + " " + table["split"]
-    for column in ("pixel_sha256", "bytes_sha256"):
-        crossing = side.groupby(table[column]).transform("nunique") > 1
-        if crossing.any():
-            content = table[column][crossing].iloc[0]
-            twins = [f"{i} ({s})" for i, s in zip(table["image_id"], side, strict=True)]
-            shown = [twin for twin, same in zip(twins, table[column] == content, strict=True) if same][:2]
+def _refuse_twins(ids: np.ndarray, generator: np.ndarray, split: np.ndarray, hashes: np.ndarray, column: str) -> None:
+    """The same picture on both sides of a border (split or generator) would make a test image a known one."""
+    first: dict[str, int] = {}
+    for i, content in enumerate(hashes.tolist()):
+        j = first.setdefault(content, i)
+        if (generator[i], split[i]) != (generator[j], split[j]):
             raise LeakError(
-                f"{int(crossing.sum())} images have twins of the same {column} in another split or generator, first "
-                f"{' and '.join(shown)}: remove one of them from its source."
+                f"images {ids[j]} ({generator[j]}, {split[j]}) and {ids[i]} ({generator[i]}, {split[i]}) have the same "
+                f"{column}: remove one of them from its source."
             )
-
-
-def _split_source(group: pd.DataFrame, ratios: Sequence[Fraction]) -> pd.DataFrame:
-    source = f"{group['generator'].iloc[0]}/{group['training_set'].iloc[0]}"
-    sizes = split_counts(len(group), ratios)
-    if min(sizes) < 1:
-        raise DatasetError(
-            f"source {source} has {len(group)} images, too few for {'/'.join(SPLITS)} "
-            f"{'/'.join(f'{float(r):g}' for r in ratios)}: generate more images."
-        )
-    order = np.argsort([hashlib.sha256(name.encode()).hexdigest() for name in group["image_id"]], kind="stable")
-    split = np.empty(len(group), dtype=object)
-    split[order] = np.repeat(SPLITS, sizes)
-    return group.assign(split=split)
 
 
 def _header(
@@ -209,10 +238,10 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     metadata = {_METADATA_KEY: json.dumps({**header, "manifest_id": manifest.manifest_id}).encode()}
     table = pa.Table.from_pandas(manifest.table, schema=_SCHEMA, preserve_index=False).replace_schema_metadata(metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = partial_path(path)
     try:
         pq.write_table(table, partial, compression="zstd")
-        os.replace(partial, path)
+        publish(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -224,6 +253,8 @@ def read_manifest(path: Path) -> Manifest:
     """
     try:
         table = pq.read_table(path)
+        if not table.schema.equals(_SCHEMA) or any(column.null_count for column in table.columns):
+            raise ValueError(f"its columns are not {', '.join(COLUMNS)} without empty cells")
         header = json.loads((table.schema.metadata or {})[_METADATA_KEY])
         manifest_id = header.pop("manifest_id")
         version = header["schema_version"]
@@ -267,12 +298,19 @@ def split_dataset(dataset: Dataset, protocol_name: str) -> list[Path]:
     return paths
 
 
-def open_manifest(dataset: Dataset, protocol_name: str, fold_name: str | None = None) -> Manifest:
-    """The manifest of a fold in a dataset: read if it was written and still fits the dataset, else split now."""
+def open_manifests(dataset: Dataset, protocol_name: str, fold_name: str | None = None) -> list[Manifest]:
+    """The manifest of a fold of a dataset, or of every fold for the name ``all``.
+
+    Written into the dataset if it is missing there or was made before the dataset changed. Without a fold name the
+    protocol must have only one fold; UsageError otherwise.
+    """
     protocol = load_protocol(protocol_name)
-    fold = protocol.fold(generator_architectures(dataset), fold_name)
-    path = manifest_path(dataset, fold.name)
-    manifest = build_manifest(dataset, protocol, fold)
-    if not path.exists() or read_manifest(path).manifest_id != manifest.manifest_id:
-        write_manifest(manifest, path)
-    return manifest
+    architectures = generator_architectures(dataset)
+    folds = protocol.folds(architectures) if fold_name == "all" else [protocol.fold(architectures, fold_name)]
+    manifests = []
+    for fold in folds:
+        manifests.append(build_manifest(dataset, protocol, fold))
+        path = manifest_path(dataset, fold.name)
+        if not path.exists() or read_manifest(path).manifest_id != manifests[-1].manifest_id:
+            write_manifest(manifests[-1], path)
+    return manifests

@@ -180,6 +180,7 @@ class Method(ABC):
 
 _METHODS: dict[str, type[Method]] = {}
 _FILES: dict[Path, str] = {}
+_FILE_SHA256: dict[Path, str] = {}
 
 M = TypeVar("M", bound=type[Method])
 
@@ -215,6 +216,17 @@ def get_method(name: str) -> type[Method]:
     if name not in _METHODS:
         raise unknown_name("method", name, method_names())
     return _METHODS[name]
+
+
+def source_sha256(cls: type[Method]) -> str | None:
+    """SHA-256 of the file of a method that was loaded by its path, None for an installed one.
+
+    Part of such a run's identity: somebody who edits the file must not be shown the old run again.
+    """
+    for path, name in _FILES.items():
+        if _METHODS[name] is cls:
+            return _FILE_SHA256[path]
+    return None
 
 
 def parse_options(cls: type[Method], pairs: Sequence[str]) -> dict[str, Any]:
@@ -270,4 +282,5 @@ def _method_of_file(path: Path) -> type[Method]:
     if len(found) != 1:
         raise UsageError(f"{path} registers {len(found)} methods; it needs exactly one class under @register_method.")
     _FILES[path] = found[0]
+    _FILE_SHA256[path] = hashlib.sha256(path.read_bytes()).hexdigest()
     return _METHODS[found[0]]

@@ -1,0 +1,133 @@
+"""Which generator made this image, or is it one that nobody has seen? Asks a finished run about single images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..generation.errors import DatasetError, RunError
+from .method import Method, Scores, get_method
+from .runs import Run
+from .score import threshold_of
+
+UNKNOWN = "unknown"
+
+_MODES = {"RGB", "RGBA", "L", "P"}
+_MAX_PIXELS = 200_000_000
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """The answer for one image.
+
+    Attributes
+    ----------
+    candidate: the seen generator it is most alike.
+    known_score, threshold: it is accepted iff ``known_score >= threshold``.
+    source: the candidate if accepted, else ``"unknown"``.
+    class_scores: every seen generator's score, higher = more alike.
+    percentile: share of seen validation images whose known_score is lower, 0..1.
+    why: one sentence for people.
+    """
+
+    image: str
+    candidate: str
+    known_score: float
+    threshold: float
+    accepted: bool
+    source: str
+    class_scores: dict[str, float]
+    percentile: float
+    why: str
+
+    def document(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return asdict(self)
+
+
+def attribute(
+    images: Sequence[Path], run: Run, *, threshold_rule: str = "accept-95", method_file: str | None = None
+) -> list[Attribution]:
+    """Attribute image files with the model of a run.
+
+    The centre crop of the run's crop size is judged, nothing is resampled. The threshold comes from the run's own
+    answers for seen validation images, so no dataset is needed. ``method_file``: where the method is defined, if it
+    is not registered.
+
+    Raises DatasetError for a file that is no image or too small, RunError for a run without model or manifest.
+    """
+    crop_size = int(run.info["config"]["resolved"]["crop_size"])
+    pixels = np.stack([read_centre_crop(Path(path), crop_size) for path in images])
+    threshold, val_scores = threshold_of(run, run.manifest(), threshold_rule)
+    scores = _load_model(run, method_file).predict(pixels)[run.rejection].check()
+    return [
+        _explain(str(path), scores, i, run.class_names, threshold, val_scores, threshold_rule)
+        for i, path in enumerate(images)
+    ]
+
+
+def _load_model(run: Run, method_file: str | None) -> Method:
+    cls = get_method(method_file or run.method)
+    if cls.name != run.method:
+        raise RunError(f"{run.folder} is a run of {run.method}, but {method_file} defines {cls.name}.")
+    if not run.model.is_dir():
+        raise RunError(f"{run.folder} has no model/ folder (a submission has none): evaluate again.")
+    return cls.load(run.model)
+
+
+def read_centre_crop(path: Path, size: int) -> np.ndarray:
+    """The centre crop of an image file, uint8 (size, size, 3); DatasetError in one line if there is none."""
+    try:
+        with Image.open(path) as picture:
+            if min(picture.size) < size:
+                raise DatasetError(
+                    f"{path}: {picture.width}x{picture.height} is smaller than the {size} px crop of the run; "
+                    "nothing is resampled."
+                )
+            if picture.mode not in _MODES or picture.width * picture.height > _MAX_PIXELS:
+                raise DatasetError(
+                    f"{path}: {picture.mode} {picture.width}x{picture.height} is not an 8-bit RGB image."
+                )
+            left, top = (picture.width - size) // 2, (picture.height - size) // 2
+            crop = picture.crop((left, top, left + size, top + size)).convert("RGB")
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: no such image.") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DatasetError(f"{path}: not a readable image.") from error
+    return np.asarray(crop)
+
+
+def _explain(
+    image: str,
+    scores: Scores,
+    i: int,
+    names: Sequence[str],
+    threshold: float,
+    val_scores: np.ndarray,
+    rule: str,
+) -> Attribution:
+    known = float(scores.known_score[i])
+    candidate = names[int(scores.candidate[i])]
+    accepted = known >= threshold
+    percentile = float((val_scores < known).mean())
+    verdict = "reaches" if accepted else "is below"
+    why = (
+        f"most alike {candidate}; known score {known:.4g} {verdict} the threshold {threshold:.4g} ({rule}), "
+        f"higher than {percentile:.0%} of seen validation images"
+    )
+    return Attribution(
+        image=image,
+        candidate=candidate,
+        known_score=known,
+        threshold=threshold,
+        accepted=accepted,
+        source=candidate if accepted else UNKNOWN,
+        class_scores={name: float(score) for name, score in zip(names, scores.class_scores[i], strict=True)},
+        percentile=percentile,
+        why=why,
+    )

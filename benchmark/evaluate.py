@@ -1,0 +1,256 @@
+"""The harness: fit a method once per seed, ask it about validation and test, publish one run per rejection rule.
+
+Everything can be killed at any moment and started again: published runs are skipped, a fitted model is loaded, an
+unfinished fit continues from the method's own checkpoints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..generation.dataset import Dataset
+from ..generation.errors import RunError, UsageError, unknown_name
+from ..generation.progress import get_logger, progress_bar
+from ..generation.publish import write_atomically
+from .environment import git_revision, hardware, library_versions
+from .images import ImageSet, load_images
+from .manifest import Manifest
+from .method import Context, Method, Scores, get_method, source_sha256
+from .predictions import Predictions
+from .runs import RUN_SCHEMA_VERSION, Run, link_tree, run_id, store_manifest
+
+#: Images per call of ``predict``; methods may cut them into smaller batches.
+PREDICT_BATCH = 512
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One fit: a method, its configuration and a seed on one manifest."""
+
+    cls: type[Method]
+    config: dict[str, Any]
+    manifest: Manifest
+    seed: int
+    out: Path
+    device: torch.device
+
+    @property
+    def config_hash(self) -> str:
+        document = [self.config["resolved"], self.manifest.manifest_id]
+        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
+
+    @property
+    def method_folder(self) -> Path:
+        return self.out / self.cls.name
+
+    @property
+    def fit_folder(self) -> Path:
+        return self.method_folder / f".fit-seed{self.seed}-{self.config_hash}"
+
+    def run_folder(self, rejection: str) -> Path:
+        return self.method_folder / run_id(rejection, self.seed, self.config_hash)
+
+
+def evaluate(
+    method_name: str,
+    dataset: Dataset,
+    manifest: Manifest,
+    *,
+    seeds: Sequence[int],
+    out: Path,
+    device: str = "cpu",
+    options: Mapping[str, Any] | None = None,
+    rejections: Sequence[str] | None = None,
+    epochs: int | None = None,
+    crop_size: int | None = None,
+    check: bool = False,
+) -> list[Run]:
+    """Fit and test a method; returns its runs, seed by seed in the order of ``rejections``.
+
+    Parameters
+    ----------
+    method_name: a registered name or ``path/to/file.py``.
+    out: the runs folder; runs go to ``out/<method>/<rejection>-seed<seed>-<hash>/``.
+    options: hyper-parameters that differ from the method's defaults.
+    rejections: a choice of the method's rejection rules, None = all.
+    crop_size: side of the centre crop in pixels, None = as stored.
+    check: compare every image with its ``pixel_sha256`` first.
+
+    Raises UsageError for unknown names, DatasetError for bad images, RunError for answers that are not finite.
+    """
+    cls = get_method(method_name)
+    wanted = _chosen_rejections(cls, rejections)
+    config = _config(cls, dict(options or {}), epochs, crop_size or dataset.crop_size)
+    plans = [_Plan(cls, config, manifest, seed, out, _device(device)) for seed in seeds]
+    store_manifest(out, manifest)
+    missing = [plan for plan in plans if any(not _published(plan.run_folder(name)) for name in wanted)]
+    if missing:
+        images = load_images(dataset, manifest, crop_size=crop_size, check=check)
+        for plan in missing:
+            _run_seed(plan, images, wanted)
+    return [Run.open(plan.run_folder(name)) for plan in plans for name in wanted]
+
+
+def _chosen_rejections(cls: type[Method], rejections: Sequence[str] | None) -> tuple[str, ...]:
+    for name in rejections or ():
+        if name not in cls.rejections:
+            raise unknown_name(f"rejection rule of method {cls.name}", name, cls.rejections)
+    return tuple(dict.fromkeys(rejections)) if rejections else cls.rejections
+
+
+def _config(cls: type[Method], given: dict[str, Any], epochs: int | None, crop_size: int) -> dict[str, Any]:
+    """Defaults apart from given values, and what they resolve to: the identity of a run besides data and seed."""
+    options = cls(**given).options
+    resolved = {"options": options, "epochs": epochs, "crop_size": crop_size}
+    file_hash = source_sha256(cls)
+    return {
+        "given": given | ({} if epochs is None else {"epochs": epochs}),
+        "defaults": dict(cls.defaults),
+        "resolved": resolved if file_hash is None else resolved | {"method_sha256": file_hash},
+    }
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"'{name}' is not a device; use cpu, cuda or cuda:N.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device cuda asked for, but torch sees no GPU; use --device cpu.")
+    return device
+
+
+def _published(folder: Path) -> bool:
+    return (folder / "run.json").is_file()
+
+
+def _run_seed(plan: _Plan, images: ImageSet, wanted: Sequence[str]) -> None:
+    plan.fit_folder.mkdir(parents=True, exist_ok=True)
+    get_logger().info("%s, seed %d", plan.cls.name, plan.seed)
+    with _wall_time(plan.fit_folder):
+        method = _fitted(plan, images)
+        asked = images.subset(images.split_name != "train")
+        answers = _predict(method.to(plan.device), asked, f"{plan.cls.name} predict")
+    seconds = _seconds(plan.fit_folder)
+    for rejection in wanted:
+        folder = plan.run_folder(rejection)
+        if _published(folder):
+            continue
+        if rejection not in answers:
+            raise RunError(f"method {plan.cls.name} gave no scores for its rejection rule '{rejection}'.")
+        info = _run_info(plan, rejection, seconds)
+        Run.write(folder, info, Predictions(asked.image_ids, answers[rejection]), plan.fit_folder / "model")
+    shutil.rmtree(plan.fit_folder)
+
+
+def _fitted(plan: _Plan, images: ImageSet) -> Method:
+    """The fitted method: loaded if this fit was finished before, else fitted (or resumed) now."""
+    model = plan.fit_folder / "model"
+    sibling = next((run for run in map(plan.run_folder, plan.cls.rejections) if (run / "model").is_dir()), None)
+    if not model.is_dir() and sibling is not None:
+        _write_seconds(plan.fit_folder, float(Run.open(sibling).info["wall_time_s"]))
+        link_tree(sibling / "model", model)
+    if model.is_dir():
+        return plan.cls.load(model)
+    method = plan.cls(**plan.config["resolved"]["options"])
+    seed_everything(plan.seed)
+    method.fit(images.split("train"), images.split("val"), _context(plan, method))
+    partial = plan.fit_folder / ".model.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    method.save(partial)
+    os.replace(partial, model)
+    return method
+
+
+def _context(plan: _Plan, method: Method) -> Context:
+    folder = plan.fit_folder / "context"
+    folder.mkdir(exist_ok=True)
+    return Context(
+        seed=plan.seed,
+        device=plan.device,
+        folder=folder,
+        class_names=plan.manifest.seen,
+        crop_size=plan.config["resolved"]["crop_size"],
+        epochs=plan.config["resolved"]["epochs"],
+        options=method.options,
+    )
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch (all devices) for methods that draw from the global generators."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Scores]:
+    parts: dict[str, list[Scores]] = {}
+    with progress_bar(description, len(images), "img") as bar:
+        for pixels, _, positions in images.batches(PREDICT_BATCH):
+            for rejection, scores in method.predict(pixels).items():
+                if len(scores) != len(pixels):
+                    raise RunError(f"method {method.name} gave {len(scores)} scores for {len(pixels)} images.")
+                parts.setdefault(rejection, []).append(scores)
+            bar.update(len(positions))
+    return {rejection: Scores.concatenate(batches).check() for rejection, batches in parts.items()}
+
+
+@contextmanager
+def _wall_time(folder: Path) -> Iterator[None]:
+    """Add the time spent inside to what earlier, interrupted attempts at the same fit took."""
+    start = time.monotonic()
+    try:
+        yield
+    finally:
+        _write_seconds(folder, _seconds(folder) + time.monotonic() - start)
+
+
+def _write_seconds(folder: Path, seconds: float) -> None:
+    write_atomically(folder / "wall_time.json", json.dumps(seconds).encode())
+
+
+def _seconds(folder: Path) -> float:
+    path = folder / "wall_time.json"
+    return float(json.loads(path.read_text())) if path.exists() else 0.0
+
+
+def _run_info(plan: _Plan, rejection: str, seconds: float) -> dict[str, Any]:
+    manifest = plan.manifest
+    return {
+        "schema_version": RUN_SCHEMA_VERSION,
+        "method": plan.cls.name,
+        "rejection": rejection,
+        "seed": plan.seed,
+        "card": asdict(plan.cls.card),
+        "config": plan.config,
+        "manifest": {
+            "manifest_id": manifest.manifest_id,
+            "protocol": manifest.protocol,
+            "fold": manifest.fold,
+            "suite": manifest.suite,
+            "seen": list(manifest.seen),
+            "unseen": list(manifest.unseen),
+            "crop_size": manifest.crop_size,
+            "counts": manifest.counts(),
+        },
+        "versions": library_versions(),
+        "git": git_revision(),
+        "hardware": hardware(plan.device),
+        "wall_time_s": round(seconds, 3),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

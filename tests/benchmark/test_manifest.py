@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from osbench.benchmark.manifest import (
+    Manifest,
+    build_manifest,
+    check_manifest,
+    open_manifests,
+    read_manifest,
+    split_counts,
+    split_dataset,
+    write_manifest,
+)
+from osbench.benchmark.protocols import load_protocol
+from osbench.generation.dataset import Dataset
+from osbench.generation.errors import DatasetError, LeakError
+
+TENTHS = (Fraction(8, 10), Fraction(1, 10), Fraction(1, 10))
+ARCHITECTURES = {"progan": "ProGAN", "stylegan": "StyleGAN", "taming": "Taming", "ldm": "Stable Diffusion"}
+
+
+def fake_dataset(index: pd.DataFrame) -> Dataset:
+    """A dataset that consists of its index only: for cases that real images cannot make."""
+    names = sorted(set(index["generator"] + "/" + index["training_set"]))
+    records = [{"generator": n.split("/")[0], "architecture": ARCHITECTURES[n.split("/")[0]]} for n in names]
+    return cast(
+        Dataset,
+        SimpleNamespace(
+            index=lambda: index, info={"sources": records}, sources=lambda: names, suite="fake", crop_size=32
+        ),
+    )
+
+
+def fake_index(sizes: dict[str, int]) -> pd.DataFrame:
+    rows = [
+        {
+            "image_id": f"{name}{i:05}",
+            "shard": f"shards/{name}.parquet",
+            "row": i,
+            "generator": name.split("/")[0],
+            "training_set": name.split("/")[1],
+            "pixel_sha256": f"p{name}{i}",
+            "bytes_sha256": f"b{name}{i}",
+        }
+        for name, n in sizes.items()
+        for i in range(n)
+    ]
+    return pd.DataFrame(rows)
+
+
+def small_index() -> pd.DataFrame:
+    return fake_index({f"{g}/x": 20 for g in ARCHITECTURES})
+
+
+@given(st.integers(1, 100_000))
+def test_split_counts_add_up_and_stay_within_one_of_the_ratio(n: int) -> None:
+    sizes = split_counts(n, TENTHS)
+    assert sum(sizes) == n
+    assert all(abs(size - n * ratio) <= 1 for size, ratio in zip(sizes, TENTHS, strict=True))
+
+
+def test_the_papers_counts() -> None:
+    assert split_counts(10_000, TENTHS) == (8000, 1000, 1000)
+    assert split_counts(600, TENTHS) == (480, 60, 60)
+    sizes = {"progan/a": 10_000, "progan/b": 1000, "taming/a": 100, "stylegan/a": 10_000, "ldm/a": 10_000}
+    manifest = build_manifest(fake_dataset(fake_index(sizes)), "fang2023")
+    assert manifest.counts() == {
+        "ldm/a": {"train": 0, "val": 0, "test": 1000},
+        "progan/a": {"train": 8000, "val": 1000, "test": 1000},
+        "progan/b": {"train": 800, "val": 100, "test": 100},
+        "stylegan/a": {"train": 0, "val": 0, "test": 1000},
+        "taming/a": {"train": 80, "val": 10, "test": 10},
+    }
+
+
+def test_real_dataset_splits_as_the_protocol_says(dataset: Dataset, manifest: Manifest) -> None:
+    assert manifest.seen == ("progan", "stylegan2", "taming")
+    assert manifest.unseen == ("latent_diffusion", "stylegan")
+    assert (manifest.suite, manifest.crop_size, manifest.protocol, manifest.fold) == ("tiny", 32, "fang2023", "fang2023")
+    table = manifest.table
+    assert list(table.columns) == [
+        "image_id",
+        "shard",
+        "row",
+        "generator",
+        "training_set",
+        "openness",
+        "split",
+        "class_index",
+    ]
+    assert table["image_id"].is_monotonic_increasing
+    assert set(table["split"][table["openness"] == "unseen"]) == {"test"}
+    assert (table["class_index"][table["openness"] == "unseen"] == -1).all()
+    assert [manifest.seen[k] for k in table["class_index"] if k >= 0] == [
+        g for g in table["generator"] if g in manifest.seen
+    ]
+    # shard and row point at the image itself
+    where = dataset.index().set_index("image_id")
+    assert (where.loc[table["image_id"], "row"].to_numpy() == table["row"].to_numpy()).all()
+
+
+def test_a_split_does_not_depend_on_row_order_or_on_other_sources() -> None:
+    index = small_index()
+    rng = np.random.default_rng(0)
+    shuffled = index.iloc[rng.permutation(len(index))]
+    plain = build_manifest(fake_dataset(index), "fang2023")
+    assert build_manifest(fake_dataset(shuffled), "fang2023").manifest_id == plain.manifest_id
+    more = pd.concat([index, fake_index({"progan/y": 30})])
+    assigned = build_manifest(fake_dataset(more), "fang2023").table.set_index("image_id")["split"]
+    before = plain.table.set_index("image_id")["split"]
+    assert (assigned.loc[before.index] == before).all()
+
+
+def test_folds_share_the_split_of_every_image(dataset: Dataset) -> None:
+    folds = [build_manifest(dataset, "rotate-one", g).table for g in ("progan", "taming")]
+    joined = folds[0].merge(folds[1], on="image_id")
+    assert (joined["split_x"] == joined["split_y"]).all()
+    tests = [set(t["image_id"][t["split"] == "test"]) for t in folds]
+    assert tests[0] == tests[1]
+
+
+def test_written_and_read_back_it_is_the_same(manifest: Manifest, tmp_path: Path) -> None:
+    path = tmp_path / "m" / "fang2023.parquet"
+    write_manifest(manifest, path)
+    again = read_manifest(path)
+    pd.testing.assert_frame_equal(again.table, manifest.table, check_dtype=False)
+    assert dataclasses.replace(again, table=manifest.table) == manifest
+    assert [p.name for p in path.parent.iterdir()] == ["fang2023.parquet"]
+
+
+def test_split_dataset_writes_one_manifest_per_fold(own_dataset: Dataset) -> None:
+    paths = split_dataset(own_dataset, "rotate-one")
+    assert [p.name for p in paths] == [
+        f"rotate-one-{g}.parquet" for g in ("latent_diffusion", "progan", "stylegan", "stylegan2", "taming")
+    ]
+    assert [read_manifest(p).unseen for p in paths][1] == ("progan",)
+    first = paths[0].read_bytes()
+    assert split_dataset(own_dataset, "rotate-one")[0].read_bytes() == first
+
+
+def test_open_manifests_writes_what_is_missing(own_dataset: Dataset) -> None:
+    (manifest,) = open_manifests(own_dataset, "fang2023")
+    written = own_dataset.path / "manifests" / "fang2023.parquet"
+    assert read_manifest(written).manifest_id == manifest.manifest_id
+    assert len(open_manifests(own_dataset, "rotate", "all")) == 10
+    (one,) = open_manifests(own_dataset, "rotate", "progan+taming")
+    assert one.unseen == ("progan", "taming")
+
+
+def tampered(manifest: Manifest, **columns: Any) -> Manifest:
+    return dataclasses.replace(manifest, table=manifest.table.assign(**columns))
+
+
+def test_refuses_unseen_images_outside_test(manifest: Manifest, tmp_path: Path) -> None:
+    split = manifest.table["split"].where(manifest.table["openness"] == "seen", "train")
+    with pytest.raises(LeakError, match=r"images of unseen generators lie outside test, first [0-9a-f]+ of"):
+        write_manifest(tampered(manifest, split=split), tmp_path / "m.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_refuses_a_generator_that_is_seen_and_unseen(manifest: Manifest) -> None:
+    openness = manifest.table["openness"].where(manifest.table["generator"] != "stylegan", "seen")
+    with pytest.raises(LeakError, match="both seen and unseen"):
+        check_manifest(tampered(manifest, openness=openness))
+    with pytest.raises(LeakError, match="class_index"):
+        check_manifest(tampered(manifest, class_index=0))
+
+
+def test_refuses_a_repeated_id(manifest: Manifest) -> None:
+    ids = manifest.table["image_id"].to_list()
+    ids[1] = ids[0]
+    with pytest.raises(LeakError, match=f"image id {ids[0]} appears 2 times"):
+        check_manifest(tampered(manifest, image_id=ids))
+    index = small_index()
+    index.loc[5, "image_id"] = index.loc[6, "image_id"]
+    with pytest.raises(LeakError, match="appears 2 times"):
+        build_manifest(fake_dataset(index), "fang2023")
+
+
+@pytest.mark.parametrize("column", ["pixel_sha256", "bytes_sha256"])
+def test_refuses_the_same_content_on_both_sides_of_a_border(column: str) -> None:
+    index = small_index()
+    table = build_manifest(fake_dataset(index), "fang2023").table
+    names = {s: table["image_id"][(table["split"] == s) & (table["generator"] == "progan")] for s in ("train", "test")}
+    twins = index.set_index("image_id").loc[[names["train"].iloc[0], names["test"].iloc[0]]].index
+    leaking = index.assign(**{column: index[column].where(~index["image_id"].isin(twins), "same")})
+    with pytest.raises(LeakError, match=rf"\(progan, (train|test)\).*same {column}"):
+        build_manifest(fake_dataset(leaking), "fang2023")
+    # Two copies inside the training images of one generator cross no border.
+    inside = index.assign(**{column: index[column].where(~index["image_id"].isin(names["train"].iloc[:2]), "same")})
+    build_manifest(fake_dataset(inside), "fang2023")
+    # Two generators with the same picture do.
+    other = table["image_id"][(table["split"] == "train") & (table["generator"] == "taming")]
+    across = index.assign(
+        **{column: index[column].where(~index["image_id"].isin([other.iloc[0], names["train"].iloc[0]]), "same")}
+    )
+    with pytest.raises(LeakError, match=r"\(progan, train\).*\(taming, train\)"):
+        build_manifest(fake_dataset(across), "fang2023")
+
+
+def test_refuses_a_source_with_too_few_images() -> None:
+    with pytest.raises(DatasetError, match=r"source taming/x has 3 images, too few for train/val/test at 0.8/0.1/0.1"):
+        build_manifest(fake_dataset(fake_index({f"{g}/x": 20 for g in ARCHITECTURES} | {"taming/x": 3})), "fang2023")
+
+
+def test_refuses_a_missing_class(manifest: Manifest) -> None:
+    kept = manifest.table[(manifest.table["generator"] != "taming") | (manifest.table["split"] != "val")]
+    with pytest.raises(DatasetError, match="generator taming has no val image"):
+        check_manifest(dataclasses.replace(manifest, table=kept))
+
+
+@pytest.mark.parametrize("damage", ["truncate", "edit", "version", "columns", "none", "missing"])
+def test_a_damaged_manifest_is_a_one_line_error(manifest: Manifest, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "m.parquet"
+    write_manifest(manifest, path)
+    table = pq.read_table(path)
+    header = json.loads(table.schema.metadata[b"osbench"])
+    if damage == "truncate":
+        path.write_bytes(path.read_bytes()[:200])
+    elif damage == "edit":  # swap train and val of one class: no leak, but another split
+        frame = manifest.table.assign(split=manifest.table["split"].replace({"train": "val", "val": "train"}))
+        write_manifest(dataclasses.replace(manifest, table=frame), path)
+    elif damage == "version":
+        header["schema_version"] = 99
+        pq.write_table(table.replace_schema_metadata({b"osbench": json.dumps(header).encode()}), path)
+    elif damage == "columns":
+        pq.write_table(table.drop_columns(["row"]), path)
+    elif damage == "none":
+        pq.write_table(table.replace_schema_metadata(None), path)
+    else:
+        path.unlink()
+    with pytest.raises(DatasetError) as caught:
+        read_manifest(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_the_id_covers_rows_and_header(manifest: Manifest, dataset: Dataset) -> None:
+    other = build_manifest(dataset, load_protocol("rotate"), "latent_diffusion+stylegan")
+    pd.testing.assert_frame_equal(other.table, manifest.table)
+    assert other.manifest_id != manifest.manifest_id
+    assert len(manifest.manifest_id) == 64
