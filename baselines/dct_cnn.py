@@ -90,7 +90,7 @@ class DctCnn(Classifier):
         return AttributionModel(network, SoftmaxHead(network.embedding_dim, n_classes))
 
     def convert(self, images: np.ndarray) -> Tensor:
-        return torch.from_numpy(log_dct(images, self.options["eps"])).to(self.device)
+        return torch.from_numpy(log_dct(images, self.options["eps"], torch.get_num_threads())).to(self.device)
 
     def inputs(self, images: ImageSet, context: Context, name: str) -> Inputs:
         """Coefficients are computed once and kept on disk, unless the set would not fit ``cache_limit_gb``.
@@ -138,7 +138,7 @@ def stored_log_dct(images: ImageSet, path: Path, eps: float) -> np.ndarray:
     values = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape)
     with progress_bar("log-DCT", len(images), "image") as bar:
         for pixels, _, positions in images.batches(256):
-            values[positions] = log_dct(pixels, eps)
+            values[positions] = log_dct(pixels, eps, torch.get_num_threads())
             bar.update(len(positions))
     values.flush()
     del values

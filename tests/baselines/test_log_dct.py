@@ -22,6 +22,13 @@ def test_equals_the_published_transform_where_float32_can_tell():
     np.testing.assert_allclose(ours[clear], theirs[clear], atol=1e-3)
 
 
+def test_chunks_and_threads_change_nothing():
+    images = np.random.default_rng(2).integers(0, 256, (70, 64, 64, 3), dtype=np.uint8)
+    whole = log_dct(images)
+    np.testing.assert_array_equal(whole, log_dct(images, workers=3))
+    np.testing.assert_array_equal(whole, np.concatenate([log_dct(images[i : i + 1]) for i in range(70)]))
+
+
 def test_flat_images_stay_finite():
     assert np.isfinite(log_dct(np.full((1, 32, 32, 3), 128, np.uint8))).all()
 
