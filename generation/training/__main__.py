@@ -67,6 +67,20 @@ def export(workshop: Workshop, models: tuple[str, ...], out: Path) -> None:
         click.echo(workshop.export(model, out))
 
 
+@main.command()
+@click.option(
+    "--features", type=click.Path(exists=True, path_type=Path), required=True, help="EfficientNet-Lite0 weights."
+)
+@click.option("--out", type=click.Path(path_type=Path), default=Path(__file__).parent.parent / "zoo", show_default=True)
+@click.pass_obj
+def card(workshop: Workshop, features: Path, out: Path) -> None:
+    """Measure the zoo's models and write its card."""
+    from .card import write_card
+    from .frechet import load_features
+
+    click.echo(write_card(out, workshop, load_features(features)))
+
+
 main.help = (main.help or "") + f"\n\nModels: {', '.join(MODELS)}."
 
 if __name__ == "__main__":
