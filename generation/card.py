@@ -1,9 +1,205 @@
-"""The dataset card."""
+"""The dataset card: Hugging Face metadata and tables, every number computed from the dataset itself."""
 
 from __future__ import annotations
 
-from .dataset import Dataset
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import yaml
+
+from .dataset import REPRODUCTION, Dataset, features
+from .publish import write_atomically
+
+CARD = "README.md"
+_SPLIT = "images"
+_SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"))
+_TAGS = ["image-forensics", "synthetic-images", "source-attribution", "open-set-recognition", "osbench"]
+_HUB_LICENCES = {"apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "mit"}
 
 
-def write_card(dataset: Dataset) -> None:
-    """Placeholder until the card is written."""
+def write_card(dataset: Dataset, path: Path | None = None) -> Path:
+    """Write the card as the dataset's ``README.md`` (or to ``path``) and return where."""
+    target = path or dataset.path / CARD
+    write_atomically(target, card_text(dataset).encode())
+    return target
+
+
+def card_text(dataset: Dataset) -> str:
+    """Markdown with YAML front matter. DatasetError if the dataset is not complete."""
+    index = dataset.index()
+    sizes = {entry.file: (dataset.path / entry.file).stat().st_size for entry in dataset.shards()}
+    header = yaml.safe_dump(_metadata(dataset, index, sizes), sort_keys=False, allow_unicode=True, width=120)
+    sections = [
+        f"# {dataset.info['title']}",
+        _summary(dataset, index, sizes),
+        "## Sources\n\n" + _source_table(dataset, index, sizes),
+        "## JPEG quality\n\n" + _quality_table(index),
+        "## Weights\n\n" + _weights_table(dataset),
+        "## Recipe\n\n" + _table(["setting", "value"], dataset.info["recipe"].items()),
+        _columns(),
+        "## Reproducibility\n\n" + _reproducibility(dataset),
+        _reading(),
+        _limits(),
+    ]
+    return f"---\n{header}---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def _metadata(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) -> dict[str, Any]:
+    licences = {str(source["licence"]).lower() for source in dataset.info["sources"]}
+    only = licences.pop() if len(licences) == 1 else ""
+    return {
+        "pretty_name": dataset.info["title"],
+        "license": only if only in _HUB_LICENCES else "other",
+        "task_categories": ["image-classification"],
+        "size_categories": [next((name for limit, name in _SIZES if len(index) < limit), "n>1T")],
+        "tags": _TAGS,
+        "configs": [
+            {"config_name": "default", "data_files": [{"split": _SPLIT, "path": "shards/*/*/shard-*.parquet"}]}
+        ],
+        "dataset_info": {
+            "features": [
+                {"name": name, "dtype": "image" if kind["_type"] == "Image" else kind["dtype"]}
+                for name, kind in features().items()
+            ],
+            "splits": [{"name": _SPLIT, "num_bytes": _memory_bytes(dataset), "num_examples": len(index)}],
+            "download_size": sum(sizes.values()),
+            "dataset_size": _memory_bytes(dataset),
+        },
+    }
+
+
+def _memory_bytes(dataset: Dataset) -> int:
+    """Uncompressed size of all row groups."""
+    total = 0
+    for entry in dataset.shards():
+        metadata = pq.read_metadata(dataset.path / entry.file)
+        total += sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    return total
+
+
+def _summary(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) -> str:
+    info = dataset.info
+    made = index.groupby(["generator", "training_set"]).ngroups
+    return (
+        f"{len(index):,} images from {made} sources ({index['generator'].nunique()} generators,"
+        f" {index['training_set'].nunique()} training sets) in {len(sizes)} Parquet shards,"
+        f" {_megabytes(sum(sizes.values()))}. Suite `{info['suite']}`, version `{info['suite_version']}`,"
+        f" schema version {info['schema_version']}. Each row stores the encoded bytes of one image and a benchmark"
+        f" crop of {dataset.crop_size} x {dataset.crop_size} pixels inside it, never resampled.\n\n"
+        "Task: say which generator made an image, or that none of the known ones did (open-set source attribution)."
+    )
+
+
+def _source_table(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) -> str:
+    rows = []
+    for source in dataset.info["sources"]:
+        mine = index[(index["generator"] == source["generator"]) & (index["training_set"] == source["training_set"])]
+        disk = sum(sizes[shard] for shard in set(mine["shard"]))
+        native = sorted({f"{w} x {h}" for w, h in zip(mine["native_width"], mine["native_height"], strict=True)})
+        shown = native[0] if len(native) == 1 else f"{len(native)} sizes"
+        maker = source.get("family", "folder of images")
+        rows.append(
+            [
+                source["name"],
+                source["architecture"],
+                maker,
+                f"{len(mine):,}",
+                _megabytes(disk),
+                shown,
+                source["licence"],
+            ]
+        )
+    return _table(["source", "architecture", "family", "images", "size", "native pixels", "licence"], rows)
+
+
+def _quality_table(index: pd.DataFrame) -> str:
+    names = [
+        str(quality) if not pd.isna(quality) else "none (PNG)" if pd.isna(tables) else "as supplied"
+        for quality, tables in zip(index["jpeg_quality"], index["jpeg_tables_sha256"], strict=True)
+    ]
+    counts = pd.crosstab(index["generator"] + "/" + index["training_set"], pd.Series(names, name="quality"))
+    rows = [[str(name), *(f"{n:,}" for n in row)] for name, row in zip(counts.index, counts.to_numpy(), strict=True)]
+    total = ["all", *(f"{n:,}" for n in counts.to_numpy().sum(0))]
+    return _table(["source", *map(str, counts.columns)], [*rows, total])
+
+
+def _weights_table(dataset: Dataset) -> str:
+    rows = []
+    for source in dataset.info["sources"]:
+        if "weights" in source:
+            weights = source["weights"]
+            made_of = [f"`{weights['file']}`", f"{source['parameters']:,}", f"{weights['bytes']:,}"]
+            rows.append([source["name"], *made_of, f"`{weights['sha256']}`", _inline(source["sampling"])])
+        else:
+            folder = source["folder"]
+            rows.append([source["name"], f"{folder['files']:,} files", "", "", f"`{folder['sha256']}`", ""])
+    return _table(["source", "file", "parameters", "bytes", "SHA-256", "sampling"], rows)
+
+
+def _columns() -> str:
+    rows = [[f"`{name}`", kind.get("dtype", "image (encoded bytes)")] for name, kind in features().items()]
+    return "## Columns\n\n" + _table(["column", "type"], rows)
+
+
+def _reproducibility(dataset: Dataset) -> str:
+    made = {"device": dataset.info["device"], **dataset.info["versions"]}
+    text = "Same machine, same versions, same recipe: identical bytes. Made with:\n\n" + _table(
+        ["what", "value"], made.items()
+    )
+    path = dataset.path / REPRODUCTION
+    if not path.is_file():
+        return text + "\n\nNot yet made again elsewhere: `osbench verify DATASET --regenerate 10 --record`."
+    found = json.loads(path.read_text("utf-8"))
+    rows = [
+        [s["source"], s["images"], s["bit_exact"], s["within_one"], _decibel(s["psnr_db"]), s["verdict"]]
+        for s in found["sources"]
+    ]
+    head = ["source", "images", "bit-exact", "within one level", "worst PSNR", "verdict"]
+    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    return text + f"\n\nMade again on {found['device']} with {versions}:\n\n" + _table(head, rows)
+
+
+def _reading() -> str:
+    return (
+        "## Reading it\n\n"
+        "```python\n"
+        "import datasets\n\n"
+        'images = datasets.load_dataset("parquet", data_files="shards/*/*/*.parquet", split="train")\n'
+        'stored = images.cast_column("image", datasets.Image(decode=False))  # the exact bytes\n'
+        "```\n\n"
+        "Never hand a decoded picture back to `datasets`: it recompresses JPEG at quality 75 without a word, and the"
+        " compression history is part of what is studied here. `bytes_sha256` and `pixel_sha256` detect it."
+    )
+
+
+def _limits() -> str:
+    return (
+        "## Limits and licences\n\n"
+        "Images are synthetic unless a source is a folder of images. They carry no EXIF, colour profile or other"
+        " metadata, and no watermark is added. Each source keeps the licence of its weights or images as listed above."
+        " Meant for research on attribution; a method that does well here may not do well on generators, cameras or"
+        " processing that are not here."
+    )
+
+
+def _table(header: Sequence[object], rows: Any) -> str:
+    def line(cells: Sequence[object]) -> str:
+        return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+    return "\n".join([line(header), line(["---"] * len(header)), *(line(row) for row in rows)])
+
+
+def _inline(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items() if value not in ([], None)) or "defaults"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _decibel(value: float | None) -> str:
+    return "identical" if value is None else f"{value:.1f} dB"

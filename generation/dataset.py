@@ -21,10 +21,13 @@ import pyarrow.parquet as pq
 from .errors import DatasetError
 from .ledger import LEDGER, LedgerEntry, check_shard_name, file_sha256, read_ledger, shard_file
 from .pixels import bytes_sha256, decode_crop, pixel_sha256
+from .progress import track
 from .seeds import image_id
 
 SCHEMA_VERSION = 1
 RECORD = "dataset.json"
+REPRODUCTION = "reproduction.json"
+"""What :mod:`.regenerate` found, where someone recorded it."""
 
 _COLUMNS = {
     "image_id": "string",
@@ -48,6 +51,7 @@ _COLUMNS = {
     "bytes_sha256": "string",
     "pixel_sha256": "string",
 }
+_RECORD_KEYS = {"suite", "suite_version", "title", "recipe", "sources", "versions", "device"}
 _NULLABLE = {"prompt", "class_label", "jpeg_quality", "jpeg_subsampling", "jpeg_tables_sha256"}
 _IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
@@ -100,6 +104,8 @@ class Dataset:
         try:
             info = json.loads(record.read_text("utf-8"))
             version = info["schema_version"]
+            if version == SCHEMA_VERSION and not _RECORD_KEYS <= info.keys():
+                raise KeyError
         except (ValueError, KeyError, TypeError) as error:
             raise DatasetError(f"{record}: damaged. Generate the dataset again into a new folder.") from error
         if version != SCHEMA_VERSION:
@@ -153,7 +159,7 @@ class Dataset:
         return [ledger[file] for file in sorted(expected)]
 
     def index(self) -> pd.DataFrame:
-        """Every column but ``image``, plus ``shard`` (its path relative to the dataset) and ``row`` (position in it)."""
+        """Every column but ``image``, plus ``shard`` (path relative to the dataset) and ``row`` (position in it)."""
         columns = [name for name in _COLUMNS if name != "image"]
         tables = []
         for entry in self.shards():
@@ -207,7 +213,8 @@ class Dataset:
             yield Problem(LEDGER, str(error))
             return
         expected = self.expected_shards()
-        for file in sorted(expected.keys() | ledger.keys() | self._shard_files()):
+        files = sorted(expected.keys() | ledger.keys() | self._shard_files())
+        for file in track(files, description="verify", unit="shard"):
             if file not in expected:
                 yield Problem(file, f"not part of the dataset that {RECORD} describes")
             elif file not in ledger:

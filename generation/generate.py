@@ -7,38 +7,21 @@ one, for any number of workers: see :mod:`.shards` (pure units), :mod:`.publish`
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .card import write_card
-from .catalog import Source, Suite, load_suite
 from .dataset import RECORD, Dataset
 from .engines import Engine, get_engine
-from .errors import DatasetError, GenerationError, UsageError, unknown_name
-from .folders import check_image, list_images
+from .errors import DatasetError, UsageError
 from .ledger import append_ledger, file_sha256, read_ledger, write_ledger
+from .plan import check_disk
 from .progress import get_logger, progress_bar
 from .publish import remove_partials
-from .record import dataset_record, merge_records, source_namespace, source_record, source_sha256, write_record
+from .record import dataset_record, merge_records, source_record, source_sha256, write_record
+from .request import make_request, units
 from .shards import Unit, shard_is_ours
-
-NO_LICENCE = "not stated"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to make: a suite (its recipe and count already adjusted) and the chosen sources with their counts."""
-
-    suite: Suite
-    counts: dict[str, int]
-
-    @property
-    def sources(self) -> list[Source]:
-        """The chosen sources, in the order of the suite."""
-        return [source for source in self.suite.sources if source.name in self.counts]
 
 
 def generate(
@@ -81,81 +64,6 @@ def generate(
         write_record(folder, record)
         _make(folder, missing, workers, schedule)
         return _finish(folder)
-
-
-def make_request(
-    suite: str | Path,
-    *,
-    sources: Sequence[str] | None = None,
-    count: int | None = None,
-    folders: Mapping[str, str | Path] | None = None,
-    folder_licence: str | None = None,
-    order: str | None = None,
-    frame: str | None = None,
-) -> Request:
-    """Check a request and resolve its names. UsageError or DatasetError; nothing is written."""
-    if count is not None and count < 1:
-        raise UsageError(f"--count must be at least 1, not {count}.")
-    loaded = load_suite(suite)
-    recipe = replace(loaded.recipe, order=order or loaded.recipe.order, frame=frame or loaded.recipe.frame)
-    own = [_folder_source(n, Path(p), folder_licence or NO_LICENCE) for n, p in (folders or {}).items()]
-    loaded = replace(loaded, recipe=recipe, sources=(*loaded.sources, *own))
-    names = [source.name for source in loaded.sources]
-    if len(set(names)) < len(names):
-        raise UsageError(
-            f"a folder source has the name of another source. Names taken: {', '.join(sorted(set(names)))}."
-        )
-    chosen = _choose(loaded, sources)
-    return Request(loaded, {source.name: _count_images(source, loaded, count) for source in chosen})
-
-
-def _folder_source(name: str, folder: Path, licence: str) -> Source:
-    generator, _, training_set = name.partition("/")
-    return Source(generator, training_set or "folder", architecture=generator, licence=licence, folder=folder)
-
-
-def _choose(suite: Suite, names: Sequence[str] | None) -> list[Source]:
-    if not names:
-        return list(suite.sources)
-    chosen = []
-    for name in names:
-        found = [source for source in suite.sources if name in {source.name, source.generator}]
-        if not found:
-            raise unknown_name("source", name, [source.name for source in suite.sources])
-        chosen += found
-    return chosen
-
-
-def _count_images(source: Source, suite: Suite, count: int | None) -> int:
-    if source.folder is not None:
-        files = list_images(source.folder)
-        for path in files:
-            check_image(path, suite.crop_size)
-        return min(count or len(files), len(files))
-    if source.native_size is not None and source.native_size < suite.crop_size:
-        raise UsageError(
-            f"source {source.name}: a crop of {suite.crop_size} px does not fit {source.native_size} px images."
-        )
-    return count or suite.count
-
-
-def units(request: Request, folder: Path, hashes: Mapping[str, str], device: str) -> list[Unit]:
-    """All shards of a request, source by source."""
-    result = []
-    for source in request.sources:
-        sha256 = hashes[source.name]
-        first = Unit(
-            dataset=folder,
-            namespace=source_namespace(request.suite, source, sha256),
-            source=source,
-            source_sha256=sha256,
-            recipe=request.suite.recipe,
-            count=request.counts[source.name],
-            shard=0,
-            device=device,
-        )
-        result += [replace(first, shard=k) for k in range(first.shards)]
-    return result
 
 
 def _check_folder(folder: Path) -> None:
@@ -210,32 +118,6 @@ def _missing_units(wanted: list[Unit]) -> list[Unit]:
         else:
             missing.append(unit)
     return missing
-
-
-def estimate_bytes(unit: Unit) -> int:
-    """Rough disk need of a shard before anything is made; :mod:`.plan` measures instead."""
-    if unit.source.folder is not None:
-        return sum(
-            path.stat().st_size for path in list_images(unit.source.folder)[unit.indices.start : unit.indices.stop]
-        )
-    side = unit.source.native_size or unit.recipe.crop_size
-    if unit.recipe.order == "crop-then-compress":
-        side = unit.recipe.crop_size
-    elif unit.recipe.frame == "window":
-        side = min(side, unit.recipe.crop_size + 48)  # up to three 16 px MCUs more than the crop
-    # 1 byte a pixel is above the mean over the qualities; 600 bytes a row for the other columns and Parquet.
-    return len(unit.indices) * (side * side + 600)
-
-
-def check_disk(folder: Path, missing: Sequence[Unit]) -> None:
-    """GenerationError before anything is written if the disk is too small for the missing shards."""
-    need = sum(estimate_bytes(unit) for unit in missing)
-    free = shutil.disk_usage(folder).free
-    if need > free:
-        raise GenerationError(
-            f"{folder}: about {need / 1e6:,.0f} MB are needed and {free / 1e6:,.0f} MB are free."
-            " Free some space, lower --count, or choose another --out folder."
-        )
 
 
 def _make(folder: Path, missing: list[Unit], workers: int, schedule: Engine) -> None:

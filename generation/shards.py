@@ -82,8 +82,8 @@ class NativeImage:
 
 def write_shard(unit: Unit, on_images: OnImages = lambda n: None) -> LedgerEntry:
     """Make all images of a shard and publish it atomically. GenerationError for an image that must not be published."""
-    rows = folder_rows(unit, on_images) if unit.source.folder else generated_rows(unit, unit.indices, on_images)
-    table = pa.Table.from_pylist(list(rows), SCHEMA)
+    rows = folder_rows if unit.source.folder else generated_rows
+    table = pa.Table.from_pylist(list(rows(unit, unit.indices, on_images)), SCHEMA)
     metadata = {**(SCHEMA.metadata or {}), b"osbench": json.dumps({"unit_sha256": unit.fingerprint()}).encode()}
     final = unit.dataset / unit.file
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -219,11 +219,11 @@ def encode_row(unit: Unit, image: NativeImage) -> dict[str, Any]:
     return _row(unit, image.index, seed, frame, (width, height), quality, image.class_label)
 
 
-def folder_rows(unit: Unit, on_images: OnImages) -> Iterator[dict[str, Any]]:
+def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:
     """Rows of a folder source: pixels untouched, metadata removed, only the crop box is drawn."""
     assert unit.source.folder is not None
     files = list_images(unit.source.folder)
-    for index in unit.indices:
+    for index in indices:
         seed = image_seed(unit.namespace, unit.source.generator, unit.source.training_set, index)
         image: FolderImage = read_image(files[index], unit.recipe.crop_size)
         crop = draw_crop(seed, image.width, image.height, unit.recipe.crop_size)

@@ -1,0 +1,61 @@
+"""``osbench generate``: make the images of a suite."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import emit, handle_errors, json_option
+
+
+@click.command()
+@click.option("--suite", default="mini", show_default=True, help="Name of a packaged suite, or path of a suite YAML.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the dataset; made if missing.")
+@click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source (repeatable).")
+@click.option("--count", type=int, help="Images per source.  [default: as the suite says]")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes; changes no byte of the result.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, ...")
+@click.option(
+    "--from-folder", "folders", multiple=True, metavar="NAME=DIR", help="Own images as a source (repeatable)."
+)
+@click.option("--folder-licence", help="Licence of the --from-folder images, for the dataset card.")
+@click.option("--order", help="compress-then-crop (as in paper 1) or crop-then-compress.")
+@click.option("--frame", help="window (around the crop) or full (the whole image).")
+@click.option("--engine", default="local", show_default=True, help="What schedules the shards.")
+@click.option("--dry-run", is_flag=True, help="Print images, disk and time, and make nothing.")
+@json_option
+@handle_errors
+def command(as_json: bool, dry_run: bool, folders: tuple[str, ...], engine: str, **options: Any) -> None:
+    """Make, or finish, a dataset: run the same command again after any interruption.
+
+    Shards are published one by one, each exactly once; the result does not depend on --workers or on restarts.
+    """
+    options["folders"] = dict(_name_and_folder(text) for text in folders)
+    if dry_run:
+        _print_plan(as_json, options)
+        return
+    from ..generation.generate import generate
+
+    dataset = generate(engine=engine, **options)
+    images = sum(source["count"] for source in dataset.info["sources"])
+    document = {"dataset": str(dataset.path), "sources": dataset.sources(), "images": images}
+    emit(as_json, document, f"{dataset.path}: {images} images from {len(dataset.sources())} sources")
+
+
+def _name_and_folder(text: str) -> tuple[str, str]:
+    from ..generation.errors import UsageError
+
+    name, sign, folder = text.partition("=")
+    if not (name and sign and folder):
+        raise UsageError(f"--from-folder takes NAME=DIR, not '{text}'.")
+    return name, folder
+
+
+def _print_plan(as_json: bool, options: dict[str, Any]) -> None:
+    from ..generation.plan import plan, plan_text
+
+    rows = plan(**options)
+    emit(as_json, [asdict(row) for row in rows], plan_text(rows))

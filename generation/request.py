@@ -1,0 +1,107 @@
+"""What to make: a suite's recipe with the user's choices applied, the sources and how many images of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .catalog import Source, Suite, load_suite
+from .errors import UsageError, unknown_name
+from .folders import check_image, list_images
+from .record import source_namespace
+from .shards import Unit
+
+NO_LICENCE = "not stated"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to make: a suite (its recipe and count already adjusted) and the chosen sources with their counts."""
+
+    suite: Suite
+    counts: dict[str, int]
+
+    @property
+    def sources(self) -> list[Source]:
+        """The chosen sources, in the order of the suite."""
+        return [source for source in self.suite.sources if source.name in self.counts]
+
+
+def make_request(
+    suite: str | Path,
+    *,
+    sources: Sequence[str] | None = None,
+    count: int | None = None,
+    folders: Mapping[str, str | Path] | None = None,
+    folder_licence: str | None = None,
+    order: str | None = None,
+    frame: str | None = None,
+) -> Request:
+    """Check a request and resolve its names. UsageError or DatasetError; nothing is written."""
+    if count is not None and count < 1:
+        raise UsageError(f"--count must be at least 1, not {count}.")
+    loaded = load_suite(suite)
+    recipe = replace(loaded.recipe, order=order or loaded.recipe.order, frame=frame or loaded.recipe.frame)
+    own = [_folder_source(n, Path(p), folder_licence or NO_LICENCE) for n, p in (folders or {}).items()]
+    loaded = replace(loaded, recipe=recipe, sources=(*loaded.sources, *own))
+    names = [source.name for source in loaded.sources]
+    if len(set(names)) < len(names):
+        raise UsageError(
+            f"a folder source has the name of another source. Names taken: {', '.join(sorted(set(names)))}."
+        )
+    chosen = _choose(loaded, sources)
+    return Request(loaded, {source.name: _count_images(source, loaded, count) for source in chosen})
+
+
+def _folder_source(name: str, folder: Path, licence: str) -> Source:
+    generator, _, training_set = name.partition("/")
+    return Source(generator, training_set or "folder", architecture=generator, licence=licence, folder=folder)
+
+
+def _choose(suite: Suite, names: Sequence[str] | None) -> list[Source]:
+    if not names:
+        return list(suite.sources)
+    chosen = []
+    for name in names:
+        found = [source for source in suite.sources if name in {source.name, source.generator}]
+        if not found:
+            raise unknown_name("source", name, [source.name for source in suite.sources])
+        chosen += found
+    return chosen
+
+
+def _count_images(source: Source, suite: Suite, count: int | None) -> int:
+    if source.folder is not None:
+        files = list_images(source.folder)
+        for path in files:
+            check_image(path, suite.crop_size)
+        return min(count or len(files), len(files))
+    if source.native_size is not None and source.native_size < suite.crop_size:
+        raise UsageError(
+            f"source {source.name}: a crop of {suite.crop_size} px does not fit {source.native_size} px images."
+        )
+    return count or suite.count
+
+
+def units(
+    request: Request, folder: Path, hashes: Mapping[str, str], device: str, only: str | None = None
+) -> list[Unit]:
+    """All shards of a request (of one source with ``only``), source by source."""
+    result = []
+    for source in request.sources:
+        if only not in {None, source.name}:
+            continue
+        sha256 = hashes[source.name]
+        first = Unit(
+            dataset=folder,
+            namespace=source_namespace(request.suite, source, sha256),
+            source=source,
+            source_sha256=sha256,
+            recipe=request.suite.recipe,
+            count=request.counts[source.name],
+            shard=0,
+            device=device,
+        )
+        result += [replace(first, shard=k) for k in range(first.shards)]
+    return result
