@@ -96,7 +96,8 @@ def _section(record: dict[str, Any]) -> str:
     last = {k: v for k, v in record["curve"][-1].items() if k in ("swd", "seconds", "images")}
     return (
         f"\n## {record['model']}\n\n![samples](cards/{name}.png)\n\n"
-        f"- sha256 `{record['sha256']}`\n- trained {record['seconds']} s on {record['device']}, torch {record['torch']}\n"
+        f"- sha256 `{record['sha256']}`\n"
+        f"- trained {record['seconds']} s on {record['device']}, torch {record['torch']}\n"
         f"- sliced Wasserstein distance to held-out crops: first {_first_swd(record)}, last {last.get('swd')}\n"
         f"- config: `{json.dumps(record['config'])}`\n- recipe: `{json.dumps(record['recipe'])}`\n"
     )

@@ -1,7 +1,7 @@
 """Training pictures: from unpacked public packages to one small file, and from that file to a bank of crops.
 
-``landscape`` reads Debian's ``endless-sky-data`` (720x360 photographs); only files that its ``copyright`` file places in
-the public domain are taken, and pictures from space are left out. ``emoji`` reads the npm package
+``landscape`` reads Debian's ``endless-sky-data`` (720x360 photographs); only files that its ``copyright`` file places
+in the public domain are taken, and pictures from space or of cities are left out. ``emoji`` reads the npm package
 ``@lobehub/fluent-emoji-3d`` (MIT) and composites every figure on a textured coloured ground.
 """
 

@@ -18,7 +18,7 @@ from ..errors import DatasetError, unknown_name
 from ..families import save_generator
 from .adversarial import AdversarialTraining, Recipe
 from .diffusion import DiffusionTraining
-from .pack import load_pictures, pack
+from .pack import pack
 from .teacher import Codes, load_codes, train_teacher
 from .tokens import TokenTraining
 
