@@ -46,11 +46,19 @@ class ProGAN(Generator):
     z_dim: latent length (512 in the official networks).
     channels: width of every stage, ``channels[i]`` at side ``4 * 2**i``.
     image_channels: planes of the output.
+    pixel_bias: whether the dense layer has a bias for every channel and pixel (GAN Zoo) or for every channel.
     """
 
     family = "progan"
 
-    def __init__(self, resolution: int, z_dim: int, channels: Sequence[int], image_channels: int = 3) -> None:
+    def __init__(
+        self,
+        resolution: int,
+        z_dim: int,
+        channels: Sequence[int],
+        image_channels: int = 3,
+        pixel_bias: bool = False,
+    ) -> None:
         super().__init__()
         stages = int(math.log2(resolution)) - 1
         if resolution < 8 or 4 << (stages - 1) != resolution or len(channels) != stages:
@@ -60,12 +68,13 @@ class ProGAN(Generator):
             "z_dim": z_dim,
             "channels": list(channels),
             "image_channels": image_channels,
+            **({"pixel_bias": True} if pixel_bias else {}),
         }
         self.resolution = resolution
         self.z_dim = z_dim
         self.dense = EqualizedLinear(z_dim, channels[0] * 16, gain=math.sqrt(2) / 4)
-        # One bias per channel, not per pixel: the dense layer's own bias would have channels * 16 entries.
-        self.dense.bias = nn.Parameter(torch.zeros(channels[0]))
+        self.dense.bias = nn.Parameter(torch.zeros(channels[0] * (16 if pixel_bias else 1)))
+        self.bias_shape = (4, 4) if pixel_bias else (1, 1)
         self.conv = EqualizedConv2d(channels[0], channels[0], 3)
         self.conv_bias = nn.Parameter(torch.zeros(channels[0]))
         self.blocks = nn.ModuleList(ProGANBlock(a, b) for a, b in pairwise(channels))
@@ -84,8 +93,9 @@ class ProGAN(Generator):
         """(N, z_dim) -> (N, 3, R, R). No classes, no noise, no truncation: UsageError for ``truncation_psi != 1``."""
         if truncation_psi != 1:
             raise UsageError("ProGAN has no truncation; use truncation_psi 1.")
-        x = F.linear(pixel_norm(z.float()), self.dense.weight * self.dense.scale)
-        x = activate(x.view(len(z), -1, 4, 4), self.dense.bias)
+        x = F.linear(pixel_norm(z.float()), self.dense.weight * self.dense.scale).view(len(z), -1, 4, 4)
+        x = x + self.dense.bias.view(1, x.shape[1], *self.bias_shape)
+        x = pixel_norm(F.leaky_relu(x, 0.2))
         x = activate(self.conv(x), self.conv_bias)
         for block in self.blocks:
             x = block(x)
