@@ -1,0 +1,78 @@
+"""Sample images of every source for the page: the stored bytes of a dataset, embedded unchanged."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from ..benchmark.manifest import Manifest
+from ..generation.dataset import Dataset
+from ..generation.errors import DatasetError
+
+PER_SOURCE = 9
+#: All pictures of a page together, in bytes before base64: a page should open at once.
+BYTE_BUDGET = 3_000_000
+
+_MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png"}
+
+
+def holds_images(dataset: Dataset, manifest: Manifest) -> bool:
+    """Whether every test image of the manifest is in the dataset."""
+    return bool(manifest.rows("test")["image_id"].isin(dataset.index()["image_id"]).all())
+
+
+def gallery(dataset: Dataset, manifest: Manifest, per_source: int = PER_SOURCE) -> list[dict[str, Any]]:
+    """Test images of every source, seen sources first, at most ``per_source`` each and ``BYTE_BUDGET`` in all.
+
+    Each source: ``generator``, ``training_set``, ``openness``, ``images`` (``src`` as a data address, ``width`` and
+    ``height`` of the stored frame, ``crop_x``, ``crop_y`` of the crop in it, ``index``, ``quality`` or None).
+
+    Raises DatasetError if an image is neither JPEG nor PNG; KeyError unless :func:`holds_images`.
+    """
+    test = manifest.rows("test")
+    known = dataset.index().set_index("image_id")
+    groups = sorted(
+        test.groupby(["openness", "generator", "training_set"]), key=lambda group: tuple(map(str, group[0]))
+    )
+    share = BYTE_BUDGET // len(groups)
+    return [
+        {
+            "generator": generator,
+            "training_set": training_set,
+            "openness": openness,
+            "images": _pictures(dataset, known.loc[rows["image_id"].iloc[:per_source]], share),
+        }
+        for (openness, generator, training_set), rows in groups
+    ]
+
+
+def _pictures(dataset: Dataset, rows: pd.DataFrame, byte_budget: int) -> list[dict[str, Any]]:
+    pictures, spent = [], 0
+    for image_id, row in rows.iterrows():
+        data = dataset.read_images(row["shard"], [int(row["row"])])[0]
+        spent += len(data)
+        if spent > byte_budget and pictures:
+            break
+        pictures.append(_picture(data, row, str(image_id)))
+    return pictures
+
+
+def _picture(data: bytes, row: pd.Series, image_id: str) -> dict[str, Any]:
+    try:
+        with Image.open(io.BytesIO(data), formats=list(_MEDIA_TYPES)) as image:
+            kind, width, height = str(image.format), image.width, image.height
+    except (OSError, Image.DecompressionBombError) as error:
+        raise DatasetError(f"image {image_id} is neither JPEG nor PNG; verify the dataset.") from error
+    return {
+        "src": f"data:{_MEDIA_TYPES[kind]};base64,{base64.b64encode(data).decode('ascii')}",
+        "width": width,
+        "height": height,
+        "crop_x": int(row["crop_x"]),
+        "crop_y": int(row["crop_y"]),
+        "index": int(row["index"]),
+        "quality": None if pd.isna(row["jpeg_quality"]) else int(row["jpeg_quality"]),
+    }

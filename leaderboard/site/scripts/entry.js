@@ -1,0 +1,143 @@
+// One entry: its card, what its numbers allow to claim, its confusion matrix and its distances.
+
+function bullets(title, lines, className) {
+  if (!lines || !lines.length) return null;
+  return el("div", { class: className }, el("h4", {}, title), el("ul", {}, lines.map((line) => el("li", {}, line))));
+}
+
+function duration(seconds) {
+  if (!isNumber(seconds)) return null;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+function pairs(items) {
+  return items.filter(([, value]) => value !== null && value !== undefined && value !== "")
+    .map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)));
+}
+
+function paperLine(card) {
+  const address = webAddress(card.url);
+  const text = card.paper || card.url;
+  if (!text) return null;
+  return el("p", { class: "paper" }, address ? el("a", { href: address, rel: "noopener noreferrer", target: "_blank" }, text) : text);
+}
+
+function publishedLine(card) {
+  const published = Object.entries(card.published || {});
+  if (!published.length) return null;
+  return el("p", { class: "hint" }, "Published by its authors on their own data, not comparable with this board: ",
+    published.map(([name, value]) => `${metricTitle(name)} ${fixed(value)}`).join(", "), ".");
+}
+
+function cardBlock(entry) {
+  const card = entry.card || {};
+  return el("div", { class: "panel card" },
+    el("h3", {}, card.title || entry.method), paperLine(card), publishedLine(card),
+    el("div", { class: "two" },
+      bullets("Faithful to the paper", card.faithful, "faithful"), bullets("Not the same", card.deviations, "deviations")),
+    el("dl", { class: "facts small" }, pairs([
+      ["Rejection", entry.rejection], ["Options", entry.variant], ["Seeds", entry.seeds.join(", ")],
+      ["Threshold", entry.threshold_rule], ["Input", card.input_range],
+      ["Licence", card.licence], ["Hardware", entry.hardware], ["Time per seed", duration(entry.wall_time_s)]])));
+}
+
+function whisker(metric, className) {
+  const at = (value) => 100 * Math.min(1, Math.max(0, value));
+  const known = metric && isNumber(metric.low) && isNumber(metric.high);
+  return svg("svg", { class: `whisker ${className}`, viewBox: "0 0 100 14", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("rect", { class: "rail", x: 0, y: 6.5, width: 100, height: 1 }),
+    known && svg("rect", { class: "band", x: at(metric.low), y: 3, width: Math.max(0.6, at(metric.high) - at(metric.low)), height: 8 }),
+    metric && isNumber(metric.mean) && svg("rect", { class: "tick", x: at(metric.mean) - 0.4, y: 0, width: 0.8, height: 14 }));
+}
+
+function claimRow(title, metric, className, note) {
+  return el("div", { class: "claim" },
+    el("div", { class: "claim-head" }, el("span", {}, title), el("span", { class: "number" }, range(metric) || "cannot decide")),
+    whisker(metric, className), note ? el("p", { class: "hint" }, note) : null);
+}
+
+function claimsBlock(entry) {
+  const near = entry.metrics.crr;
+  const far = entry.new_generator?.crr;
+  const count = board.unseen.length;
+  const wide = far && isNumber(far.low) ? far.high - far.low : 1;
+  return el("div", { class: "panel claims" },
+    el("h3", {}, "Refusing the unknown: what can be claimed"),
+    el("p", { class: "big" }, el("span", { class: "number" }, fixed(near?.mean)), " CRR"),
+    claimRow("These generators", near, "near", `Other images of ${list(board.unseen.map(titleOf))}.`),
+    claimRow("A new generator", far && { ...far, mean: near?.mean }, "far",
+      wide > 0.6 ? `${count} unseen generator${count === 1 ? "" : "s"} cannot tell: no claim about generators outside this board.`
+        : `A generator drawn like the ${count} unseen ones here.`));
+}
+
+// --- confusion -----------------------------------------------------------------------------------------------------
+
+function confusionCell(entry, row, column, count, total) {
+  const unseen = board.unseen.includes(row);
+  const right = unseen ? column === "unknown" : column === row;
+  const share = total ? count / total : 0;
+  const cell = el("td", { class: right ? "right" : "wrong", "--v": share.toFixed(4) },
+    share >= 0.0005 ? (100 * share).toFixed(share >= 0.0995 ? 0 : 1) : el("span", { class: "zero" }, "0"));
+  return withTip(cell, () => el("div", {}, el("p", { class: "tip-title" }, `${titleOf(row)} → ${column === "unknown" ? "unknown" : titleOf(column)}`),
+    el("p", {}, `${grouped(count)} of ${grouped(total)} test images${entry.seeds.length > 1 ? `, ${entry.seeds.length} seeds together` : ""}`)));
+}
+
+function confusionBlock(entry) {
+  const { rows, columns: names, counts } = entry.confusion;
+  const gap = () => el("td", { class: "gap" });
+  const body = rows.flatMap((row, i) => {
+    const total = counts[i].reduce((sum, count) => sum + count, 0);
+    const unseen = board.unseen.includes(row);
+    const first = unseen && i > 0 && !board.unseen.includes(rows[i - 1]);
+    return [
+      first ? el("tr", { "aria-hidden": "true" }, gap()) : null,
+      el("tr", {}, el("th", { scope: "row", class: unseen ? "unseen" : "seen" }, titleOf(row)),
+        names.map((column, j) => [column === "unknown" ? gap() : null, confusionCell(entry, row, column, counts[i][j], total)])),
+    ];
+  });
+  const heads = names.map((name) => (name === "unknown"
+    ? [gap(), el("th", { scope: "col", class: "unknown" }, el("em", {}, "unknown"))]
+    : el("th", { scope: "col", class: "seen" }, titleOf(name))));
+  return el("div", { class: "panel" },
+    el("h3", {}, "Who is taken for whom"),
+    el("p", { class: "hint" }, "Per cent of a true source (row) given each answer (column) at the threshold."),
+    el("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": "Confusion matrix" },
+      el("table", { class: "confusion" }, el("thead", {}, el("tr", {}, el("td"), heads)), el("tbody", {}, body))));
+}
+
+// --- all numbers ---------------------------------------------------------------------------------------------------
+
+function numbersBlock(entry) {
+  const line = (name, metric) => el("tr", {}, el("th", { scope: "row" }, name),
+    el("td", { class: "number" }, fixed(metric.mean, 4)), el("td", { class: "interval" }, range(metric, 4)));
+  const perGenerator = Object.entries(entry.per_generator).flatMap(([generator, values]) =>
+    Object.entries(values).map(([name, metric]) => line(`${titleOf(generator)} · ${metricTitle(name)}`, metric)));
+  return el("details", { class: "panel" }, el("summary", {}, "Every number of this entry"),
+    el("div", { class: "two" },
+      el("table", { class: "plain" }, el("tbody", {}, Object.entries(entry.metrics).map(([key, metric]) => line(metricTitle(key), metric)))),
+      el("table", { class: "plain" }, el("tbody", {}, perGenerator))));
+}
+
+function drawEntry(entry) {
+  byId("entry-body").replaceChildren(
+    el("div", { class: "entry-grid" }, cardBlock(entry), claimsBlock(entry)),
+    el("div", { class: "entry-grid even" }, confusionBlock(entry), histogramBlock(entry)),
+    numbersBlock(entry));
+  byId("pick").value = entry.id;
+}
+
+function startEntry() {
+  byId("pick").replaceChildren(...entries.map((entry) =>
+    el("option", { value: entry.id }, `${entry.rank ?? "–"}  ${labelOf(entry)}`)));
+  byId("pick").addEventListener("change", (event) => choose(entries.find((entry) => entry.id === event.target.value)));
+  byId("permalink").addEventListener("click", async (event) => {
+    const button = event.currentTarget;
+    history.replaceState(null, "", linkOf(chosen));
+    let copied = true;
+    try { await navigator.clipboard.writeText(location.href); } catch { copied = false; }
+    button.textContent = copied ? "Copied" : "In the address bar";
+    setTimeout(() => { button.textContent = "Copy link"; }, 1600);
+  });
+  onChoose(drawEntry);
+}

@@ -1,0 +1,51 @@
+// The words above the board, and the start of everything.
+
+function findingSentence() {
+  const first = entries[0];
+  if (!first || !first.rank) return "No entry has a valid score yet.";
+  const tied = entries.slice(1).filter((entry) => entry.rank === first.rank);
+  const score = first.metrics.auc_af1_crr;
+  const opening = [el("strong", {}, labelOf(first)), ` has the largest area under the aF1‑CRR curve: ${fixed(score.mean)}`, range(score) ? ` (${range(score)})` : "", ". "];
+  if (entries.length === 1) return [...opening, "It is the only entry."];
+  if (!tied.length) return [...opening, "On these generators no other entry's interval reaches it."];
+  return [...opening, "On these generators its interval overlaps with ", list(tied.slice(0, 3).map(labelOf)), tied.length > 3 ? ` and ${tied.length - 3} more` : "", ", so the order among them is open."];
+}
+
+function startWords() {
+  const counts = board.counts;
+  byId("eyebrow").textContent = `${board.suite} suite · protocol ${board.protocol}${board.fold && board.fold !== board.protocol ? ` · ${board.fold}` : ""}`;
+  byId("finding").replaceChildren(...[findingSentence()].flat().map((part) => (part instanceof Node ? part : document.createTextNode(part))));
+  byId("facts").replaceChildren(...pairs([
+    ["Seen", list(board.seen.map(titleOf))], ["Unseen", list(board.unseen.map(titleOf))],
+    ["Test images", counts.test_seen === undefined ? null : `${grouped(counts.test_seen)} seen, ${grouped(counts.test_unseen)} unseen`],
+    ["Crop", board.crop_size ? `${board.crop_size} × ${board.crop_size} px` : null],
+    ["Manifest", el("code", { title: board.manifest_id }, board.manifest_id.slice(0, 12))]]));
+  byId("rule").textContent = board.threshold_rule;
+  byId("provenance").textContent = `Built by osbench ${board.osbench_version}${board.created ? ` on ${board.created.slice(0, 10)}` : ""}. Manifest ${board.manifest_id}.`;
+  const few = entries.filter((entry) => entry.seeds.length < 3).length;
+  byId("board-note").textContent = few ? `${few} of ${entries.length} entries rest on fewer than three seeds; their intervals say nothing about training again.` : "";
+  if (board.refused.length) {
+    byId("refused").replaceChildren(el("details", { class: "refused" }, el("summary", {}, `${board.refused.length} run${board.refused.length === 1 ? " was" : "s were"} refused`),
+      el("ul", {}, board.refused.map((item) => el("li", {}, el("code", {}, item.run), ` ${item.reason}`)))));
+  }
+}
+
+function start() {
+  startTheme();
+  startWords();
+  startTable();
+  startCurves();
+  startEntry();
+  startGallery();
+  const follow = () => {
+    const entry = entryFromHash();
+    if (entry) { choose(entry, { remember: false }); byId("entry").scrollIntoView(); }
+  };
+  addEventListener("hashchange", follow);
+  addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
+  if (chosen) choose(entryFromHash() || chosen, { remember: false });
+  if (entryFromHash()) byId("entry").scrollIntoView();
+  document.documentElement.dataset.ready = "true";
+}
+
+start();

@@ -1,0 +1,205 @@
+// The board: a table in the shape of Table 3 of Fang et al. (2023), sortable by any column.
+
+const LOWER_IS_BETTER = new Set(["fpr95_id", "fpr95_ood"]);
+const METRIC_TITLES = {
+  auc_af1_crr: "AUC aF1‑CRR", af1: "aF1", crr: "CRR", auroc: "AUROC", oscr: "OSCR", crr_pooled: "CRR pooled",
+  crr_worst: "CRR worst", af1_known: "aF1 known", accuracy: "Accuracy", macro_f1: "Macro F1", auroc_macro: "AUROC macro",
+  fpr95_id: "FPR95 (id)", fpr95_ood: "FPR95 (ood)", "ccr_at_fpr_0.01": "CCR @ FPR 1 %", "ccr_at_fpr_0.1": "CCR @ FPR 10 %",
+};
+const MAIN_METRICS = ["auc_af1_crr", "af1", "crr", "auroc", "oscr"];
+const metricTitle = (key) => (Object.hasOwn(METRIC_TITLES, key) ? METRIC_TITLES[key] : key);
+
+function tableColumns() {
+  const metric = (key, group, kind) => ({ key, group, kind, title: metricTitle(key) });
+  const known = [...new Set(entries.flatMap((entry) => Object.keys(entry.metrics)))];
+  const others = known.filter((key) => !MAIN_METRICS.includes(key));
+  const perGenerator = (generators, name, group) =>
+    generators.map((generator) => ({ key: `${generator}/${name}`, group, kind: "generator", title: titleOf(generator) }));
+  return [
+    metric("auc_af1_crr", "rank", "main primary"),
+    ...perGenerator(board.seen, "f1", "seen"), metric("af1", "seen", "main mean"),
+    ...perGenerator(board.unseen, "crr", "unseen"), metric("crr", "unseen", "main mean"),
+    metric("auroc", "free", "main"), metric("oscr", "free", "main"),
+    ...others.map((key) => metric(key, "more", "more")),
+  ];
+}
+
+const GROUP_TITLES = {
+  rank: "", seen: "Seen generators: F1", unseen: "Unseen generators: rejected", free: "No threshold", more: "More",
+};
+const SHORT_GROUP_TITLES = { ...GROUP_TITLES, seen: "Seen", unseen: "Unseen" };
+
+const columns = tableColumns();
+const view = { sort: "rank", descending: false, filter: "" };
+
+function best(column, rows) {
+  const sign = LOWER_IS_BETTER.has(column.key) ? -1 : 1;
+  const values = rows.map((entry) => metricOf(entry, column.key)).filter((metric) => metric && isNumber(metric.mean));
+  return values.sort((a, b) => sign * (b.mean - a.mean))[0];
+}
+
+function tiesWithBest(column, metric, top) {
+  if (!metric || !isNumber(metric.mean) || !top) return false;
+  if (metric.mean === top.mean) return true;
+  const bounds = [metric.low, metric.high, top.low, top.high];
+  return bounds.every(isNumber) && metric.low <= top.high && top.low <= metric.high;
+}
+
+function sortKey(entry) {
+  if (view.sort === "rank") return entries.indexOf(entry);
+  if (view.sort === "method") return labelOf(entry).toLowerCase();
+  const metric = metricOf(entry, view.sort);
+  return metric && isNumber(metric.mean) ? metric.mean : null;
+}
+
+function sortedEntries() {
+  const words = view.filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const rows = entries.filter((entry) => words.every((word) => labelOf(entry).toLowerCase().includes(word)));
+  const sign = view.descending ? -1 : 1;
+  return rows.sort((a, b) => {
+    const [left, right] = [sortKey(a), sortKey(b)];
+    if (left === null || right === null) return (left === null) - (right === null); // missing is last either way round
+    return sign * (left < right ? -1 : left > right ? 1 : 0) || entries.indexOf(a) - entries.indexOf(b);
+  });
+}
+
+function track(metric) {
+  const at = (value) => (100 * Math.min(1, Math.max(0, value))).toFixed(2);
+  const interval = isNumber(metric.low) && isNumber(metric.high);
+  return svg("svg", { class: "track", viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("rect", { class: "rail", x: 0, y: 2.5, width: 100, height: 1 }),
+    interval && svg("rect", { class: "band", x: at(metric.low), y: 1, width: Math.max(0.8, at(metric.high) - at(metric.low)), height: 4 }),
+    svg("rect", { class: "tick", x: Math.min(98.2, Math.max(0, at(metric.mean) - 0.9)), y: 0, width: 1.8, height: 6 }));
+}
+
+function valueCell(column, entry, top) {
+  const metric = metricOf(entry, column.key);
+  const classes = ["value", column.kind, `group-${column.group}`];
+  if (!metric || !isNumber(metric.mean)) {
+    return el("td", { class: classes.join(" ") }, el("span", { class: "missing", title: "not defined for this entry" }, "–"));
+  }
+  if (tiesWithBest(column, metric, top)) classes.push("best");
+  return el("td", { class: classes.join(" ") },
+    el("span", { class: "number" }, fixed(metric.mean)),
+    el("span", { class: "interval" }, range(metric)),
+    track(metric));
+}
+
+function rankCell(entry) {
+  const certain = entry.rank_low === entry.rank_high;
+  return el("td", { class: "rank" },
+    el("span", { class: "number" }, entry.rank ?? "–"),
+    entry.rank && !certain
+      ? el("span", { class: "interval", title: "ranks that the intervals allow" }, `${entry.rank_low}–${entry.rank_high}`) : null);
+}
+
+function methodCell(entry) {
+  const few = entry.seeds.length < 3;
+  return el("th", { scope: "row", class: "method" },
+    el("a", { href: linkOf(entry) }, swatch(entry, 18), el("span", { class: "name" }, entry.method)),
+    el("span", { class: "sub" },
+      el("span", { class: "rule" }, entry.rejection), entry.variant ? ` ${entry.variant}` : "",
+      el("span", { class: few ? "seeds few" : "seeds", title: few ? "fewer than the 3 seeds that a trained method should have" : null },
+        `${entry.seeds.length} seed${entry.seeds.length === 1 ? "" : "s"}`)));
+}
+
+function headerCell(key, title, classes) {
+  const sorted = view.sort === key ? (view.descending ? "descending" : "ascending") : null;
+  return el("th", { scope: "col", class: classes, "aria-sort": sorted || "none" },
+    el("button", { type: "button", "data-sort": key, onclick: () => sortBy(key) },
+      el("span", {}, title), el("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (view.descending ? "↓" : "↑") : "")));
+}
+
+function groupRow() {
+  const cells = [el("td", { colspan: 2, class: "corner" })];
+  for (const group of ["rank", "seen", "unseen", "free", "more"]) {
+    const members = columns.filter((column) => column.group === group);
+    if (!members.length) continue;
+    const narrow = members.filter((column) => column.kind !== "generator").length;
+    cells.push(el("th", { scope: "colgroup", class: `group group-${group}`, "data-group": group, "data-wide": members.length, "data-narrow": narrow },
+      el("span")));
+  }
+  return el("tr", { class: "groups" }, cells);
+}
+
+function sortBy(key) {
+  if (view.sort === key) view.descending = !view.descending;
+  else {
+    view.sort = key;
+    view.descending = key !== "rank" && key !== "method" && !LOWER_IS_BETTER.has(key);
+  }
+  drawTable();
+  document.querySelector(`#table [data-sort="${CSS.escape(key)}"]`)?.focus();
+}
+
+function drawTable() {
+  const rows = sortedEntries();
+  const tops = new Map(columns.map((column) => [column.key, best(column, entries)]));
+  const body = rows.map((entry) => el("tr", { "data-entry": entry.id, class: entry === chosen ? "chosen" : null, onclick: (event) => {
+    if (!event.target.closest("a")) choose(entry);
+  } }, rankCell(entry), methodCell(entry), columns.map((column) => valueCell(column, entry, tops.get(column.key)))));
+  byId("table").replaceChildren(
+    el("caption", { class: "visually-hidden" }, "Methods by rank with their open-set metrics"),
+    el("thead", {}, groupRow(), el("tr", {},
+      headerCell("rank", "#", "rank"), headerCell("method", "Method", "method"),
+      columns.map((column) => headerCell(column.key, column.title, `${column.kind} group-${column.group}`)))),
+    el("tbody", {}, body.length ? body : el("tr", {}, el("td", { class: "empty", colspan: columns.length + 2 }, "No entry matches this filter."))));
+  fitGroups();
+}
+
+// A colgroup header must span exactly the columns that are shown.
+function fitGroups() {
+  const table = byId("table");
+  const wide = table.classList.contains("generators");
+  for (const cell of table.querySelectorAll("th.group")) {
+    cell.colSpan = Math.max(1, Number(wide ? cell.dataset.wide : cell.dataset.narrow));
+    cell.firstChild.textContent = (wide ? GROUP_TITLES : SHORT_GROUP_TITLES)[cell.dataset.group];
+  }
+}
+
+// --- CSV -----------------------------------------------------------------------------------------------------------
+
+function csvText() {
+  const quote = (value) => {
+    let text = value === null || value === undefined ? "" : String(value);
+    if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`; // a spreadsheet must not run a name as a formula
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const header = ["rank", "rank_low", "rank_high", "method", "rejection", "variant", "seeds",
+    ...columns.flatMap((column) => [column.key, `${column.key}:low`, `${column.key}:high`])];
+  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.method, entry.rejection,
+    entry.variant, entry.seeds.join(" "), ...columns.flatMap((column) => {
+      const metric = metricOf(entry, column.key) || {};
+      return [metric.mean, metric.low, metric.high];
+    })]);
+  return [header, ...lines].map((line) => line.map(quote).join(",")).join("\r\n") + "\r\n";
+}
+
+function downloadCsv() {
+  const address = URL.createObjectURL(new Blob([csvText()], { type: "text/csv;charset=utf-8" }));
+  const link = el("a", { href: address, download: `osbench-${board.suite}-${board.protocol}.csv`.replace(/[^\w.-]+/g, "-") });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
+}
+
+function startTable() {
+  const table = byId("table");
+  const bind = (id, className, initial) => {
+    const box = byId(id);
+    if (initial !== undefined) box.checked = initial;
+    const apply = () => { table.classList.toggle(className, box.checked); fitGroups(); };
+    box.addEventListener("change", apply);
+    apply();
+  };
+  drawTable();
+  bind("show-generators", "generators", innerWidth > 720);
+  bind("show-intervals", "intervals");
+  bind("show-more", "more-metrics");
+  byId("filter").addEventListener("input", (event) => { view.filter = event.target.value; drawTable(); });
+  byId("csv").addEventListener("click", downloadCsv);
+  onChoose((entry) => {
+    for (const row of table.querySelectorAll("tbody tr")) row.classList.toggle("chosen", row.dataset.entry === entry.id);
+  });
+}
