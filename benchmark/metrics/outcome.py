@@ -60,9 +60,9 @@ class Outcome:
         _check_range("truth", self.truth, -1, self.n_classes)
         _check_range("unseen_group", self.unseen_group, -1, self.n_unseen)
         _check_range("candidate", self.candidate, 0, self.n_classes)
-        both = np.flatnonzero((self.truth >= 0) == (self.unseen_group >= 0))
-        if len(both):
-            raise RunError(f"row {both[0]} must be either of a seen class or of an unseen generator, and not both.")
+        one = (self.truth >= 0) != (self.unseen_group >= 0)
+        if not one.all():
+            raise RunError(f"row {np.argmin(one)} must be of a seen class or of an unseen generator, and not of both.")
         _check_present("seen class", self.truth, self.n_classes)
         _check_present("unseen generator", self.unseen_group, self.n_unseen)
 
@@ -72,8 +72,12 @@ class Outcome:
     @cached_property
     def ranking(self) -> tuple[FloatArray, IntArray]:
         """The distinct scores, ascending (m,), and for each image the index of its score among them (N,)."""
-        scores, rank = np.unique(self.known_score, return_inverse=True)
-        return scores, rank.astype(np.int64, copy=False)
+        order = np.argsort(self.known_score)
+        ascending = self.known_score[order]
+        begins = np.append(True, ascending[1:] != ascending[:-1])
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.cumsum(begins) - 1
+        return ascending[begins], rank
 
     def take(self, rows: IntArray) -> Outcome:
         """The outcome of the images `rows`, which may repeat (a resample)."""
@@ -113,9 +117,10 @@ def finite_scores(name: str, values: Any) -> FloatArray:
     array = np.array(values, dtype=np.float64)
     if array.ndim != 1 or not len(array):
         raise RunError(f"{name} must be a vector with at least one score, not of shape {array.shape}.")
-    bad = np.flatnonzero(~np.isfinite(array))
-    if len(bad):
-        raise RunError(f"{name} of row {bad[0]} is {array[bad[0]]}; every score must be finite.")
+    finite = np.isfinite(array)
+    if not finite.all():
+        row = np.argmin(finite)
+        raise RunError(f"{name} of row {row} is {array[row]}; every score must be finite.")
     array.flags.writeable = False
     return array
 
@@ -130,9 +135,9 @@ def _indices(name: str, values: Any) -> IntArray:
 
 
 def _check_range(name: str, values: IntArray, low: int, high: int) -> None:
-    bad = np.flatnonzero((values < low) | (values >= high))
-    if len(bad):
-        raise RunError(f"{name} of row {bad[0]} is {values[bad[0]]}; it must lie in {low}..{high - 1}.")
+    if values.min() < low or values.max() >= high:
+        row = np.flatnonzero((values < low) | (values >= high))[0]
+        raise RunError(f"{name} of row {row} is {values[row]}; it must lie in {low}..{high - 1}.")
 
 
 def _check_present(kind: str, values: IntArray, count: int) -> None:

@@ -49,15 +49,15 @@ class Counter:
         members, group, self.groups = GROUPINGS[name](outcome)
         scores, rank = outcome.ranking
         self.levels = len(scores)
-        self._members = np.flatnonzero(members)
-        self._cell = group[self._members] * self.levels + rank[self._members]
-        per_cell = np.bincount(self._cell, minlength=self.groups * self.levels)
-        self._first = np.concatenate([[0], np.cumsum(per_cell)])
+        self._members = members
+        self._cell = rank[members] if self.groups == 1 else group[members] * self.levels + rank[members]
+        self._first = np.zeros(self.groups * self.levels + 1, np.int64)
+        np.cumsum(np.bincount(self._cell, minlength=self.groups * self.levels), out=self._first[1:])
 
     @cached_property
     def images(self) -> IntArray:
         """The rows of the outcome in (group, score) order."""
-        return self._members[np.argsort(self._cell, kind="stable")]
+        return np.flatnonzero(self._members)[np.argsort(self._cell, kind="stable")]
 
     def begin(self, cuts: IntArray) -> IntArray:
         """(groups, cuts): where in the sorted images of each group the images accepted at each cut begin."""
