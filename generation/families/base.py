@@ -11,7 +11,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ..errors import CheckpointError, unknown_name
 
 NoiseMode = Literal["const", "random", "none"]
+_Family = TypeVar("_Family", bound="Generator")
 
 _FAMILIES: dict[str, type[Generator]] = {}
 
@@ -109,7 +110,7 @@ class Generator(nn.Module, ABC):
         return self.to_uint8(self.synthesize(self.latents(seeds), c, truncation_psi, noise_mode, seeds))
 
 
-def register_family(cls: type[Generator]) -> type[Generator]:
+def register_family(cls: type[_Family]) -> type[_Family]:
     """Class decorator: make a family known under ``cls.family``."""
     _FAMILIES[cls.family] = cls
     return cls
@@ -156,7 +157,7 @@ def load_safetensors_generator(path: Path) -> Generator:
     try:
         with safe_open(str(path), framework="pt") as f:
             header = f.metadata() or {}
-            tensors = {name: f.get_tensor(name) for name in f.keys()}
+            tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({error}).") from error
     if "family" not in header or "config" not in header:

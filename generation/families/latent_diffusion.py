@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from .base import Generator, NoiseMode, register_family
+from .noise import image_generator
 
 STABLE_DIFFUSION_SCHEDULE = {
     "beta_start": 0.00085,
@@ -25,8 +26,6 @@ STABLE_DIFFUSION_SCHEDULE = {
     "steps_offset": 1,
 }
 """DDIM settings of Stable Diffusion 1; a config's ``scheduler`` entries override them."""
-
-_SEED_MASK = (1 << 63) - 1
 
 
 @register_family
@@ -60,7 +59,9 @@ class LatentDiffusion(Generator):
         scaling_factor: float = 0.18215,
     ) -> None:
         # Importing them takes seconds, which nobody should pay who only lists the families.
-        from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+        from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+        from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
         super().__init__()
         self.config = {
@@ -90,17 +91,18 @@ class LatentDiffusion(Generator):
 
     def latents(self, seeds: Sequence[int]) -> np.ndarray:
         """(N, z_dim) float64, row i the float32 draws of ``torch.Generator("cpu")`` seeded with ``seeds[i]``."""
-        generators = [torch.Generator("cpu").manual_seed(int(s) & _SEED_MASK) for s in seeds]
+        generators = [image_generator(s) for s in seeds]
         return np.stack([torch.randn(self.z_dim, generator=g).double().numpy() for g in generators])
 
     def encode(self, images: Tensor, sample: bool = False) -> Tensor:
         """Images (N, 3, R, R) in [-1, 1] to scaled latents (N, C, h, w): posterior mean, or a draw from it."""
-        posterior = self.autoencoder.encode(images).latent_dist
+        (posterior,) = self.autoencoder.encode(images, return_dict=False)
         return (posterior.sample() if sample else posterior.mode()) * self.config["scaling_factor"]
 
     def decode(self, latents: Tensor) -> Tensor:
         """Scaled latents (N, C, h, w) to images (N, 3, R, R)."""
-        return self.autoencoder.decode(latents / self.config["scaling_factor"]).sample
+        (images,) = self.autoencoder.decode(latents / self.config["scaling_factor"], return_dict=False)
+        return images
 
     def predict(self, noisy: Tensor, timesteps: Tensor, labels: Tensor | None = None) -> Tensor:
         """The U-Net's prediction (N, C, h, w) for noisy latents at timesteps (N,) or ().
@@ -109,7 +111,8 @@ class LatentDiffusion(Generator):
         """
         if labels is None:
             labels = torch.full((len(noisy),), self.c_dim, device=noisy.device)
-        return self.unet(noisy, timesteps, encoder_hidden_states=self.class_embedding(labels)[:, None]).sample
+        condition = self.class_embedding(labels)[:, None]
+        return self.unet(noisy, timesteps, encoder_hidden_states=condition, return_dict=False)[0]
 
     def diffusion_loss(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Mean squared error of the noise at random timesteps (equation 2), from the global torch generator.
@@ -118,7 +121,7 @@ class LatentDiffusion(Generator):
         """
         noise = torch.randn_like(latents)
         total = self.scheduler.config["num_train_timesteps"]
-        timesteps = torch.randint(0, total, (len(latents),), device=latents.device)
+        timesteps: Any = torch.randint(0, total, (len(latents),), device=latents.device)
         noisy = self.scheduler.add_noise(latents, noise, timesteps)
         velocity = self.scheduler.config["prediction_type"] == "v_prediction"
         target = self.scheduler.get_velocity(latents, noise, timesteps) if velocity else noise
@@ -137,12 +140,13 @@ class LatentDiffusion(Generator):
         labels = None if c is None or not self.c_dim else c.argmax(1)
         self.scheduler.set_timesteps(self.steps, device=z.device)
         x = z.float().view(len(z), *self.latent_shape) * self.scheduler.init_noise_sigma
+        t: Any
         for t in self.scheduler.timesteps:
             prediction = self.predict(x, t, labels)
             if labels is not None and self.guidance != 1:
                 unconditional = self.predict(x, t)
                 prediction = unconditional + self.guidance * (prediction - unconditional)
-            x = self.scheduler.step(prediction, t, x, eta=0.0).prev_sample
+            x = self.scheduler.step(prediction, t, x, eta=0.0, return_dict=False)[0]
         return self.decode(x)
 
     def to_uint8(self, images: np.ndarray) -> np.ndarray:

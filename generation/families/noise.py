@@ -10,6 +10,11 @@ from torch import Tensor
 _SEED_MASK = (1 << 63) - 1
 
 
+def image_generator(seed: int) -> torch.Generator:
+    """The torch generator of one image, on the CPU: seeded as ``torch.manual_seed`` would, the seed cut to 63 bits."""
+    return torch.Generator("cpu").manual_seed(int(seed) & _SEED_MASK)
+
+
 class NoiseStream:
     """Draws standard normal planes (N, 1, H, W) in layer order.
 
@@ -23,9 +28,7 @@ class NoiseStream:
             raise ValueError(f"{len(seeds)} seeds for {batch} images")
         self.batch = batch
         self.device = device
-        self.generators = (
-            None if seeds is None else [torch.Generator("cpu").manual_seed(int(s) & _SEED_MASK) for s in seeds]
-        )
+        self.generators = None if seeds is None else [image_generator(s) for s in seeds]
 
     def plane(self, height: int, width: int) -> Tensor:
         """The next plane of every image: float32 (N, 1, height, width)."""

@@ -18,12 +18,11 @@ from torch import Tensor
 
 from ..errors import UsageError
 from .base import Generator, NoiseMode, register_family
+from .noise import image_generator
 
 if TYPE_CHECKING:  # importing them takes seconds, so the running code does it on construction
     from diffusers.models.autoencoders.vq_model import VQModel
     from transformers import GPT2LMHeadModel
-
-_SEED_MASK = (1 << 63) - 1
 
 
 def build_vqgan(
@@ -189,7 +188,7 @@ class TamingTransformer(Generator):
     @torch.no_grad()
     def draw_tokens(self, seeds: Sequence[int], c: Tensor | None = None) -> Tensor:
         """Token ids (N, side * side) with a key-value cache; row i is drawn from ``seeds[i]`` alone."""
-        generators = [torch.Generator("cpu").manual_seed(int(s) & _SEED_MASK) for s in seeds]
+        generators = [image_generator(s) for s in seeds]
         tokens = [self.start_tokens(len(seeds), c)]
         cache = None
         for _ in range(self.side**2):
