@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from osbench.benchmark.evaluate import evaluate
+from osbench.benchmark.images import load_images
+from osbench.benchmark.manifest import Manifest, build_manifest
+from osbench.benchmark.method import Method
+from osbench.benchmark.runs import list_runs
+from osbench.generation.dataset import Dataset
+from osbench.generation.errors import RunError, UsageError
+
+
+def files(folder: Path) -> dict[str, tuple[int, int]]:
+    return {
+        str(p.relative_to(folder)): (p.stat().st_mtime_ns, p.stat().st_size) for p in folder.rglob("*") if p.is_file()
+    }
+
+
+def test_one_run_per_rejection_and_seed(
+    dataset: Dataset, manifest: Manifest, method_file: str, method_class: type[Method], tmp_path: Path
+) -> None:
+    runs = evaluate(method_file, dataset, manifest, seeds=[0, 1], out=tmp_path, options={"bins": 8})
+    assert [(r.rejection, r.seed) for r in runs] == [("distance", 0), ("never", 0), ("distance", 1), ("never", 1)]
+    assert {run.folder for run in runs} == {run.folder for run in list_runs(tmp_path)}
+    names = {p.name for p in (tmp_path / "nearest-colour").iterdir()}
+    assert not [name for name in names if name.startswith(".")]
+    assert all(run.folder.name.startswith(f"{run.rejection}-seed{run.seed}-") for run in runs)
+    inodes = [{p.name: p.stat().st_ino for p in run.model.iterdir()} for run in runs]
+    assert inodes[0] == inodes[1] != inodes[2]
+    assert runs[0].manifest().manifest_id == manifest.manifest_id
+
+    document = runs[0].info
+    assert document["config"]["given"] == {"bins": 8}
+    assert document["config"]["defaults"]["bins"] == 4
+    assert document["config"]["resolved"]["options"] == {"bins": 8, "scale": 1.0, "fail_at": ""}
+    assert document["config"]["resolved"]["crop_size"] == 32
+    assert document["card"]["title"] == "Nearest colour"
+    assert document["manifest"]["counts"] == manifest.counts()
+    assert {"python", "torch", "numpy"} <= document["versions"].keys()
+    assert document["hardware"]["device"] == "cpu"
+    assert document["wall_time_s"] > 0
+
+
+def test_answers_are_those_of_the_saved_model(
+    dataset: Dataset, manifest: Manifest, method_file: str, method_class: type[Method], tmp_path: Path
+) -> None:
+    run = evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)[0]
+    answers = run.predictions(manifest)
+    images = load_images(dataset, manifest)
+    asked = images.subset(images.split_name != "train")
+    assert answers.image_ids.tolist() == asked.image_ids.tolist()
+    again = method_class.load(run.model).predict(asked.pixels)["distance"]
+    np.testing.assert_array_equal(again.known_score, answers.scores.known_score)
+    # It learned something: seen test images go to their own generator.
+    seen = asked.class_index >= 0
+    assert (answers.scores.candidate[seen] == asked.class_index[seen]).mean() > 0.9
+
+
+def test_finished_runs_are_skipped_and_missing_ones_reuse_the_model(
+    dataset: Dataset, manifest: Manifest, method_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path, rejections=["distance"])
+    before = files(tmp_path)
+    evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path, rejections=["distance"])
+    assert files(tmp_path) == before
+    monkeypatch.setattr(f"{_method_module(method_file)}.fit", _refuse_fit)
+    both = evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)
+    assert [run.rejection for run in both] == ["distance", "never"]
+    assert both[1].info["wall_time_s"] >= first.info["wall_time_s"]
+    assert before.items() <= files(tmp_path).items()
+
+
+def _method_module(method_file: str) -> str:
+    from osbench.benchmark.method import get_method
+
+    cls = get_method(method_file)
+    return f"{cls.__module__}.{cls.__name__}"
+
+
+def _refuse_fit(*_: object) -> None:
+    pytest.fail("fitted again")
+
+
+def test_another_configuration_is_another_run(
+    dataset: Dataset, manifest: Manifest, method_file: str, tmp_path: Path
+) -> None:
+    folders = {
+        evaluate(method_file, dataset, m, seeds=[0], out=tmp_path, rejections=["never"], **given)[0].folder
+        for m, given in [
+            (manifest, {}),
+            (manifest, {"options": {"bins": 5}}),
+            (manifest, {"crop_size": 16}),
+            (manifest, {"epochs": 3}),
+            (build_manifest(dataset, "rotate-one", "taming"), {}),
+        ]
+    }
+    assert len(folders) == 5
+
+
+def test_an_interrupted_fit_continues_in_its_folder(
+    dataset: Dataset, manifest: Manifest, method_file: str, tmp_path: Path
+) -> None:
+    arguments = {"seeds": [0], "out": tmp_path, "options": {"fail_at": "fit"}}
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(method_file, dataset, manifest, **arguments)
+    (left,) = (tmp_path / "nearest-colour").iterdir()
+    assert left.name.startswith(".fit-seed0-")
+    assert (left / "context" / "fits.txt").read_text() == "fit\n"
+    spent = json.loads((left / "wall_time.json").read_text())
+    runs = evaluate(method_file, dataset, manifest, **arguments)
+    assert len(runs) == 2
+    assert not left.exists()
+    assert runs[0].info["wall_time_s"] > spent
+
+
+def test_a_crash_between_two_runs_loses_neither_model_nor_answers(
+    dataset: Dataset, manifest: Manifest, method_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from osbench.benchmark import evaluate as module
+
+    write = module.Run.write
+    calls = []
+
+    def failing(folder: Path, *rest: object) -> object:
+        calls.append(folder)
+        if len(calls) == 2:
+            raise OSError("disk gone")
+        return write(folder, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module.Run, "write", failing)
+    with pytest.raises(OSError, match="disk gone"):
+        evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)
+    assert [run.rejection for run in list_runs(tmp_path)] == ["distance"]
+    published = files(calls[0])
+    monkeypatch.setattr(module.Run, "write", write)
+    monkeypatch.setattr(f"{_method_module(method_file)}.fit", _refuse_fit)
+    assert len(evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)) == 2
+    assert files(calls[0]) == published
+
+
+def test_answers_that_are_not_finite_are_not_published(
+    dataset: Dataset, manifest: Manifest, method_file: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match="row 0 are not finite"):
+        evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path, options={"fail_at": "nan"})
+    with pytest.raises(RunError, match="holds no run"):
+        list_runs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rejections": ["msp"]}, "unknown rejection rule of method nearest-colour 'msp'"),
+        ({"options": {"bin": 1}}, "unknown option"),
+        ({"device": "tpu9"}, "not a device"),
+        ({"device": "cuda"}, "torch sees no GPU"),
+    ],
+)
+def test_wrong_requests_change_nothing(
+    dataset: Dataset,
+    manifest: Manifest,
+    method_file: str,
+    tmp_path: Path,
+    arguments: dict,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UsageError, match=message):
+        evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path / "runs", **arguments)
+    assert not (tmp_path / "runs").exists()
