@@ -1,0 +1,116 @@
+"""``osbench run``: the whole line of a suite, from generators to the board.
+
+Every step resumes by itself, so that running the line again after an interruption continues where it stopped, and
+running a finished line again only rebuilds the page.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..benchmark.evaluate import evaluate
+from ..benchmark.manifest import open_manifests
+from ..generation.catalog import load_suite
+from ..generation.errors import UsageError, unknown_name
+from ..generation.generate import generate
+from ..generation.progress import get_logger
+from .board import PAGE_FILE, build_board
+
+_PROFILES = Path(__file__).parent / "profiles"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a suite's line evaluates: a protocol, seeds 0 to ``seeds`` - 1, and methods with their options."""
+
+    protocol: str
+    seeds: int
+    methods: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """What a finished line left behind: the board's document, the page, and the seconds of each step."""
+
+    board: dict[str, Any]
+    page: Path
+    seconds: dict[str, float]
+
+
+def profile_names() -> list[str]:
+    """Suites that ``osbench run`` knows a profile for."""
+    return sorted(path.stem for path in _PROFILES.glob("*.yaml"))
+
+
+def load_profile(suite: str) -> Profile:
+    """The profile of a suite (``leaderboard/profiles/<suite>.yaml``); UsageError if there is none."""
+    path = _PROFILES / f"{suite}.yaml"
+    if not path.exists():
+        raise unknown_name("suite with a run profile", suite, profile_names())
+    return Profile(**yaml.safe_load(path.read_text()))
+
+
+def run_line(
+    suite_name: str,
+    out: Path,
+    *,
+    count: int | None = None,
+    seeds: int | None = None,
+    methods: tuple[str, ...] = (),
+    workers: int | None = None,
+    device: str = "cpu",
+) -> Line:
+    """Generate, split, evaluate and build the board of a suite below ``out`` (``data``, ``runs``, ``leaderboard``).
+
+    count: images per source, None = the suite's. methods: a choice of the profile's. workers: generating processes,
+    None = one per core.
+    """
+    profile = load_profile(suite_name)
+    suite = load_suite(suite_name)
+    chosen = _choose(profile, methods)
+    seconds: dict[str, float] = {}
+    steps = 2 + len(chosen)
+
+    def step(number: int, title: str) -> float:
+        get_logger().info("[%d/%d] %s", number, steps, title)
+        return time.monotonic()
+
+    start = step(1, f"generate {suite.name} ({suite.version}): {len(suite.sources)} sources")
+    dataset = generate(suite_name, out / "data", count=count, workers=workers or os.cpu_count() or 1, device=device)
+    manifests = open_manifests(dataset, profile.protocol)
+    seconds["generate"] = time.monotonic() - start
+    for number, name in enumerate(chosen, start=2):
+        start = step(number, f"evaluate {name}")
+        options = dict(profile.methods[name])
+        epochs = options.pop("epochs", None)
+        for manifest in manifests:
+            evaluate(
+                name,
+                dataset,
+                manifest,
+                seeds=range(seeds or profile.seeds),
+                out=out / "runs",
+                device=device,
+                options=options,
+                epochs=epochs,
+            )
+        seconds[name] = time.monotonic() - start
+    start = step(steps, "build the board")
+    board = build_board(out / "runs", None, out / "leaderboard", dataset=dataset)
+    seconds["leaderboard"] = time.monotonic() - start
+    return Line(board, out / "leaderboard" / PAGE_FILE, {name: round(value, 1) for name, value in seconds.items()})
+
+
+def _choose(profile: Profile, methods: tuple[str, ...]) -> list[str]:
+    for name in methods:
+        if name not in profile.methods:
+            raise unknown_name("method of this profile", name, profile.methods)
+    if not profile.methods:
+        raise UsageError("the profile names no method.")
+    return [name for name in profile.methods if not methods or name in methods]
