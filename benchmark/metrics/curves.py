@@ -31,6 +31,7 @@ def af1_crr_curve(outcome: Outcome) -> tuple[FloatArray, FloatArray, FloatArray]
 def auc_af1_crr(outcome: Outcome) -> float:
     """Area under `af1_crr_curve` by the trapezoid rule, x = macro CRR, in 0..1: the primary ranking metric.
 
+    Even a perfect method stays below 1, since while unseen images are accepted they are false positives of some class.
     Where all scores are equal (a method that never rejects) the curve is the two points (0, aF1) and (1, 0), and the
     area is aF1 / 2: what rejecting at random would give.
     """

@@ -1,0 +1,253 @@
+"""Intervals: what they cover, what they refuse, and comparisons of two runs on the same images."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from osbench.benchmark import metrics
+from osbench.benchmark.metrics import METRICS, Outcome, all_metrics
+from osbench.benchmark.metrics.intervals import (
+    _swapped_differences,
+    bootstrap_interval,
+    bootstrap_intervals,
+    generator_interval,
+    nested_interval,
+    paired_difference,
+    per_generator_intervals,
+)
+from osbench.benchmark.metrics.resampling import stratified_weights
+from osbench.generation.errors import RunError, UsageError
+from scipy.stats import rankdata, ttest_1samp
+
+from .reference import simulated
+
+
+def test_interval_is_the_percentiles_of_recomputed_resamples() -> None:
+    outcome, threshold = simulated(decimals=1), 0.5
+    values = []
+    for block in stratified_weights(outcome, 60, seed=4):
+        for row in block:
+            values.append(metrics.auc_af1_crr(outcome.take(np.repeat(np.arange(len(outcome)), row))))
+    interval = bootstrap_interval(outcome, "auc_af1_crr", threshold, replicates=60, seed=4, level=0.9)
+    assert (interval.low, interval.high) == tuple(np.quantile(values, [0.05, 0.95]))
+    assert interval.estimate == metrics.auc_af1_crr(outcome)
+    assert (interval.kind, interval.level, interval.replicates, interval.seed) == ("images", 0.9, 60, 4)
+
+
+def test_all_metrics_at_once_are_the_same_as_one_by_one() -> None:
+    outcome = simulated()
+    together = bootstrap_intervals(outcome, 0.5, replicates=50)
+    assert {name: i.estimate for name, i in together.items()} == pytest.approx(all_metrics(outcome, 0.5), nan_ok=True)
+    for name in METRICS:
+        assert together[name] == bootstrap_interval(outcome, name, 0.5, replicates=50)
+        assert together[name].low <= together[name].high
+
+
+def test_interval_has_about_the_width_of_the_binomial() -> None:
+    outcome = simulated((400,), (400,), shift=0.0)
+    interval = bootstrap_interval(outcome, "crr_pooled", 0.0, replicates=1000)
+    width = 2 * 1.96 * math.sqrt(interval.estimate * (1 - interval.estimate) / 400)
+    assert interval.high - interval.low == pytest.approx(width, rel=0.15)
+
+
+def test_undefined_replicates_are_left_out_and_counted() -> None:
+    # The top score belongs to one unseen image: replicates that draw it have no CCR at FPR 0.01, the others have.
+    outcome = Outcome(
+        np.array([0] * 10 + [-1] * 5),
+        np.array([-1] * 10 + [0] * 5),
+        np.zeros(15, int),
+        np.array([*range(10), 99, -1, -2, -3, -4], float),
+        1,
+        1,
+    )
+    interval = bootstrap_interval(outcome, "ccr_at_fpr_0.01", replicates=400)
+    assert math.isnan(interval.estimate)
+    assert interval.replicates / 400 == pytest.approx((4 / 5) ** 5, abs=0.1)
+    assert interval.low == interval.high == 1.0
+    assert json.loads(json.dumps(interval.to_json(), allow_nan=False))["estimate"] is None
+
+
+def test_per_generator_intervals_in_index_order() -> None:
+    outcome = simulated()
+    found = per_generator_intervals(outcome, 0.5, replicates=40)
+    assert [i.estimate for i in found["f1_per_class"]] == metrics.f1_per_class(outcome, 0.5).tolist()
+    assert [i.estimate for i in found["crr_per_generator"]] == metrics.crr_per_generator(outcome, 0.5).tolist()
+    assert [i.estimate for i in found["auroc_per_generator"]] == metrics.auroc_per_generator(outcome).tolist()
+    assert all(i.low <= i.estimate <= i.high for parts in found.values() for i in parts)
+
+
+def test_equal_seeds_give_the_interval_of_one() -> None:
+    outcome = simulated()
+    one = bootstrap_interval(outcome, "auc_af1_crr", replicates=80)
+    three = nested_interval([outcome] * 3, "auc_af1_crr", replicates=80)
+    assert three.kind == "seeds+images"
+    assert (three.low, three.high) == pytest.approx((one.low, one.high), abs=1e-12)
+
+
+def test_seeds_that_differ_widen_the_interval() -> None:
+    good, bad = simulated(shift=3.0), simulated(shift=0.5)
+    both = nested_interval([good, bad, good], "auroc", replicates=300)
+    alone = [bootstrap_interval(o, "auroc", replicates=300) for o in (good, bad)]
+    assert both.estimate == pytest.approx((2 * alone[0].estimate + alone[1].estimate) / 3)
+    assert both.high - both.low > max(i.high - i.low for i in alone)
+
+
+def test_generator_interval_is_student_t_clipped() -> None:
+    values = [0.3, 0.5, 0.7, 0.4]
+    found = generator_interval(values)
+    expected = ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    table_3 = generator_interval([0.484, 0.806])  # the paper's two unseen generators say nothing about a third
+    assert (table_3.estimate, table_3.low, table_3.high) == (pytest.approx(0.645), 0.0, 1.0)
+    assert table_3.kind == "generators"
+
+
+def test_generator_interval_needs_two() -> None:
+    one = generator_interval([0.4])
+    assert one.estimate == 0.4
+    assert math.isnan(one.low)
+    assert one.to_json()["high"] is None
+    with pytest.raises(RunError):
+        generator_interval([])
+    with pytest.raises(RunError):
+        generator_interval([0.1, np.nan])
+    with pytest.raises(ValueError, match=r"0\.\.1"):
+        generator_interval([0.1, 1.2])
+
+
+@pytest.mark.parametrize("generators", [2, 3, 10])
+def test_only_the_generator_interval_covers_a_new_generator(generators: int) -> None:
+    """Rejection rates spread by a logit-normal of sd 1 over generators; truth = its mean, 0.5 by symmetry."""
+    rng = np.random.default_rng(generators)
+    images, trials = 200, 1000
+    rates = 1 / (1 + np.exp(-rng.normal(size=(trials, generators))))
+    measured = rng.binomial(images, rates) / images
+    covered = [i.low <= 0.5 <= i.high for i in map(generator_interval, measured)]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.025)
+    bootstrapped = []
+    for row in measured[:100]:
+        rejected = (row * images).round().astype(int)
+        scores = np.concatenate([np.arange(images) >= r for r in rejected]).astype(float)
+        outcome = Outcome(
+            np.array([0] + [-1] * len(scores)),
+            np.concatenate([[-1], np.repeat(np.arange(generators), images)]),
+            np.zeros(len(scores) + 1, int),
+            np.concatenate([[1.0], scores]),
+            1,
+            generators,
+        )
+        interval = bootstrap_interval(outcome, "crr", 0.5, replicates=64)
+        bootstrapped.append(interval.low <= 0.5 <= interval.high)
+    assert np.mean(bootstrapped) < 0.5
+
+
+def test_a_run_does_not_differ_from_itself() -> None:
+    outcome = simulated()
+    for name in METRICS:
+        found = paired_difference(outcome, outcome, name, thresholds=(0.5, 0.5), replicates=40)
+        assert (found.difference, found.low, found.high, found.p_value) == (0.0, 0.0, 0.0, 1.0), name
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_turning_the_comparison_round_turns_the_sign(name: str) -> None:
+    first, second = simulated(seed=0), simulated(seed=1, shift=1.0)
+    one = paired_difference(first, second, name, thresholds=(0.5, 0.2), replicates=60)
+    other = paired_difference(second, first, name, thresholds=(0.2, 0.5), replicates=60)
+    assert one.difference == -other.difference
+    assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-12)
+    assert one.p_value == other.p_value
+
+
+def test_pairing_makes_the_interval_narrower_than_two_independent_ones() -> None:
+    first = simulated((200, 200), (200, 200))
+    rng = np.random.default_rng(0)
+    noisy = first.known_score + 0.1 * rng.normal(size=len(first))
+    second = Outcome(first.truth, first.unseen_group, first.candidate, noisy, 2, 2)
+    paired = paired_difference(first, second, "auroc", replicates=300)
+    alone = [bootstrap_interval(o, "auroc", replicates=300) for o in (first, second)]
+    assert paired.high - paired.low < 0.5 * math.hypot(*(i.high - i.low for i in alone))
+
+
+def test_a_clear_difference_is_found_whatever_the_scale_of_the_scores() -> None:
+    first, second = simulated(shift=3.0), simulated(seed=1, shift=0.5)
+    found = paired_difference(first, second, "auc_af1_crr", replicates=200)
+    assert found.low > 0
+    assert found.p_value == 1 / 201
+    stretched = Outcome(
+        second.truth,
+        second.unseen_group,
+        second.candidate,
+        np.exp(5 * second.known_score),
+        second.n_classes,
+        second.n_unseen,
+    )
+    assert paired_difference(first, stretched, "auc_af1_crr", replicates=200) == found
+
+
+def test_p_values_of_equally_good_methods_are_spread_evenly() -> None:
+    values = [
+        paired_difference(
+            simulated((20, 20), (20, 20), seed=2 * k),
+            simulated((20, 20), (20, 20), seed=2 * k + 1),
+            "auroc",
+            replicates=64,
+            seed=k,
+        ).p_value
+        for k in range(120)
+    ]
+    assert np.mean(np.array(values) <= 0.1) == pytest.approx(0.1, abs=0.08)
+    assert np.mean(values) == pytest.approx(0.5, abs=0.1)
+
+
+def test_swapping_by_weights_is_swapping_the_answers() -> None:
+    first, second = simulated(seed=0, decimals=1), simulated(seed=1)
+    found = _swapped_differences(first, None, second, None, METRICS["auc_af1_crr"], 8, 7)
+    rng = np.random.default_rng(np.random.SeedSequence([7, 2]))
+    keep = rng.integers(0, 2, size=(32, len(first)))[:8].astype(bool)
+    ranks = [rankdata(first.known_score), rankdata(second.known_score)]
+    for row, value in zip(keep, found, strict=True):
+        swapped = [
+            Outcome(
+                first.truth,
+                first.unseen_group,
+                np.where(stay, first.candidate, second.candidate),
+                np.where(stay, *ranks),
+                first.n_classes,
+                first.n_unseen,
+            )
+            for stay in (row, ~row)
+        ]
+        assert value == pytest.approx(metrics.auc_af1_crr(swapped[0]) - metrics.auc_af1_crr(swapped[1]), abs=1e-12)
+
+
+def test_several_seeds_on_both_sides() -> None:
+    good = [simulated(seed=k, shift=2.5) for k in range(3)]
+    poor = [simulated(seed=9 + k, shift=0.5) for k in range(3)]
+    found = paired_difference(good, poor, "crr", thresholds=([1.0] * 3, [0.0] * 3), replicates=100)
+    assert found.difference == pytest.approx(
+        np.mean([metrics.crr(o, 1.0) for o in good]) - np.mean([metrics.crr(o, 0.0) for o in poor])
+    )
+    assert found.low > 0
+    with pytest.raises(ValueError, match="as many seeds"):
+        paired_difference(good, poor[:2], "auroc")
+
+
+def test_refusals() -> None:
+    outcome = simulated()
+    with pytest.raises(RunError, match="same images"):
+        paired_difference(outcome, simulated((60, 50, 41)), "auroc")
+    with pytest.raises(UsageError, match="unknown metric"):
+        bootstrap_interval(outcome, "area")
+    with pytest.raises(ValueError, match="none was given"):
+        bootstrap_interval(outcome, "af1")
+    with pytest.raises(ValueError, match="each generator"):
+        bootstrap_interval(outcome, "f1_per_class", 0.0)
+    with pytest.raises(ValueError, match="each generator"):
+        paired_difference(outcome, outcome, "crr_per_generator", thresholds=(0.0, 0.0))
+    with pytest.raises(ValueError, match="confidence level"):
+        bootstrap_interval(outcome, "auroc", level=95)
+    with pytest.raises(RunError, match="unseen"):
+        bootstrap_intervals(simulated(unseen_sizes=()), 0.0)

@@ -1,0 +1,94 @@
+"""Weights in place of resampled arrays: the same bits, and the same resample for everyone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from osbench.benchmark.metrics import METRICS, PER_GENERATOR, Outcome
+from osbench.benchmark.metrics.resampling import BLOCK, mean_of_drawn_seeds, replicate_values, stratified_weights
+from osbench.benchmark.metrics.tally import Tally
+from osbench.generation.errors import RunError
+
+from .reference import outcomes, simulated
+
+
+def assert_weights_equal_resamples(outcome: Outcome, weights: np.ndarray, threshold: float) -> None:
+    weighted = Tally(outcome, threshold, weights)
+    for name, metric in (METRICS | PER_GENERATOR).items():
+        values = metric.kernel(weighted)
+        for row, value in zip(weights, values, strict=True):
+            resampled = outcome.take(np.repeat(np.arange(len(outcome)), row))
+            expected = metric.kernel(Tally(resampled, threshold))[0]
+            assert np.array_equal(value, expected, equal_nan=True), name
+
+
+@given(outcomes(max_images=6))
+@settings(max_examples=50)
+def test_a_replicate_is_the_metric_of_the_resampled_arrays_to_the_bit(outcome: Outcome) -> None:
+    weights = next(stratified_weights(outcome, 5, seed=3))
+    assert_weights_equal_resamples(outcome, weights, float(outcome.known_score[0]))
+
+
+def test_the_same_on_a_larger_outcome_with_and_without_ties() -> None:
+    for decimals in (None, 1):
+        outcome = simulated(decimals=decimals)
+        assert_weights_equal_resamples(outcome, next(stratified_weights(outcome, 20, seed=0)), 0.5)
+
+
+def test_every_generator_keeps_its_number_of_images() -> None:
+    outcome = simulated()
+    blocks = list(stratified_weights(outcome, BLOCK + 7, seed=0))
+    assert [len(block) for block in blocks] == [BLOCK, 7]
+    weights = np.concatenate(blocks)
+    for rows in outcome.strata():
+        assert np.all(weights[:, rows].sum(axis=1) == len(rows))
+    # multinomial: mean 1, variance 1 - 1/n, and not the same draw twice
+    assert weights.mean() == 1.0
+    assert weights.var() == pytest.approx(1.0, abs=0.05)
+    assert len(np.unique(weights, axis=0)) == len(weights)
+
+
+def test_the_seed_decides_and_a_short_run_begins_a_long_one() -> None:
+    outcome = simulated()
+    long = np.concatenate(list(stratified_weights(outcome, 100, seed=1)))
+    short = np.concatenate(list(stratified_weights(outcome, 40, seed=1)))
+    assert np.array_equal(long[:40], short)
+    assert not np.array_equal(long[:40], np.concatenate(list(stratified_weights(outcome, 40, seed=2))))
+
+
+def test_runs_on_the_same_images_meet_the_same_resamples() -> None:
+    one, other = simulated(seed=0), simulated(seed=1)
+    for a, b in zip(stratified_weights(one, 50, 0), stratified_weights(other, 50, 0), strict=True):
+        assert np.array_equal(a, b)
+    together = replicate_values([one, other], [0.5, 0.7], METRICS, replicates=50, seed=0)
+    alone = replicate_values([other], [0.7], METRICS, replicates=50, seed=0)
+    for name in METRICS:
+        assert np.array_equal(together[name][:, 1], alone[name][:, 0], equal_nan=True)
+
+
+def test_drawn_seeds_average_with_replacement() -> None:
+    values = np.tile([0.0, 1.0, 2.0], (2000, 1))
+    means = mean_of_drawn_seeds(values, seed=0)
+    assert set(np.round(means * 3).astype(int)) == set(range(7))
+    assert means.mean() == pytest.approx(1.0, abs=0.05)
+    assert means.var() == pytest.approx((2 / 3) / 3, abs=0.03)
+    assert not np.array_equal(means, mean_of_drawn_seeds(values, seed=0, side=1))
+    per_generator = mean_of_drawn_seeds(np.stack([values, values + 5], axis=2), seed=0)
+    assert np.allclose(per_generator, np.stack([means, means + 5], axis=1))
+
+
+def test_refusals() -> None:
+    outcome = simulated()
+    with pytest.raises(ValueError, match="at least 1 replicate"):
+        next(stratified_weights(outcome, 0, 0))
+    with pytest.raises(ValueError, match="one threshold"):
+        replicate_values([outcome], [], METRICS, replicates=1, seed=0)
+    with pytest.raises(RunError, match="same images"):
+        replicate_values([outcome, simulated((60, 50, 39))], [0.0, 0.0], METRICS, replicates=1, seed=0)
+    with pytest.raises(ValueError, match="none was given"):
+        replicate_values([outcome], [None], METRICS, replicates=1, seed=0)
+    with pytest.raises(ValueError, match="NaN"):
+        Tally(outcome, math.nan)

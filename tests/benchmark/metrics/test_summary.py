@@ -1,0 +1,71 @@
+"""The table of metrics, and its way into JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from osbench.benchmark import metrics
+from osbench.benchmark.metrics import METRICS, PER_GENERATOR, PRIMARY, all_metrics, null_for_nan
+from osbench.benchmark.metrics.summary import metric
+from osbench.generation.errors import RunError, UsageError
+
+from .reference import simulated
+
+NAMES = [
+    "auc_af1_crr",
+    "auc_af1_crr_pooled",
+    "af1",
+    "af1_known",
+    "crr",
+    "crr_pooled",
+    "crr_worst",
+    "auroc",
+    "auroc_macro",
+    "fpr95_id",
+    "fpr95_ood",
+    "oscr",
+    "ccr_at_fpr_0.01",
+    "ccr_at_fpr_0.1",
+    "accuracy",
+    "macro_f1",
+]
+
+
+def test_the_names_that_others_rely_on() -> None:
+    values = all_metrics(simulated(), 0.5)
+    assert list(values) == NAMES
+    assert all(type(value) is float for value in values.values())
+    assert PRIMARY in METRICS
+    assert {name for name, m in METRICS.items() if m.lower_is_better} == {"fpr95_id", "fpr95_ood"}
+
+
+def test_each_entry_is_the_public_function_of_its_name() -> None:
+    outcome, threshold = simulated(), 0.5
+    values = all_metrics(outcome, threshold)
+    for name in ("auc_af1_crr", "auc_af1_crr_pooled", "auroc", "auroc_macro", "fpr95_id", "fpr95_ood", "oscr"):
+        assert values[name] == getattr(metrics, name)(outcome)
+    for name in ("af1", "af1_known", "crr", "crr_pooled", "crr_worst"):
+        assert values[name] == getattr(metrics, name)(outcome, threshold)
+    assert values["ccr_at_fpr_0.1"] == metrics.ccr_at_fpr(outcome, 0.1)
+    assert values["accuracy"] == metrics.closed_set_accuracy(outcome)
+    assert values["macro_f1"] == metrics.macro_f1(outcome)
+    assert set(PER_GENERATOR) == {"f1_per_class", "crr_per_generator", "auroc_per_generator"}
+
+
+def test_refusals() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'auroc'"):
+        metric("aurock")
+    with pytest.raises(RunError, match="unseen"):
+        all_metrics(simulated(unseen_sizes=()), 0.0)
+    with pytest.raises(ValueError, match="NaN"):
+        all_metrics(simulated(), math.nan)
+
+
+def test_nan_and_infinity_become_null() -> None:
+    value = {"a": math.nan, "b": [1.0, np.inf, {"c": np.float64("nan")}], "d": np.array([1, 2]), "e": np.int64(3)}
+    plain = null_for_nan({**value, "f": "text", "g": None, "h": True})
+    expected = {"a": None, "b": [1.0, None, {"c": None}], "d": [1, 2], "e": 3, "f": "text", "g": None, "h": True}
+    assert json.loads(json.dumps(plain, allow_nan=False)) == expected
