@@ -56,7 +56,8 @@ class UpBlock(nn.Sequential):
     """Nearest x2 and convolution, noise (big blocks), batch norm and GLU; big blocks hold two rounds.
 
     The children's positions give upstream's parameter names, so they are kept in one sequence.
-    Doubling and the first convolution run as one.
+    Doubling and the first convolution run as one in training; in evaluation they run one after the other, as
+    upstream, which gives upstream's rounding too.
     """
 
     def __init__(self, in_channels: int, out_channels: int, big: bool) -> None:
@@ -73,8 +74,11 @@ class UpBlock(nn.Sequential):
         super().__init__(nn.Upsample(scale_factor=2, mode="nearest"), *round_(in_channels), *second)
 
     def forward(self, input: Tensor, noise: NoiseStream | None) -> Tensor:
-        _, convolution, *rest = self
-        x = double_and_convolve(input, cast(nn.Conv2d, convolution).weight)
+        double, convolution, *rest = self
+        if self.training:
+            x = double_and_convolve(input, cast(nn.Conv2d, convolution).weight)
+        else:
+            x = convolution(double(input))
         for layer in rest:
             x = layer(x, noise) if isinstance(layer, NoiseInjection) else layer(x)
         return x
