@@ -159,7 +159,12 @@ class TrainedMethod(Method):
         tensors = {f"model.{k}": v.cpu().contiguous().numpy() for k, v in self.model.state_dict().items()}
         tensors |= {f"rejection.{k}": np.ascontiguousarray(v) for k, v in self.arrays().items()}
         save_file(tensors, folder / WEIGHTS)
-        settings = {"options": self.options, "class_names": self.class_names, "crop_size": self.crop_size}
+        settings = {
+            "options": self.options,
+            "class_names": self.class_names,
+            "crop_size": self.crop_size,
+            "rejections": self.rejections,
+        }
         (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
 
     @classmethod
@@ -170,6 +175,8 @@ class TrainedMethod(Method):
             tensors = load_file(folder / WEIGHTS)
             method = cls(**settings["options"])
             method.class_names, method.crop_size = tuple(settings["class_names"]), settings["crop_size"]
+            # A rule that was added to the project since has nothing to say about this model.
+            method.rejections = tuple(settings["rejections"])  # type: ignore[misc]
             method.device = torch.device("cpu")
             method.model = method.build(len(method.class_names), method.crop_size)
             method.model.load_state_dict({k: torch.from_numpy(v) for k, v in _under("model.", tensors).items()})

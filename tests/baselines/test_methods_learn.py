@@ -75,6 +75,12 @@ def test_saved_and_loaded_methods_answer_alike(name, fitted, test_set, tmp_path)
         np.testing.assert_array_equal(again[rule].candidate, s.candidate)
 
 
+def test_a_model_answers_with_the_rules_it_was_saved_with(fitted, test_set, tmp_path, monkeypatch):
+    fitted["dct-cnn"].save(tmp_path)
+    monkeypatch.setattr(get_method("dct-cnn"), "rejections", ("never", "a-later-rule"))
+    assert "msp" in get_method("dct-cnn").load(tmp_path).predict(test_set.pixels)
+
+
 def test_loading_rubbish_is_one_line(tmp_path):
     with pytest.raises(CheckpointError, match="no usable proposed model"):
         get_method("proposed").load(tmp_path)
