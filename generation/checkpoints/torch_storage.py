@@ -254,4 +254,3 @@ def read_zip(path: Path, budget: Budget) -> Any:
         torch_table=TORCH_TABLE,
     )
     return machine.load()
-

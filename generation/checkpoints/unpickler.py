@@ -15,6 +15,9 @@ from typing import Any
 from .arrays import Array, DType, from_buffer, scalar
 from .inert import Budget, Builder, InertClass, InertObject, PersistentObject
 
+# The pure-Python machine is not part of the documented interface, so type checkers know little of it.
+_Machine: Any = pickle._Unpickler  # type: ignore[attr-defined]
+
 _LARGE = 4096  # byte strings from this size on stay views of the file
 
 
@@ -49,7 +52,7 @@ class Reader:
         return chunk[:end]
 
 
-class InertUnpickler(pickle._Unpickler):
+class InertUnpickler(_Machine):
     """Unpickles one buffer; the attribute ``reader.position`` then tells where the pickle ended.
 
     Parameters
@@ -60,7 +63,7 @@ class InertUnpickler(pickle._Unpickler):
     torch_table: further (module, name) -> object entries (the storage reader's).
     """
 
-    dispatch: dict[int, Callable[..., None]] = dict(pickle._Unpickler.dispatch)
+    dispatch: dict[int, Callable[..., None]] = dict(_Machine.dispatch)
 
     def __init__(
         self,
@@ -77,9 +80,9 @@ class InertUnpickler(pickle._Unpickler):
         self.persistent = persistent
         self.table = {**_TABLE, **(torch_table or {})}
         self.classes: dict[tuple[str, str], InertClass] = {}
-        super().__init__(self.reader, fix_imports=False, encoding="latin1")  # type: ignore[arg-type]
+        super().__init__(self.reader, fix_imports=False, encoding="latin1")
 
-    def find_class(self, module: str, name: str) -> Any:  # type: ignore[override]
+    def find_class(self, module: str, name: str) -> Any:
         known = self.table.get((module, name))
         if known is not None:
             return known

@@ -15,7 +15,7 @@ from ..reading import materialise
 from ..torch_storage import StoredTensor
 from .weights import State, Weights, json_ready
 
-NAME = "lightning"
+NAME: str = "lightning"
 
 _GPT, _VQGAN = "transformer.", "first_stage_model."
 _MASK = re.compile(r"transformer\.blocks\.\d+\.attn\.mask")

@@ -11,7 +11,7 @@ from ..inert import PersistentObject, mapping_of, state_of, walk_modules
 from ..reading import materialise
 from .weights import State, Weights, json_ready
 
-NAME = "persistence"
+NAME: str = "persistence"
 
 _POSITIONAL = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels")
 _HINTED = ("conv_clamp", "use_noise", "activation")

@@ -13,7 +13,7 @@ from ..reading import materialise
 from .persistence import generator_of, module_tensors
 from .weights import State, Weights, json_ready, sides
 
-NAME = "plain-module"
+NAME: str = "plain-module"
 
 _FIRST = "synthesis.init.init.0.weight"
 _ATTRIBUTES = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels")
@@ -66,11 +66,7 @@ def network(weights: Weights) -> tuple[dict[str, Any], State]:
     if config.get("cond"):
         raise UnpicklingError("a class-conditional FastGAN, which is not supported")
     used = sides(config.get("img_resolution", 0))
-    kept = {
-        name: torch.from_numpy(array)
-        for name, array in tensors.items()
-        if not _unused(name, used[-1])
-    }
+    kept = {name: torch.from_numpy(array) for name, array in tensors.items() if not _unused(name, used[-1])}
     widths = [_first(tensors, _FIRST).shape[1] // 2]
     widths += [_first(tensors, f"synthesis.feat_{side}.1.weight").shape[0] // 2 for side in used]
     return {

@@ -13,7 +13,7 @@ from ..reading import materialise
 from ..torch_storage import StoredTensor
 from .weights import Consumed, State, Weights, sides
 
-NAME = "progan-state-dict"
+NAME: str = "progan-state-dict"
 
 _CONTAINERS = ("generator_smooth", "avgG", "G_ema", "state_dict", "generator", "netG")
 
@@ -89,7 +89,9 @@ def _gandissect(source: Consumed, tensors: State) -> State:
     names = [f"{prefix}{i}" for i in range(first, first + depth)]
     source.ignore(*(f"{name}.wscale.scale" for name in (*names, outputs[-1])))
     convolutions = [(source.take(f"{name}.conv.weight", 4), source.take(f"{name}.wscale.b")) for name in names]
-    return _assemble(convolutions, (source.take(f"{outputs[-1]}.conv.weight", 4), source.take(f"{outputs[-1]}.wscale.b")))
+    return _assemble(
+        convolutions, (source.take(f"{outputs[-1]}.conv.weight", 4), source.take(f"{outputs[-1]}.wscale.b"))
+    )
 
 
 def _count(tensors: State, pattern: str, first: int) -> int:

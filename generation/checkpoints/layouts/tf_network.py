@@ -10,7 +10,7 @@ from ..reading import materialise
 from . import tf_progan, tf_stylegan, tf_stylegan2
 from .weights import State, Weights, json_ready
 
-NAME = "tf-network"
+NAME: str = "tf-network"
 
 
 def read(tree: object, file_size: int) -> Weights | None:
