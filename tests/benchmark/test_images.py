@@ -76,9 +76,7 @@ def test_an_impossible_crop_is_refused(dataset: Dataset, manifest: Manifest, siz
         load_images(dataset, manifest, crop_size=size)
 
 
-def test_decoded_once_then_only_mapped(
-    own_dataset: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_decoded_once_then_only_mapped(own_dataset: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     manifest = build_manifest(own_dataset, "fang2023")
     first = load_images(own_dataset, manifest)
     (cached,) = (own_dataset.path / "cache").iterdir()
@@ -137,7 +135,7 @@ def test_a_shard_with_broken_image_bytes_is_named(own_dataset: Dataset) -> None:
     with pytest.raises(DatasetError, match=f"{shard}, row 0: ") as caught:
         load_images(own_dataset, build_manifest(own_dataset, "fang2023"))
     assert "\n" not in str(caught.value)
-    assert not [p for p in (own_dataset.path / "cache").iterdir()]
+    assert not list((own_dataset.path / "cache").iterdir())
 
 
 def test_a_truncated_shard_is_a_one_line_error(own_dataset: Dataset) -> None:
@@ -150,15 +148,13 @@ def test_a_truncated_shard_is_a_one_line_error(own_dataset: Dataset) -> None:
 
 
 def test_a_manifest_of_another_dataset_is_refused(dataset: Dataset, manifest: Manifest) -> None:
-    table = manifest.table.assign(image_id=["f" * 32] + manifest.table["image_id"].tolist()[1:])
+    table = manifest.table.assign(image_id=["f" * 32, *manifest.table["image_id"].tolist()[1:]])
     stranger = Manifest(**{**vars(manifest), "table": table})
     with pytest.raises(DatasetError, match="has no image ffff"):
         load_images(dataset, stranger)
 
 
-def test_a_full_disk_is_noticed_before_writing(
-    own_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_noticed_before_writing(own_dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("osbench.benchmark.images.shutil.disk_usage", lambda _: type("Usage", (), {"free": 10})())
     with pytest.raises(DatasetError, match="make room"):
         load_images(own_dataset, build_manifest(own_dataset, "fang2023"))

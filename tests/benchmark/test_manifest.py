@@ -88,7 +88,8 @@ def test_the_papers_counts() -> None:
 def test_real_dataset_splits_as_the_protocol_says(dataset: Dataset, manifest: Manifest) -> None:
     assert manifest.seen == ("progan", "stylegan2", "taming")
     assert manifest.unseen == ("latent_diffusion", "stylegan")
-    assert (manifest.suite, manifest.crop_size, manifest.protocol, manifest.fold) == ("tiny", 32, "fang2023", "fang2023")
+    assert (manifest.suite, manifest.crop_size) == ("tiny", 32)
+    assert (manifest.protocol, manifest.fold) == ("fang2023", "fang2023")
     table = manifest.table
     assert list(table.columns) == [
         "image_id",
@@ -102,7 +103,7 @@ def test_real_dataset_splits_as_the_protocol_says(dataset: Dataset, manifest: Ma
     ]
     assert table["image_id"].is_monotonic_increasing
     assert set(table["split"][table["openness"] == "unseen"]) == {"test"}
-    assert (table["class_index"][table["openness"] == "unseen"] == -1).all()
+    assert set(table["class_index"][table["openness"] == "unseen"]) == {-1}
     assert [manifest.seen[k] for k in table["class_index"] if k >= 0] == [
         g for g in table["generator"] if g in manifest.seen
     ]
@@ -120,13 +121,13 @@ def test_a_split_does_not_depend_on_row_order_or_on_other_sources() -> None:
     more = pd.concat([index, fake_index({"progan/y": 30})])
     assigned = build_manifest(fake_dataset(more), "fang2023").table.set_index("image_id")["split"]
     before = plain.table.set_index("image_id")["split"]
-    assert (assigned.loc[before.index] == before).all()
+    assert assigned.loc[before.index].tolist() == before.tolist()
 
 
 def test_folds_share_the_split_of_every_image(dataset: Dataset) -> None:
     folds = [build_manifest(dataset, "rotate-one", g).table for g in ("progan", "taming")]
     joined = folds[0].merge(folds[1], on="image_id")
-    assert (joined["split_x"] == joined["split_y"]).all()
+    assert joined["split_x"].tolist() == joined["split_y"].tolist()
     tests = [set(t["image_id"][t["split"] == "test"]) for t in folds]
     assert tests[0] == tests[1]
 
@@ -193,21 +194,21 @@ def test_refuses_a_repeated_id(manifest: Manifest) -> None:
 def test_refuses_the_same_content_on_both_sides_of_a_border(column: str) -> None:
     index = small_index()
     table = build_manifest(fake_dataset(index), "fang2023").table
-    names = {s: table["image_id"][(table["split"] == s) & (table["generator"] == "progan")] for s in ("train", "test")}
-    twins = index.set_index("image_id").loc[[names["train"].iloc[0], names["test"].iloc[0]]].index
-    leaking = index.assign(**{column: index[column].where(~index["image_id"].isin(twins), "same")})
+
+    def images(generator: str, split: str) -> list[str]:
+        return table["image_id"][(table["generator"] == generator) & (table["split"] == split)].tolist()
+
+    def with_twins(first: str, second: str) -> Dataset:
+        twins = index["image_id"].isin([first, second])
+        return fake_dataset(index.assign(**{column: index[column].where(~twins, "same")}))
+
+    one, two, *_ = images("progan", "train")
     with pytest.raises(LeakError, match=rf"\(progan, (train|test)\).*same {column}"):
-        build_manifest(fake_dataset(leaking), "fang2023")
-    # Two copies inside the training images of one generator cross no border.
-    inside = index.assign(**{column: index[column].where(~index["image_id"].isin(names["train"].iloc[:2]), "same")})
-    build_manifest(fake_dataset(inside), "fang2023")
-    # Two generators with the same picture do.
-    other = table["image_id"][(table["split"] == "train") & (table["generator"] == "taming")]
-    across = index.assign(
-        **{column: index[column].where(~index["image_id"].isin([other.iloc[0], names["train"].iloc[0]]), "same")}
-    )
+        build_manifest(with_twins(one, images("progan", "test")[0]), "fang2023")
     with pytest.raises(LeakError, match=r"\(progan, train\).*\(taming, train\)"):
-        build_manifest(fake_dataset(across), "fang2023")
+        build_manifest(with_twins(one, images("taming", "train")[0]), "fang2023")
+    # Two copies inside the training images of one generator cross no border.
+    build_manifest(with_twins(one, two), "fang2023")
 
 
 def test_refuses_a_source_with_too_few_images() -> None:

@@ -105,7 +105,7 @@ def test_two_classes_cannot_share_a_name(method_class: type[Method]) -> None:
 
 def test_options_override_defaults_and_unknown_ones_are_refused(method_class: type[Method]) -> None:
     assert method_class(bins=8).options == {"bins": 8, "scale": 1.0, "fail_at": ""}
-    with pytest.raises(UsageError, match="unknown option of method nearest-colour 'bin'. Did you mean 'bins'"):
+    with pytest.raises(UsageError, match=r"unknown option of method nearest-colour 'bin'. Did you mean 'bins'"):
         method_class(bin=8)
 
 

@@ -112,9 +112,7 @@ def test_a_bad_file_is_a_one_line_error(case: str, tmp_path: Path) -> None:
 
 def test_lists_of_variable_length_are_fine_if_all_have_k_values(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
-    pq.write_table(
-        pa.table(good_columns() | {"class_scores": pa.array([[0.5] * 3] * 6, pa.list_(pa.float32()))}), path
-    )
+    pq.write_table(pa.table(good_columns() | {"class_scores": pa.array([[0.5] * 3] * 6, pa.list_(pa.float32()))}), path)
     assert read_predictions(path, 3).scores.class_scores.shape == (6, 3)
 
 

@@ -1,0 +1,113 @@
+"""Comparison of several methods: Holm, tie groups, and no difference where there is none."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from osbench.benchmark.compare import Contender, compare, holm, tie_groups
+from osbench.benchmark.metrics import Outcome, paired_difference
+from osbench.generation.errors import RunError, UsageError
+
+TRUTH = np.array([*np.repeat([0, 1, 2], 40), *[-1] * 60])
+GROUP = np.array([*[-1] * 120, *np.repeat([0, 1], 30)])
+
+
+def outcome(shift: float, seed: int) -> Outcome:
+    """A method whose seen images score `shift` above the unseen; the better, the larger."""
+    rng = np.random.default_rng(seed)
+    score = rng.normal(size=len(TRUTH)) + shift * (TRUTH >= 0)
+    return Outcome(TRUTH, GROUP, np.maximum(TRUTH, 0), score, 3, 2)
+
+
+def contender(name: str, shift: float, seeds: range) -> Contender:
+    return Contender(name, [outcome(shift, seed) for seed in seeds], [0.0] * len(seeds))
+
+
+def test_good_methods_beat_bad_ones_and_equals_are_tied() -> None:
+    found = compare(
+        [
+            contender("bad", 0.0, range(3)),
+            contender("good", 3.0, range(3, 6)),
+            contender("same", 3.0, range(6, 8)),
+        ],
+        replicates=200,
+    )
+    assert list(found.estimates)[-1] == "bad"
+    assert found.ties == [list(found.estimates)[:2], ["bad"]]
+    assert {(p.first, p.second) for p in found.pairs if p.different} == {("good", "bad"), ("same", "bad")}
+    assert all(p.difference.difference >= 0 for p in found.pairs)
+    document = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert document["metric"] == "auc_af1_crr"
+    assert set(document["pairs"][0]) >= {"first", "second", "difference", "low", "high", "p_value", "adjusted_p"}
+
+
+def test_a_pair_is_the_paired_difference() -> None:
+    a, b = contender("a", 2.0, range(2)), contender("b", 1.0, range(2, 4))
+    found = compare([a, b], "af1", replicates=60)
+    assert [p.difference for p in found.pairs] == [
+        paired_difference(a.outcomes, b.outcomes, "af1", thresholds=(a.thresholds, b.thresholds), replicates=60)
+    ]
+    assert found.pairs[0].adjusted_p == found.pairs[0].difference.p_value
+
+
+def test_lower_is_better_for_error_rates() -> None:
+    found = compare([contender("bad", 0.5, range(1)), contender("good", 3.0, range(1, 2))], "fpr95_id", replicates=40)
+    assert list(found.estimates) == ["good", "bad"]
+    assert found.pairs[0].difference.difference < 0
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.6, 0.7]) == [1.0, 1.0]
+    with_nan = holm([0.01, math.nan, 0.02])
+    assert with_nan[0] == pytest.approx(0.03)
+    assert with_nan[2] == pytest.approx(0.04)
+    assert math.isnan(with_nan[1])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_keeps_the_order_and_only_raises(values: list[float]) -> None:
+    adjusted = holm(values)
+    assert all(a >= v for a, v in zip(adjusted, values, strict=True))
+    assert max(adjusted) <= 1
+    for (v, a), (w, b) in itertools.combinations(zip(values, adjusted, strict=True), 2):
+        assert a <= b if v < w else b <= a if w < v else a == b
+
+
+@given(st.integers(2, 6), st.data())
+def test_tie_groups_are_the_largest_sets_without_a_different_pair(size: int, data: st.DataObject) -> None:
+    names = [f"m{i}" for i in range(size)]
+    couples = list(itertools.combinations(names, 2))
+    different = [pair for pair in couples if data.draw(st.booleans())]
+
+    def tied(group: tuple[str, ...]) -> bool:
+        return not any(set(pair) <= set(group) for pair in different)
+
+    sets = [g for k in range(1, size + 1) for g in itertools.combinations(names, k) if tied(g)]
+    largest = {g for g in sets if not any(set(g) < set(other) for other in sets)}
+    groups = tie_groups(names, different)
+    assert {tuple(g) for g in groups} == largest
+    assert len(groups) == len(largest)
+    assert groups == sorted(groups)
+
+
+def test_refusals() -> None:
+    a, b = contender("a", 1.0, range(1)), contender("b", 1.0, range(1, 2))
+    with pytest.raises(ValueError, match="different names"):
+        compare([a, a])
+    with pytest.raises(ValueError, match="different names"):
+        compare([a])
+    with pytest.raises(ValueError, match="at least 20 replicates"):
+        compare([a, b], replicates=10)
+    with pytest.raises(UsageError, match="unknown metric"):
+        compare([a, b], "area")
+    first = b.outcomes[0]
+    other = first.take(np.arange(len(first))[::-1])
+    with pytest.raises(RunError, match="same images"):
+        compare([a, Contender("c", [other], [0.0])])

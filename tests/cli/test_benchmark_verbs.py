@@ -1,0 +1,113 @@
+"""split, evaluate, score and attribute, one after the other on a small real dataset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from osbench.cli import main
+
+from tests.benchmark.tiny_dataset import CROP, GENERATORS, METHOD_FILE, write_sources
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With ``data`` (5 sources of 20 images) and ``method.py``."""
+    from osbench.generation.generate import generate
+
+    folder = tmp_path_factory.mktemp("cli")
+    generate(str(write_sources(folder / "sources", GENERATORS, 20, CROP + 8)), folder / "data")
+    (folder / "method.py").write_text(METHOD_FILE.replace("nearest-colour", "nearest-colour-cli"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(folder: Path) -> list[dict]:
+    arguments = ["--method", folder / "method.py", "--data", folder / "data", "--out", folder / "runs", "--json"]
+    result = call("evaluate", *arguments, "--seeds", 2, "--option", "bins=5")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_split_writes_manifests_and_says_where(folder: Path) -> None:
+    result = call("split", folder / "data", "--protocol", "rotate-one", "--json")
+    assert result.exit_code == 0
+    documents = json.loads(result.stdout)
+    assert len(documents) == 5
+    assert all(Path(d["path"]).is_file() for d in documents)
+    assert documents[0]["images"] == {"train": 64, "val": 8, "test": 10}
+    text = call("split", folder / "data")
+    assert "unseen latent_diffusion, stylegan; 48 train, 6 val, 10 test" in text.stdout
+
+
+def test_evaluate_makes_the_manifest_and_the_runs(folder: Path, runs: list[dict]) -> None:
+    assert (folder / "data" / "manifests" / "fang2023.parquet").is_file()
+    assert [(r["rejection"], r["seed"], r["fold"]) for r in runs] == [
+        ("distance", 0, "fang2023"),
+        ("never", 0, "fang2023"),
+        ("distance", 1, "fang2023"),
+        ("never", 1, "fang2023"),
+    ]
+    assert all((Path(r["run"]) / "predictions.parquet").is_file() for r in runs)
+
+
+def test_evaluate_all_folds_of_a_rotation(folder: Path) -> None:
+    arguments = ["--method", folder / "method.py", "--data", folder / "data", "--out", folder / "rotated", "--json"]
+    result = call("evaluate", *arguments, "--protocol", "rotate-one", "--fold", "all", "--rejection", "never")
+    assert result.exit_code == 0, result.output
+    folds = [r["fold"] for r in json.loads(result.stdout)]
+    assert folds == [f"rotate-one/{g}" for g in sorted(GENERATORS)]
+
+
+@pytest.mark.parametrize("with_data", [False, True])
+def test_score_prints_a_table_or_one_document(folder: Path, runs: list[dict], with_data: bool) -> None:
+    arguments = ["--bootstrap", 20, *(["--data", folder / "data"] if with_data else [])]
+    document = json.loads(call("score", runs[0]["run"], *arguments, "--json").stdout)
+    assert document["threshold"]["rule"] == "accept-95"
+    text = call("score", runs[0]["run"], *arguments).stdout
+    assert "auc_af1_crr" in text
+    assert f"{document['metrics']['auc_af1_crr']['estimate']:.3f}" in text
+    other = call("score", runs[0]["run"], "--bootstrap", 5, "--threshold-rule", "f1-max-val", "--json")
+    assert json.loads(other.stdout)["threshold"]["rule"] == "f1-max-val"
+
+
+def test_attribute_names_a_source_or_unknown_for_each_image(folder: Path, runs: list[dict]) -> None:
+    images = [folder / "sources" / name / "003.png" for name in GENERATORS]
+    result = call("attribute", *images, "--run", runs[0]["run"], "--json")
+    assert result.exit_code == 0, result.output
+    answers = json.loads(result.stdout)
+    assert [a["image"] for a in answers] == [str(p) for p in images]
+    assert all(a["source"] in {*GENERATORS, "unknown"} for a in answers)
+    assert answers[0]["source"] == "progan"
+    text = call("attribute", *images, "--run", runs[0]["run"]).stdout.splitlines()
+    assert len(text) == 1 + len(images)
+    assert "accepted" in text[1]
+
+
+def test_errors_are_one_line_on_stderr(folder: Path, runs: list[dict], tmp_path: Path) -> None:
+    data = folder / "data"
+    evaluate = ["evaluate", "--data", data, "--out", tmp_path / "runs", "--method"]
+    method = folder / "method.py"
+    cases = [
+        (2, "Did you mean 'fang2023'", ["split", data, "--protocol", "fang"]),
+        (1, "not a dataset", ["split", tmp_path]),
+        (2, "unknown method", [*evaluate, "no-such"]),
+        (2, "no method file", [*evaluate, "no.py"]),
+        (2, "choose one", [*evaluate, method, "--protocol", "rotate"]),
+        (1, "crop size 99", [*evaluate, method, "--crop-size", 99]),
+        (1, "is not a run", ["score", tmp_path]),
+        (1, "no such image", ["attribute", "absent.png", "--run", runs[0]["run"]]),
+        (1, "is not a run", ["attribute", "absent.png", "--run", tmp_path]),
+    ]
+    for code, message, arguments in cases:
+        result = call(*arguments)
+        assert result.exit_code == code, (arguments, result.output)
+        assert message in result.stderr
+        assert result.stderr.count("\n") <= 1, result.stderr
+        assert result.stdout == ""
