@@ -68,11 +68,11 @@ class Builder:
 class Budget:
     """Bounds on the work one file may cause: reads (about two per opcode) and bytes copied.
 
-    The largest published files need a tenth of the reads. Bytes copied are bounded by a small multiple of the
+    The largest published files need less than half of the reads. Bytes copied are bounded by a small multiple of the
     file's size, so that no chain of references can multiply its content.
     """
 
-    MAX_READS = 2_000_000
+    MAX_READS = 600_000
     MAX_UNUSUAL_KEYS = 4096
 
     def __init__(self, file_size: int) -> None:

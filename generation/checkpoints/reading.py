@@ -67,7 +67,7 @@ def one_line_errors(path: Path) -> Iterator[None]:
     except CheckpointError:
         raise
     except (UnpicklingError, EOFError) as error:
-        raise CheckpointError(f"{path}: not a sound checkpoint: it holds {_plain(error)}.") from error
+        raise CheckpointError(f"{path}: not a sound checkpoint: {_plain(error)}.") from error
     except RecursionError as error:
         raise CheckpointError(f"{path}: not a sound checkpoint: nested too deeply.") from error
     except MemoryError as error:
