@@ -1,0 +1,50 @@
+"""Puts a board's table into a Markdown file, between two markers, so that no number there is typed by hand.
+
+``python -m osbench.leaderboard.readme build/demo/leaderboard README.md``
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..generation.errors import RunError
+from .board import JSON_FILE
+
+BEGIN, END = "<!-- board:begin -->", "<!-- board:end -->"
+
+
+def board_markdown(document: dict[str, Any]) -> str:
+    """The entries of a ``leaderboard.json`` document as a Markdown table with intervals."""
+    columns = {"auc_af1_crr": "AUC", "af1": "aF1", "crr": "CRR", "auroc": "AUROC", "oscr": "OSCR"}
+    lines = ["| method | rejection | seeds | " + " | ".join(columns.values()) + " |", "|---" * (3 + len(columns)) + "|"]
+    for entry in document["entries"]:
+        cells = [_cell(entry["metrics"].get(name)) for name in columns]
+        lines.append(f"| {entry['method']} | {entry['rejection']} | {len(entry['seeds'])} | {' | '.join(cells)} |")
+    where = f"Suite {document['suite']}, protocol {document['protocol']}, manifest `{document['manifest_id'][:12]}`"
+    return "\n".join([f"{where}; 95 % intervals over images:", "", *lines])
+
+
+def _cell(metric: dict[str, float | None] | None) -> str:
+    if metric is None or metric["mean"] is None:
+        return "-"
+    if metric["low"] is None or metric["high"] is None:
+        return f"{metric['mean']:.3f}"
+    return f"{metric['mean']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
+
+
+def update(board_folder: Path, target: Path) -> None:
+    """Replace what stands between the markers of ``target`` by the table of the board in ``board_folder``."""
+    text = target.read_text()
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise RunError(f"{target}: no lines '{BEGIN}' and '{END}' to put the table between.")
+    table = board_markdown(json.loads((board_folder / JSON_FILE).read_text()))
+    target.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    update(Path(sys.argv[1]), Path(sys.argv[2]))

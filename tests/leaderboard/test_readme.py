@@ -1,0 +1,40 @@
+"""The table in the README comes from a board and is replaced whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from osbench.generation.errors import RunError
+from osbench.leaderboard.readme import BEGIN, END, update
+
+
+def _board(folder: Path, auc: float) -> Path:
+    metric = {"mean": auc, "low": auc - 0.1, "high": None}
+    entry = {"method": "m", "rejection": "never", "seeds": [0, 1], "metrics": {"auc_af1_crr": metric}}
+    document = {"suite": "mini", "protocol": "fang2023", "manifest_id": "f" * 64, "entries": [entry]}
+    folder.mkdir(exist_ok=True)
+    (folder / "leaderboard.json").write_text(json.dumps(document))
+    return folder
+
+
+def test_the_table_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    update(_board(tmp_path / "b", 0.5), readme)
+    first = readme.read_text()
+    assert "| m | never | 2 | 0.500 | - | - | - | - |" in first
+    assert "old" not in first
+    assert first.startswith("before\n")
+    assert first.endswith("\nafter\n")
+    update(_board(tmp_path / "b", 0.25), readme)
+    assert "0.500" not in readme.read_text()
+
+
+def test_a_file_without_markers_is_refused_and_kept(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("nothing")
+    with pytest.raises(RunError, match="no lines"):
+        update(_board(tmp_path / "b", 0.5), readme)
+    assert readme.read_text() == "nothing"
