@@ -17,16 +17,15 @@ from .curves import (
     oscr_curve,
 )
 from .intervals import (
-    Difference,
     Interval,
     bootstrap_interval,
     bootstrap_intervals,
     generator_interval,
     nested_interval,
-    paired_difference,
     per_generator_intervals,
 )
 from .outcome import Outcome
+from .paired import Difference, paired_difference
 from .rates import (
     af1,
     af1_known,

@@ -59,6 +59,14 @@ def test_f1_max_is_the_largest_best_threshold(validation: Outcome) -> None:
     assert all(values[t] < values[chosen] + Fraction(1, 10**12) for t in values if t > chosen)
 
 
+def test_f1_max_rejects_the_most_among_equally_good_thresholds() -> None:
+    # Class 1 is never hit, so rejecting the wrong answer "1" at score 1 changes no F1.
+    nowhere = np.full(3, -1)
+    validation = Outcome(np.array([1, 0, 0]), nowhere, np.array([0, 0, 1]), np.array([4.0, 3.0, 1.0]), 2, 0)
+    assert reference.af1(validation, 1.0) == reference.af1(validation, 3.0) == Fraction(1, 4)
+    assert choose_threshold("f1-max-val", validation) == 3.0
+
+
 @given(outcomes())
 def test_oracle_has_the_best_harmonic_mean(test: Outcome) -> None:
     def harmonic(threshold: float) -> float:
