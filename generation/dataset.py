@@ -52,7 +52,7 @@ _COLUMNS = {
     "pixel_sha256": "string",
 }
 _RECORD_KEYS = {"suite", "suite_version", "title", "recipe", "sources", "versions", "device"}
-_NULLABLE = {"prompt", "class_label", "jpeg_quality", "jpeg_subsampling", "jpeg_tables_sha256"}
+_MAY_BE_NULL = {"prompt", "class_label", "jpeg_quality", "jpeg_subsampling", "jpeg_tables_sha256"}
 _IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
 
@@ -66,7 +66,8 @@ def features() -> dict[str, dict[str, str]]:
 
 def _schema() -> pa.Schema:
     types = {"string": pa.string(), "int64": pa.int64(), "int32": pa.int32(), "Image": _IMAGE}
-    columns = [pa.field(name, types[kind], nullable=name in _NULLABLE) for name, kind in _COLUMNS.items()]
+    # All nullable, as `datasets` writes them: it ignores its own metadata where a field differs in that.
+    columns = [pa.field(name, types[kind]) for name, kind in _COLUMNS.items()]
     return pa.schema(columns, {b"huggingface": json.dumps({"info": {"features": features()}}).encode()})
 
 
@@ -104,7 +105,7 @@ class Dataset:
         try:
             info = json.loads(record.read_text("utf-8"))
             version = info["schema_version"]
-            if version == SCHEMA_VERSION and not _RECORD_KEYS <= info.keys():
+            if version == SCHEMA_VERSION and not info.keys() >= _RECORD_KEYS:
                 raise KeyError
         except (ValueError, KeyError, TypeError) as error:
             raise DatasetError(f"{record}: damaged. Generate the dataset again into a new folder.") from error
@@ -248,6 +249,8 @@ class Dataset:
 
 
 def _row_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int, pixels: bool) -> str | None:
+    if any(value is None for name, value in row.items() if name not in _MAY_BE_NULL) or not row["image"]["bytes"]:
+        return "a value is missing"
     identity = image_id(source["namespace"], source["generator"], source["training_set"], row["index"])
     if row["image_id"] != identity or row["crop_size"] != crop_size:
         return "its identity does not follow from suite, source and index"

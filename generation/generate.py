@@ -14,7 +14,7 @@ from pathlib import Path
 from .card import write_card
 from .dataset import RECORD, Dataset
 from .engines import Engine, get_engine
-from .errors import DatasetError, UsageError
+from .errors import DatasetError, GenerationError, UsageError
 from .ledger import append_ledger, file_sha256, read_ledger, write_ledger
 from .plan import check_disk
 from .progress import get_logger, progress_bar
@@ -56,7 +56,7 @@ def generate(
     hashes = {source.name: source_sha256(source) for source in request.sources}
     records = [source_record(request.suite, s, request.counts[s.name], hashes[s.name]) for s in request.sources]
     record = dataset_record(request.suite, device, records)
-    with _locked(folder):
+    with _locked(folder), _disk_errors(folder):
         if (folder / RECORD).exists():
             record = merge_records(folder, Dataset.open(folder).info, record)
         missing = _missing_units(units(request, folder, hashes, device))
@@ -96,6 +96,15 @@ def _locked(folder: Path) -> Iterator[None]:
             ) from error
         remove_partials(folder)
         yield
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise GenerationError(f"{folder}: {reason}. When that is mended, run the same command again.") from error
 
 
 def _missing_units(wanted: list[Unit]) -> list[Unit]:

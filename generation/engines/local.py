@@ -10,12 +10,13 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from ctypes import c_byte
 from multiprocessing.sharedctypes import Synchronized
-from multiprocessing.synchronize import Event
 
 import torch
 
@@ -51,7 +52,8 @@ def _single_thread() -> Iterator[None]:
 
 def _run_pool(units: Sequence[Unit], workers: int, on_images: OnImages) -> Iterator[LedgerEntry]:
     context = multiprocessing.get_context("spawn")
-    counter, stop = context.Value("q", 0), context.Event()
+    counter = context.Value("q", 0)
+    stop = context.RawValue("b", 0)  # an Event would wait for ever for a waiter that was killed
     pool = ProcessPoolExecutor(workers, context, _start_worker, (counter, stop, os.getpid()))
     finished = False
     try:
@@ -71,11 +73,11 @@ def _run_pool(units: Sequence[Unit], workers: int, on_images: OnImages) -> Itera
         ) from error
     finally:
         if not finished:  # an error, Ctrl-C, or the consumer left: do not wait for the shards under way
-            stop.set()
+            stop.value = 1
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start_worker(counter: Synchronized, stop: Event, parent: int) -> None:
+def _start_worker(counter: Synchronized, stop: c_byte, parent: int) -> None:
     global _images_done
     _images_done = counter
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
@@ -83,10 +85,9 @@ def _start_worker(counter: Synchronized, stop: Event, parent: int) -> None:
     threading.Thread(target=_leave_with_parent, args=(stop, parent), daemon=True).start()
 
 
-def _leave_with_parent(stop: Event, parent: int) -> None:
-    while not stop.wait(1.0):
-        if os.getppid() != parent:
-            break
+def _leave_with_parent(stop: c_byte, parent: int) -> None:
+    while not stop.value and os.getppid() == parent:
+        time.sleep(_POLL_SECONDS)
     os._exit(1)
 
 
