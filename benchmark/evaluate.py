@@ -95,7 +95,7 @@ def evaluate(
     cls = get_method(method_name)
     wanted = _chosen_rejections(cls, rejections)
     config = _config(cls, dict(options or {}), epochs, crop_size or dataset.crop_size)
-    plans = [_Plan(cls, config, manifest, seed, out, _device(device)) for seed in seeds]
+    plans = [_Plan(cls, config, manifest, seed, out, torch_device(device)) for seed in seeds]
     store_manifest(out, manifest)
     missing = [plan for plan in plans if any(not _published(plan.run_folder(name)) for name in wanted)]
     if missing:
@@ -124,7 +124,8 @@ def _config(cls: type[Method], given: dict[str, Any], epochs: int | None, crop_s
     }
 
 
-def _device(name: str) -> torch.device:
+def torch_device(name: str) -> torch.device:
+    """The device of a name; UsageError if torch does not know it or sees no such GPU."""
     try:
         device = torch.device(name)
     except RuntimeError as error:
