@@ -102,8 +102,16 @@ def test_several_seeds_on_both_sides() -> None:
         np.mean([metrics.crr(o, 1.0) for o in good]) - np.mean([metrics.crr(o, 0.0) for o in poor])
     )
     assert found.low > 0
-    fewer = paired_difference(good, poor[:2], "crr", thresholds=([1.0] * 3, [0.0] * 2), replicates=100)
-    assert fewer.p_value == found.p_value == 1 / 101
+
+
+def test_unequal_numbers_of_seeds_are_compared_by_their_means() -> None:
+    pair, alone = [simulated(seed=0), simulated(seed=1)], simulated(seed=2, shift=1.3)
+    found = paired_difference(pair, alone, "auroc", replicates=200)
+    assert found.difference == np.mean([metrics.auroc(o) for o in pair]) - metrics.auroc(alone)
+    swapped = [swapped_differences(o, None, alone, None, METRICS["auroc"], 200, 0) for o in pair]
+    extreme = np.sum(np.abs(np.mean(swapped, axis=0)) >= abs(found.difference) - 1e-12)
+    assert found.p_value == (1 + extreme) / 201
+    assert extreme != np.sum(np.abs(swapped[0]) >= abs(found.difference) - 1e-12)
 
 
 def test_refusals() -> None:
