@@ -18,6 +18,7 @@ from .score import threshold_of
 UNKNOWN = "unknown"
 
 _MODES = {"RGB", "RGBA", "L", "P"}
+_BATCH = 256
 _MAX_PIXELS = 200_000_000
 
 
@@ -62,13 +63,18 @@ def attribute(
     Raises DatasetError for a file that is no image or too small, RunError for a run without model or manifest.
     """
     crop_size = int(run.info["config"]["resolved"]["crop_size"])
-    pixels = np.stack([read_centre_crop(Path(path), crop_size) for path in images])
     threshold, val_scores = threshold_of(run, run.manifest(), threshold_rule)
-    scores = _load_model(run, method_file).predict(pixels)[run.rejection].check()
+    method = _load_model(run, method_file)
+    batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+    scores = Scores.concatenate([_answers(method, run.rejection, batch, crop_size) for batch in batches]).check()
     return [
         _explain(str(path), scores, i, run.class_names, threshold, val_scores, threshold_rule)
         for i, path in enumerate(images)
     ]
+
+
+def _answers(method: Method, rejection: str, images: Sequence[Path], crop_size: int) -> Scores:
+    return method.predict(np.stack([read_centre_crop(Path(path), crop_size) for path in images]))[rejection]
 
 
 def _load_model(run: Run, method_file: str | None) -> Method:

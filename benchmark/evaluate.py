@@ -142,20 +142,38 @@ def _published(folder: Path) -> bool:
 def _run_seed(plan: _Plan, images: ImageSet, wanted: Sequence[str]) -> None:
     plan.fit_folder.mkdir(parents=True, exist_ok=True)
     get_logger().info("%s, seed %d", plan.cls.name, plan.seed)
-    with _wall_time(plan.fit_folder):
-        method = _fitted(plan, images)
-        asked = images.subset(images.split_name != "train")
-        answers = _predict(method.to(plan.device), asked, f"{plan.cls.name} predict")
-    seconds = _seconds(plan.fit_folder)
-    for rejection in wanted:
-        folder = plan.run_folder(rejection)
-        if _published(folder):
-            continue
-        if rejection not in answers:
-            raise RunError(f"method {plan.cls.name} gave no scores for its rejection rule '{rejection}'.")
-        info = _run_info(plan, rejection, seconds)
-        Run.write(folder, info, Predictions(asked.image_ids, answers[rejection]), plan.fit_folder / "model")
-    shutil.rmtree(plan.fit_folder)
+    with _locked(plan.fit_folder):
+        with _wall_time(plan.fit_folder):
+            method = _fitted(plan, images)
+            asked = images.subset(images.split_name != "train")
+            answers = _predict(method.to(plan.device), asked, f"{plan.cls.name} predict")
+        for rejection in wanted:
+            if rejection not in answers:
+                raise RunError(f"method {plan.cls.name} gave no scores for its rejection rule '{rejection}'.")
+            _publish(plan, rejection, Predictions(asked.image_ids, answers[rejection]))
+        shutil.rmtree(plan.fit_folder)
+
+
+def _publish(plan: _Plan, rejection: str, predictions: Predictions) -> None:
+    folder = plan.run_folder(rejection)
+    if not _published(folder):
+        info = _run_info(plan, rejection, _seconds(plan.fit_folder))
+        Run.write(folder, info, predictions, plan.fit_folder / "model")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process per fit; the operating system frees the lock however the process ends."""
+    with (folder / "lock").open("w") as handle:
+        try:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # Windows: two processes would only do the same work twice
+            pass
+        except OSError as error:
+            raise RunError(f"{folder}: another 'osbench evaluate' is at this fit. Wait for it or stop it.") from error
+        yield
 
 
 def _fitted(plan: _Plan, images: ImageSet) -> Method:

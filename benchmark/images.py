@@ -7,9 +7,11 @@ cache, and nothing ever has to be invalidated.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from ..generation.publish import partial_path, publish
 from .manifest import Manifest
 
 _MAX_THREADS = 16
+_ABANDONED_AFTER_S = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,7 @@ def _build_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, 
             f"decoded images need {needed / 1e9:.1f} GB in {path.parent}, {free / 1e9:.1f} GB are free: make room."
         )
     get_logger().info("decoding %d images of %s into %s (once)", len(index), dataset.path, path)
+    _remove_abandoned(path.parent)
     partial = partial_path(path)
     try:
         store = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(index), size, size, 3))
@@ -220,6 +224,14 @@ def _build_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, 
         publish(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Delete what killed processes left; younger files may belong to a live one, perhaps on another machine."""
+    for path in folder.glob(".*.partial-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
+                path.unlink()
 
 
 def _decode_into(store: np.ndarray, dataset: Dataset, index: pd.DataFrame, size: int, check: bool) -> None:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..generation.errors import RunError
+from ..generation.publish import partial_path
 from .manifest import Manifest, read_manifest, write_manifest
 from .predictions import Predictions, read_predictions, write_predictions
 
@@ -115,8 +116,9 @@ class Run:
         """
         check_run_info(info, str(folder))
         predictions.check()
-        partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
+        partial = partial_path(folder)
+        for abandoned in folder.parent.glob(f".{folder.name}.partial-*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
         partial.mkdir(parents=True)
         try:
             write_predictions(predictions, partial / PREDICTIONS_FILE)

@@ -120,7 +120,7 @@ def test_an_interrupted_fit_continues_in_its_folder(
 def test_a_crash_between_two_runs_loses_neither_model_nor_answers(
     dataset: Dataset, manifest: Manifest, method_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from osbench.benchmark import evaluate as module
+    from osbench.benchmark import runs as module
 
     write = module.Run.write
     calls = []
@@ -173,3 +173,18 @@ def test_wrong_requests_change_nothing(
     with pytest.raises(UsageError, match=message):
         evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path / "runs", **arguments)
     assert not (tmp_path / "runs").exists()
+
+
+def test_two_processes_do_not_fit_the_same(
+    dataset: Dataset, manifest: Manifest, method_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit_and_start_again(*_: object) -> None:
+        with pytest.raises(RunError, match="another 'osbench evaluate' is at this fit"):
+            evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)
+        raise InterruptedError
+
+    monkeypatch.setattr(f"{_method_module(method_file)}.fit", fit_and_start_again)
+    with pytest.raises(InterruptedError):
+        evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)
+    monkeypatch.undo()
+    assert len(evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)) == 2

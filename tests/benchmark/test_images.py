@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +96,17 @@ def test_a_truncated_cache_is_made_again(own_dataset: Dataset) -> None:
     (cached,) = (own_dataset.path / "cache").iterdir()
     cached.write_bytes(cached.read_bytes()[:1000])
     assert (load_images(own_dataset, manifest).pixels == first).all()
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(own_dataset: Dataset) -> None:
+    cache = own_dataset.path / "cache"
+    cache.mkdir()
+    for name, hours in ((".old.npy.partial-1", 25), (".young.npy.partial-2", 1)):
+        (cache / name).write_bytes(b"x")
+        then = time.time() - hours * 3600
+        os.utime(cache / name, (then, then))
+    load_images(own_dataset, build_manifest(own_dataset, "fang2023"))
+    assert [p.name for p in cache.iterdir() if p.name.startswith(".")] == [".young.npy.partial-2"]
 
 
 def test_cache_elsewhere_leaves_the_dataset_alone(own_dataset: Dataset, tmp_path: Path) -> None:
