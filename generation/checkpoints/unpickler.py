@@ -265,7 +265,14 @@ def _make_dict(machine: InertUnpickler, content: object = ()) -> dict[Any, Any]:
     return made
 
 
-def _make_bytes(machine: InertUnpickler, text: object = "", encoding: object = "latin1") -> bytes:
+def _make_bytes(machine: InertUnpickler, content: object = b"") -> bytes:
+    if not isinstance(content, bytes | memoryview):
+        raise UnpicklingError("bytes made of something else")
+    machine.budget.copy(len(content))
+    return bytes(content)
+
+
+def _encode(machine: InertUnpickler, text: object = "", encoding: object = "latin1") -> bytes:
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise UnpicklingError("an encoding other than latin1")
     machine.budget.copy(len(text))
@@ -322,7 +329,7 @@ def _table() -> dict[tuple[str, str], Builder]:
         ("dnnlib", "EasyDict"): easy_dict,
         ("config", "EasyDict"): easy_dict,
         ("torch_utils.persistence", "_reconstruct_persistent_obj"): Builder("persistent", _make_persistent),
-        ("_codecs", "encode"): Builder("encode", _make_bytes),
+        ("_codecs", "encode"): Builder("encode", _encode),
         ("numpy", "dtype"): dtype,
         ("numpy", "ndarray"): array,
         ("torch", "Size"): Builder("Size", _make_tuple),
@@ -334,6 +341,8 @@ def _table() -> dict[tuple[str, str], Builder]:
             "dict": _make_dict,
             "list": _make_list,
             "tuple": _make_tuple,
+            "bytes": _make_bytes,
+            "bytearray": _make_bytes,
             "object": _make_object,
             "float": _make_float,
         }.items():

@@ -161,7 +161,7 @@ def test_training_moves_the_average() -> None:
 
 
 def test_both_keyword_forms_and_their_defaults() -> None:
-    common = {"z_dim": 4, "c_dim": 0, "w_dim": 4, "img_resolution": 8}
+    common: dict[str, Any] = {"z_dim": 4, "c_dim": 0, "w_dim": 4, "img_resolution": 8}
     flat = StyleGAN2(**common, channel_base=32, num_fp16_res=4, fused_modconv_default="inference_only")
     nested = StyleGAN2(**common, synthesis_kwargs={"channel_base": 32, "num_fp16_res": 4})
     assert flat.get_submodule("synthesis.b8.conv1").options.conv_clamp == 256  # type: ignore[union-attr]
