@@ -12,7 +12,7 @@ from ..benchmark.metrics import Outcome, af1_crr_curve
 from .entry import ScoredRun
 
 GRID = np.linspace(0.0, 1.0, 101)
-BINS = 48
+MIN_BINS, MAX_BINS = 16, 48
 
 
 def entry_curve(runs: Sequence[ScoredRun]) -> dict[str, list[float]]:
@@ -47,7 +47,7 @@ def entry_histogram(scored: ScoredRun, manifest: Manifest) -> dict[str, Any] | N
     """How far the test images of every source lie from the class they were given (paper 1, Fig. 1), for one seed.
 
     The axis is -known_score, so for the rules of :func:`is_normalised_distance` it is d / sigma. Keys: ``edges``
-    (BINS + 1,), ``groups`` (one per source, seen first: ``generator``, ``openness``, ``counts``, ``accepted`` share),
+    of the bins, ``groups`` (one per source, seen first: ``generator``, ``openness``, ``counts``, ``accepted`` share),
     ``threshold`` on the same axis, ``seed``, ``is_distance``. The last bin also counts what lies beyond it. None if all
     images have the same known score.
     """
@@ -57,10 +57,12 @@ def entry_histogram(scored: ScoredRun, manifest: Manifest) -> dict[str, Any] | N
     high = max(float(np.quantile(distance, 0.985)), -scored.threshold + 0.1 * abs(-scored.threshold - low))
     if distance.min() == distance.max() or high <= low:
         return None
-    edges = np.linspace(low, high, BINS + 1)
+    generators = [*manifest.seen, *manifest.unseen]
+    bins = int(np.clip(len(test) / len(generators) / 2.5, MIN_BINS, MAX_BINS))
+    edges = np.linspace(low, high, bins + 1)
     source = np.where(test.truth >= 0, test.truth, test.n_classes + test.unseen_group)
     groups = []
-    for i, generator in enumerate([*manifest.seen, *manifest.unseen]):
+    for i, generator in enumerate(generators):
         own = distance[source == i]
         groups.append(
             {

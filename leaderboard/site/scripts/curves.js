@@ -1,5 +1,6 @@
 // aF1 against CRR over every threshold, all entries in one chart.
 
+const narrowScreen = matchMedia("(max-width: 640px)");
 const chart = { width: 720, height: 500, left: 52, right: 14, top: 14, bottom: 46, hidden: new Set(), hover: null };
 const chartX = (value) => chart.left + value * (chart.width - chart.left - chart.right);
 const chartY = (value) => chart.height - chart.bottom - value * (chart.height - chart.top - chart.bottom);
@@ -33,12 +34,14 @@ function chartAxes() {
       svg("text", { class: "tick-label", x: chartX(tick), y: chartY(0) + 19, "text-anchor": "middle" }, tick.toFixed(1)));
   }
   parts.push(
-    svg("text", { class: "axis-label", x: chartX(0.5), y: chart.height - 6, "text-anchor": "middle" }, "CRR: unseen images refused (mean over unseen generators)"),
+    svg("text", { class: "axis-label", x: chartX(0.5), y: chart.height - 6, "text-anchor": "middle" },
+      narrowScreen.matches ? "CRR: unseen images refused" : "CRR: unseen images refused (mean over unseen generators)"),
     svg("text", { class: "axis-label", transform: `translate(13 ${chartY(0.5)}) rotate(-90)`, "text-anchor": "middle" }, "aF1: seen generators named"));
   return svg("g", { "aria-hidden": "true" }, parts);
 }
 
 function drawChart() {
+  [chart.width, chart.height] = narrowScreen.matches ? [400, 340] : [720, 500]; // so that text keeps its size
   const visible = drawn();
   const ordered = [...visible.filter((entry) => entry !== chosen), ...visible.filter((entry) => entry === chosen)];
   const lines = ordered.flatMap((entry) => {
@@ -125,5 +128,6 @@ function startCurves() {
   figure.addEventListener("pointerleave", hideCross);
   figure.addEventListener("keydown", stepWithKeys);
   figure.addEventListener("blur", hideCross);
+  narrowScreen.addEventListener("change", drawChart);
   onChoose(() => { drawChart(); drawLegend(); });
 }

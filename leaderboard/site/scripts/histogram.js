@@ -2,7 +2,7 @@
 
 const ridge = { width: 560, height: 46 };
 
-function ridgePath(counts, edges) {
+function ridgePath(counts) {
   const peak = Math.max(...counts, 1);
   const x = (i) => ((i / counts.length) * ridge.width).toFixed(1);
   const y = (count) => (ridge.height - 1 - (count / peak) * (ridge.height - 6)).toFixed(1);
@@ -56,8 +56,8 @@ function histogramBlock(entry) {
   return el("div", { class: "panel" },
     el("h3", {}, histogram.is_distance ? "Normalised distance of every source" : "Unfamiliarity of every source"),
     el("p", { class: "hint" }, histogram.is_distance
-      ? "Distance to the reference point of the named class in units of its spread, test images. Right of the line is rejected."
-      : "The negative of the known score of this rule, test images. Right of the line is rejected."),
+      ? `Distance to the reference point of the named class in units of its spread: test images, seed ${histogram.seed}. Right of the line is rejected.`
+      : `The negative of the known score of this rule: test images, seed ${histogram.seed}. Right of the line is rejected.`),
     el("div", { class: "ridges" },
       el("div", { class: "ridge-row head" }, el("span"), el("span"), el("span", {}, "accepted")),
       histogram.groups.map((group) => ridgeRow(histogram, group)), ridgeAxis(histogram)));
