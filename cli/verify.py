@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import emit, handle_errors, json_option
+
+if TYPE_CHECKING:
+    from ..generation.dataset import Dataset
 
 
 @click.command()
@@ -43,7 +47,7 @@ def command(
         sys.exit(1)
 
 
-def _regenerate(dataset, images: int, record: bool, suite: str | None, device: str) -> list[dict]:
+def _regenerate(dataset: Dataset, images: int, record: bool, suite: str | None, device: str) -> list[dict]:
     from ..generation.card import write_card
     from ..generation.progress import track
     from ..generation.regenerate import record_reproduction, regenerate

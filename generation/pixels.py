@@ -11,6 +11,7 @@ Pillow is the only encoder (another encoder gives other pixels); simplejpeg deco
 from __future__ import annotations
 
 import builtins
+import functools
 import hashlib
 import io
 from dataclasses import dataclass, replace
@@ -79,6 +80,14 @@ def jpeg_tables_sha256(data: bytes) -> str:
     return hashlib.sha256(repr([(k, list(map(int, tables[k]))) for k in sorted(tables)]).encode()).hexdigest()
 
 
+@functools.lru_cache
+def _encoder_tables_sha256(quality: int) -> str:
+    """The encoder's tables follow from the quality alone: no need to parse every file that it wrote."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG", quality=quality)
+    return jpeg_tables_sha256(buffer.getvalue())
+
+
 def window_box(width: int, height: int, crop: Box, subsampling: str = "4:2:0") -> Box:
     """The MCU-aligned window of a width x height image: the MCUs that the crop touches and one MCU around them."""
     left, right = _aligned_span(crop.x, crop.width, width, MCU_SIZE[subsampling][0])
@@ -115,8 +124,8 @@ def encode_full(image: np.ndarray, crop: Box, quality: int | None, subsampling: 
         picture.save(buffer, "PNG", compress_level=PNG_LEVEL)
         return EncodedFrame(buffer.getvalue(), "png", 0, 0, crop.x, crop.y, None, None)
     picture.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
-    data = buffer.getvalue()
-    return EncodedFrame(data, "jpeg", 0, 0, crop.x, crop.y, subsampling, jpeg_tables_sha256(data))
+    tables = _encoder_tables_sha256(quality)
+    return EncodedFrame(buffer.getvalue(), "jpeg", 0, 0, crop.x, crop.y, subsampling, tables)
 
 
 def encode_frame(

@@ -66,7 +66,8 @@ def _choose(suite: Suite, names: Sequence[str] | None) -> list[Source]:
     for name in names:
         found = [source for source in suite.sources if name in {source.name, source.generator}]
         if not found:
-            raise unknown_name("source", name, [source.name for source in suite.sources])
+            known = {n for source in suite.sources for n in (source.name, source.generator)}
+            raise unknown_name("source", name, known)
         chosen += found
     return chosen
 

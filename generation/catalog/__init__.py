@@ -1,7 +1,8 @@
 """The catalog: which suites exist and who makes their images. One YAML file is one suite.
 
 A new source is an entry in a YAML file and nothing else. Packaged suites take weights from ``generation/zoo``;
-a suite elsewhere (``load_suite("my/suite.yaml")``) takes them relative to its own file.
+a suite elsewhere (``load_suite("my/suite.yaml")``) takes them relative to its own file. Weights that are published by
+others are described (:mod:`.published`) and fetched by :mod:`..weights`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import yaml
 
 from ..errors import UsageError, unknown_name
 from ..pixels import FRAMES, JPEG_QUALITIES, MCU_SIZE, ORDERS
+from .published import HubModel, Licence, WeightFile, read_entry
+
+__all__ = ["HubModel", "Licence", "Recipe", "Source", "Suite", "WeightFile", "load_suite", "suite_names"]
 
 _FOLDER = Path(__file__).parent
 _ZOO = _FOLDER.parent / "zoo"
@@ -64,10 +68,19 @@ class Recipe:
 class Source:
     """Who makes images: a generator trained on a training set, or a folder of images.
 
-    architecture: the name that papers and protocols use. weights: safetensors file of a registered family.
-    folder: images instead of a network. native_size: side of the generator's output in pixels (None: read it from
-    the images). sampling: keyword arguments of ``Generator.sample``. class_labels: classes to draw from in a
-    conditional generator, empty = all of them.
+    architecture: the name that papers and protocols use. licence: id of the weights' (or images') licence.
+    native_size: side of the generator's output in pixels (None: read it from the images). sampling: keyword arguments
+    of ``Generator.sample``. class_labels: classes to draw from in a conditional generator, empty = all of them.
+    prompts: texts to draw from, for a text-to-image generator. crop_rows: first row kept and first row dropped of the
+    generator's output, in its native pixels, where the training images had bars above and below.
+
+    The weights are one of: weights, a file (or the folder of a diffusers pipeline) on this machine; files, published
+    ones in the order of preference; hub, published pipelines. folder: images instead of a network.
+
+    settings: what the weight file itself does not say, see :func:`..checkpoints.load_generator`. stands_in: what the
+    source replaces if the one of the paper is not to be had. speed: images per second on one accelerator, from - to,
+    and where the numbers come from (speed_origin). deviation: set at run time where the weights turn out not to be
+    the catalogued ones; such images are not part of the benchmark and carry other identities.
     """
 
     generator: str
@@ -80,12 +93,22 @@ class Source:
     native_size: int | None = None
     sampling: dict[str, Any] = field(default_factory=dict)
     class_labels: tuple[int, ...] = ()
+    prompts: tuple[str, ...] = ()
+    crop_rows: tuple[int, int] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    files: tuple[WeightFile, ...] = ()
+    hub: tuple[HubModel, ...] = ()
+    stands_in: str | None = None
+    speed: tuple[float, float] | None = None
+    speed_origin: str = "estimate"
+    deviation: str | None = None
 
     def __post_init__(self) -> None:
         for value in (self.generator, self.training_set):
             if not _NAME.fullmatch(value):
                 raise UsageError(f"'{value}' cannot name a source: use letters, digits, '_', '-' and '.'.")
-        if (self.weights is None) == (self.folder is None):
+        has_weights = self.weights is not None or bool(self.files or self.hub)
+        if has_weights == (self.folder is not None):
             raise UsageError(f"source {self.name}: give either weights or a folder.")
 
     @property
@@ -93,10 +116,25 @@ class Source:
         """``generator/training_set``."""
         return f"{self.generator}/{self.training_set}"
 
+    @property
+    def published(self) -> tuple[WeightFile | HubModel, ...]:
+        """Everything that holds its weights, in the order of preference."""
+        return (*self.files, *self.hub)
+
+    def recipe(self) -> dict[str, Any]:
+        """JSON-able: everything that its images depend on, besides the weights themselves."""
+        always = ("generator", "training_set", "architecture", "licence", "family", "native_size", "sampling")
+        values = {name: getattr(self, name) for name in always} | {"class_labels": list(self.class_labels)}
+        extra = {"prompts": list(self.prompts), "crop_rows": self.crop_rows, "settings": self.settings}
+        return values | {name: value for name, value in extra.items() if value}
+
 
 @dataclass(frozen=True)
 class Suite:
-    """A named, versioned set of sources with one recipe. ``count``: images per source unless told otherwise."""
+    """A named, versioned set of sources with one recipe.
+
+    count: images per source unless told otherwise. licences: what the file says about the sources' licences, by id.
+    """
 
     name: str
     version: str
@@ -104,6 +142,7 @@ class Suite:
     count: int
     recipe: Recipe
     sources: tuple[Source, ...]
+    licences: dict[str, Licence] = field(default_factory=dict)
 
     @property
     def crop_size(self) -> int:
@@ -151,8 +190,12 @@ def _read_suite(path: Path, weights_folder: Path) -> Suite:
             count=int(document["count"]),
             recipe=Recipe(**recipe),
             sources=tuple(
-                _read_source({**document.get("defaults", {}), **entry}, weights_folder) for entry in document["sources"]
+                _read_source({**document.get("defaults", {}), **entry}, weights_folder, path.parent)
+                for entry in document["sources"]
             ),
+            licences={
+                key: read_entry(Licence, {"id": key, **entry}) for key, entry in document.get("licences", {}).items()
+            },
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
         reason = f"missing {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
@@ -160,16 +203,42 @@ def _read_suite(path: Path, weights_folder: Path) -> Suite:
     names = [s.name for s in suite.sources]
     if len(set(names)) != len(names) or not names:
         raise UsageError(f"{path}: a suite needs at least one source, and each name once.")
+    _check_files(path, suite)
     return suite
 
 
-def _read_source(entry: dict[str, Any], weights_folder: Path) -> Source:
-    unknown = set(entry) - {f.name for f in fields(Source)}
+def _check_files(path: Path, suite: Suite) -> None:
+    """One name in the cache is one file: sources may share it, but then mean the same."""
+    known: dict[str, WeightFile] = {}
+    for source in suite.sources:
+        for file in source.files:
+            if known.setdefault(file.file, file) != file:
+                raise UsageError(f"{path}: two different weight files are called {file.file}.")
+        if source.published and source.licence not in suite.licences:
+            raise UsageError(f"{path}: nothing is said about the licence {source.licence} of {source.name}.")
+
+
+def _read_source(entry: dict[str, Any], weights_folder: Path, text_folder: Path) -> Source:
+    unknown = set(entry) - {f.name for f in fields(Source)} | ({"deviation"} & set(entry))
     if unknown:
         raise UsageError(f"source {entry.get('generator', '?')}: unknown key {', '.join(sorted(unknown))}.")
     values = dict(entry)
     for key in ("weights", "folder"):
         if values.get(key) is not None:
             values[key] = weights_folder / str(values[key])
-    values["class_labels"] = tuple(values.get("class_labels", ()))
+    for key, kind in (("files", WeightFile), ("hub", HubModel)):
+        values[key] = tuple(read_entry(kind, item) for item in values.get(key, ()))
+    for key in ("class_labels", "crop_rows", "speed"):
+        if isinstance(values.get(key), list):
+            values[key] = tuple(values[key])
+    if values.get("prompts"):
+        values["prompts"] = _read_prompts(text_folder / str(values["prompts"]))
     return Source(**values)
+
+
+def _read_prompts(path: Path) -> tuple[str, ...]:
+    """One prompt a line; empty lines and lines that begin with # do not count."""
+    if not path.is_file():
+        raise UsageError(f"{path}: no such list of prompts.")
+    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))

@@ -47,7 +47,7 @@ def test_custody_of_bytes_and_pixels(made: Path) -> None:
     for shard, rows in dataset.index().groupby("shard"):
         images = dataset.read_images(str(shard), rows["row"].tolist())
         assert images == dataset.read_images(str(shard))
-        for (_, row), data in zip(rows.iterrows(), images, strict=True):
+        for row, data in zip(rows.to_dict("records"), images, strict=True):
             crop = decode_crop(data, row["crop_x"], row["crop_y"], row["crop_size"])
             assert bytes_sha256(data) == row["bytes_sha256"]
             assert pixel_sha256(crop) == row["pixel_sha256"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def make(suite: Path, out: Path, folder: Path, **options: object) -> Dataset:
 
 def test_pixels_are_untouched_and_metadata_is_gone(tiny_suite: Path, photos: Path, tmp_path: Path) -> None:
     dataset = make(tiny_suite, tmp_path / "out", photos, frame="full", folder_licence="CC0-1.0")
-    index = dataset.index()
+    index: Any = dataset.index()
     shards = [dataset.read_images(entry.file) for entry in dataset.shards()]
     stored = [data for shard in shards for data in shard]
     names = ["a.jpg", "b.jpeg", "c.png", "e.png", "sub/d.webp"]

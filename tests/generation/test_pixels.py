@@ -116,8 +116,9 @@ def test_frames_carry_no_metadata() -> None:
 
 def test_frame_describes_its_jpeg() -> None:
     image, crop = picture(64, 64), Box(3, 4, 32, 32)
-    tables = {encode_window(image, crop, q, s).tables_sha256 for q in (75, 90) for s in SUBSAMPLINGS}
-    assert len(tables) == 2
+    frames = [encode_window(image, crop, q, s) for q in (75, 90) for s in SUBSAMPLINGS]
+    assert [frame.tables_sha256 for frame in frames] == [pixels.jpeg_tables_sha256(frame.bytes) for frame in frames]
+    assert len({frame.tables_sha256 for frame in frames}) == 2
     png = encode_window(image, crop, None)
     assert (png.format, png.subsampling, png.tables_sha256) == ("png", None, None)
     jpeg = encode_window(image, crop, 75, "4:2:2")

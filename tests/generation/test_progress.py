@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -29,7 +31,7 @@ def test_lines_come_now_and_then_with_time_left(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(float(t) for t in range(0, 10**4, 10))
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     list(progress.track(range(6), description="read", unit="file"))
     lines = capsys.readouterr().err.splitlines()
     assert 2 <= len(lines) <= 6
@@ -49,7 +51,7 @@ def test_quiet_means_silent_but_for_warnings(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with progress.progress_bar("bar", 4, "img") as bar:
         bar.update(4, shards="1/1")
     assert list(progress.track(iter("ab"), description="walk", total=2)) == ["a", "b"]

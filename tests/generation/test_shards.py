@@ -11,7 +11,7 @@ from osbench.generation.dataset import Dataset
 from osbench.generation.errors import GenerationError, OsbenchError, UsageError
 from osbench.generation.families import load_safetensors_generator
 from osbench.generation.generate import generate
-from osbench.generation.pixels import Box
+from osbench.generation.pixels import Box, decode_crop
 from osbench.generation.record import source_sha256
 from osbench.generation.shards import Unit, draw_crop, draw_quality, write_shard
 
@@ -59,7 +59,7 @@ def test_seeds_reach_the_network(tiny_suite: Path, tmp_path: Path) -> None:
         if data.startswith(b"\x89PNG"):
             native = network.sample([row["seed"]])[0]
             x, y = row["frame_x"] + row["crop_x"], row["frame_y"] + row["crop_y"]
-            crop = shards.decode_crop(data, row["crop_x"], row["crop_y"], 20)
+            crop = decode_crop(data, row["crop_x"], row["crop_y"], 20)
             assert np.array_equal(crop, native[y : y + 20, x : x + 20])
             checked += 1
     assert checked

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,7 @@ def test_an_error_in_a_worker_arrives_as_itself(tiny_suite: Path, tmp_path: Path
 
 @pytest.mark.slow
 def test_a_killed_worker_is_one_line(tiny_suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Pool(local.ProcessPoolExecutor):
+    class Pool(ProcessPoolExecutor):
         def submit(self, fn, /, *args, **kwargs):  # type: ignore[override]
             return super().submit(os._exit, 9)
 
