@@ -231,12 +231,18 @@ def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Sc
 
 @contextmanager
 def _wall_time(folder: Path) -> Iterator[None]:
-    """Add the time spent inside to what earlier, interrupted attempts at the same fit took."""
+    """Add the time spent inside to what earlier attempts at the same fit took; a killed one counts to its last file."""
+    begun = folder / "begun"
+    if begun.exists():
+        changes = [path.stat().st_mtime for name in ("context", "model") for path in (folder / name).rglob("*")]
+        _write_seconds(folder, _seconds(folder) + max(0.0, max(changes, default=0.0) - begun.stat().st_mtime))
+    begun.touch()
     start = time.monotonic()
     try:
         yield
     finally:
         _write_seconds(folder, _seconds(folder) + time.monotonic() - start)
+        begun.unlink()
 
 
 def _write_seconds(folder: Path, seconds: float) -> None:

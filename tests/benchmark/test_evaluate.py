@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -188,3 +189,18 @@ def test_two_processes_do_not_fit_the_same(
         evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)
     monkeypatch.undo()
     assert len(evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)) == 2
+
+
+def test_the_time_of_a_killed_attempt_counts(
+    dataset: Dataset, manifest: Manifest, method_file: str, tmp_path: Path
+) -> None:
+    arguments = {"seeds": [0], "out": tmp_path, "options": {"fail_at": "fit"}}
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(method_file, dataset, manifest, **arguments)
+    (folder,) = (tmp_path / "nearest-colour").iterdir()
+    # As if that attempt had begun an hour before its last checkpoint and then met SIGKILL.
+    (folder / "wall_time.json").unlink()
+    (folder / "begun").touch()
+    last = (folder / "context" / "fits.txt").stat().st_mtime
+    os.utime(folder / "begun", (last - 3600, last - 3600))
+    assert 3600 < evaluate(method_file, dataset, manifest, **arguments)[0].info["wall_time_s"] < 3660
