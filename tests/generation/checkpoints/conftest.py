@@ -33,7 +33,10 @@ class Reduced:
         self.function, self.args, self.state = function, args, state
 
 
-class Writer(pickle._Pickler):  # type: ignore[name-defined]
+PythonPickler: Any = pickle._Pickler  # type: ignore[attr-defined]
+
+
+class Writer(PythonPickler):
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, Reduced):
             return obj.function, obj.args, obj.state

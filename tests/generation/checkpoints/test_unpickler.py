@@ -16,10 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from osbench.generation import CheckpointError
 from osbench.generation.checkpoints.arrays import Array
-from osbench.generation.checkpoints.inert import InertClass, InertObject, PersistentObject
+from osbench.generation.checkpoints.inert import Budget, InertClass, InertObject, PersistentObject
 from osbench.generation.checkpoints.reading import read_tree
 from osbench.generation.checkpoints.torch_storage import read_pickle
-from osbench.generation.checkpoints.unpickler import Budget
 
 P3, P4 = b"\x80\x03", b"\x80\x04"
 
@@ -242,6 +241,15 @@ def test_every_truncation_is_an_error(files: Any, tmp_path: Path) -> None:
             read_tree(path)
 
 
+def outcome(path: Path) -> str:
+    """The message of the error, empty without one; any other exception passes through and fails the test."""
+    try:
+        read_tree(path)
+    except CheckpointError as error:
+        return str(error)
+    return ""
+
+
 @settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_damaged_bytes_give_a_tree_or_one_line(files: Any, tmp_path_factory: pytest.TempPathFactory, data: Any) -> None:
@@ -250,10 +258,7 @@ def test_damaged_bytes_give_a_tree_or_one_line(files: Any, tmp_path_factory: pyt
         content[data.draw(st.integers(1, len(content) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / "damaged.pkl"
     path.write_bytes(bytes(content))
-    try:
-        read_tree(path)
-    except CheckpointError as error:
-        assert "\n" not in str(error)
+    assert "\n" not in outcome(path)
 
 
 @settings(max_examples=300, deadline=None)
@@ -262,8 +267,6 @@ def test_random_opcodes_never_escape(codes: list[bytes], tail: bytes) -> None:
     path = Path(tempfile.gettempdir()) / f"osbench-random-{id(codes)}.pkl"
     path.write_bytes(P3 + b"".join(codes) + tail + b".")
     try:
-        read_tree(path)
-    except CheckpointError as error:
-        assert "\n" not in str(error)
+        assert "\n" not in outcome(path)
     finally:
         path.unlink()
