@@ -102,7 +102,7 @@ def find_photographs(folder: Path, *, labels: str = "auto") -> list[Photograph]:
 def read_photograph(path: Path) -> np.ndarray:
     """The decoded file, uint8 (H, W, 3), neither rotated nor resampled. DatasetError naming a damaged file."""
     try:
-        with Image.open(path, formats=("JPEG", "MPO")) as picture:
+        with Image.open(path, formats=("JPEG",)) as picture:
             if picture.mode not in ("RGB", "L"):
                 raise DatasetError(f"{path}: colour mode {picture.mode}, not RGB. Remove it from the folder.")
             return np.asarray(picture.convert("RGB"))
@@ -112,7 +112,7 @@ def read_photograph(path: Path) -> np.ndarray:
 
 def _inspect(path: Path, root: Path) -> _File:
     try:
-        with Image.open(path, formats=("JPEG", "MPO")) as picture:
+        with Image.open(path, formats=("JPEG",)) as picture:
             exif = read_exif(picture)
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise DatasetError(f"{path}: not a readable JPEG. Remove it from the folder.") from error

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -65,10 +66,11 @@ def pretrain(
     if out.exists():
         return _finished(out, identity)
     work = out.parent / f".{out.name}.work-{identity[:8]}"
+    model = _model(source, recipe)  # before the pictures: an unknown network should not cost their time
     images = build_bank(source, work / "bank", workers=workers)
-    model, history = _train(images, source, recipe, torch.device(device), work)
+    history = _train(model.to(device), images, recipe, work)
     test = _validate(model, images.split("test"), recipe.batch_size)
-    card = config | {
+    card: dict[str, Any] = config | {
         "config_sha256": identity,
         "network": recipe.network,
         "crop_size": source.crop_size,
@@ -84,7 +86,7 @@ def pretrain(
     }
     save_pretrained(out, _network(model), card, half=half)
     shutil.rmtree(work)
-    return card
+    return read_card(out)
 
 
 def _finished(out: Path, identity: str) -> dict[str, Any]:
@@ -100,15 +102,16 @@ def _network(model: AttributionModel) -> EmbeddingNetwork:
     return model.network
 
 
-def _train(
-    images: ImageSet, source: CropSource, recipe: PretrainingRecipe, device: torch.device, work: Path
-) -> tuple[AttributionModel, list[Validation]]:
+def _model(source: CropSource, recipe: PretrainingRecipe) -> AttributionModel:
     with seeded_torch(recipe.seed):
         network = build_network(recipe.network, source.crop_size)
         model = AttributionModel(network, SoftmaxHead(network.embedding_dim, len(source.class_names)))
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _train(model: AttributionModel, images: ImageSet, recipe: PretrainingRecipe, work: Path) -> list[Validation]:
     train, val = _inputs(model, images.split("train")), images.split("val")
-    history = train_network(
+    return train_network(
         model,
         model.loss,
         torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True),
@@ -118,9 +121,8 @@ def _train(
         validate=lambda: _validate(model, val, recipe.batch_size),
         folder=work,
         seed=recipe.seed,
-        description=f"pre-training {recipe.network} on {len(source.class_names)} cameras",
+        description=f"pre-training {recipe.network} on {len(np.unique(images.class_index))} cameras",
     )
-    return model, history
 
 
 def _inputs(model: AttributionModel, images: ImageSet) -> Inputs:

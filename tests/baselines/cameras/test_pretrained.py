@@ -1,0 +1,135 @@
+"""Weight files: what is read back, what is refused, and how ``proposed`` starts from them."""
+
+import numpy as np
+import pytest
+import torch
+from osbench.baselines.cameras.pretrained import (
+    CAMERA,
+    SCRATCH,
+    load_pretrained,
+    packaged_weights,
+    pinned,
+    read_card,
+    save_pretrained,
+)
+from osbench.baselines.inputs import Inputs
+from osbench.baselines.networks import build_network
+from osbench.baselines.networks.mislnet import MISLNet
+from osbench.baselines.proposed import FINE_TUNING_LR, Proposed
+from osbench.generation.errors import CheckpointError
+from safetensors.torch import load_file, save_file
+
+CARD = {"network": "mislnet", "crop_size": 48}
+
+
+@pytest.fixture
+def weights(tmp_path):
+    torch.manual_seed(1)
+    network = MISLNet(48)
+    network.state_dict()["bn1.running_var"].fill_(1e6)  # more than float16 holds
+    path = tmp_path / "mislnet.safetensors"
+    save_pretrained(path, network, CARD)
+    return path, network
+
+
+def same(a, b) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_weights_come_back(weights):
+    path, network = weights
+    other = MISLNet(48)
+    assert not same(network, other)
+    assert load_pretrained(other, "mislnet", 48, str(path)) == CARD
+    assert same(network, other)
+
+
+def test_half_precision_rounds_matrices_alone(weights, tmp_path):
+    _, network = weights
+    save_pretrained(tmp_path / "half.safetensors", network, CARD, half=True)
+    stored = load_file(tmp_path / "half.safetensors")
+    assert stored["fc1.weight"].dtype == torch.float16
+    assert stored["bn1.running_var"].dtype == torch.float32
+    other = MISLNet(48)
+    load_pretrained(other, "mislnet", 48, str(tmp_path / "half.safetensors"))
+    loaded, exact = other.state_dict(), network.state_dict()
+    assert loaded["fc1.weight"].dtype == torch.float32
+    torch.testing.assert_close(loaded["fc1.weight"], exact["fc1.weight"], rtol=1e-3, atol=1e-6)
+    assert torch.equal(loaded["bn1.running_var"], exact["bn1.running_var"])
+
+
+def test_foreign_and_damaged_files(weights, tmp_path):
+    path, _ = weights
+    save_file({"a": torch.zeros(2)}, tmp_path / "foreign.safetensors")
+    (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:300])
+    for name in ("foreign", "cut", "missing"):
+        with pytest.raises(CheckpointError, match=f"{name}.safetensors: not written by 'osbench pretrain'"):
+            read_card(tmp_path / f"{name}.safetensors")
+
+
+def test_weights_of_another_network_or_size(weights, tmp_path):
+    path, network = weights
+    with pytest.raises(CheckpointError, match="network 'mislnet', not 'resnet50'"):
+        load_pretrained(build_network("resnet50", 48), "resnet50", 48, str(path))
+    with pytest.raises(CheckpointError, match=r"crops of 48 px and does not fit .* for 128 px"):
+        load_pretrained(MISLNet(128), "mislnet", 128, str(path))
+    network.fc1.weight.data[0, 0] = torch.nan
+    save_pretrained(tmp_path / "nan.safetensors", network, CARD)
+    with pytest.raises(CheckpointError, match="not finite"):
+        load_pretrained(MISLNet(48), "mislnet", 48, str(tmp_path / "nan.safetensors"))
+
+
+def test_no_packaged_weights_says_how_to_make_them():
+    with pytest.raises(CheckpointError, match="osbench pretrain --network mislnet --crop-size 33"):
+        packaged_weights("mislnet", 33)
+
+
+def test_pins_follow_the_content(weights, tmp_path):
+    path, network = weights
+    assert pinned(SCRATCH) == SCRATCH
+    assert pinned(CAMERA) == CAMERA
+    first = pinned(str(path))
+    assert pinned(first) == first
+    assert load_pretrained(MISLNet(48), "mislnet", 48, first) == CARD
+    network.fc1.weight.data += 1
+    save_pretrained(path, network, CARD)
+    assert pinned(str(path)) != first
+    with pytest.raises(CheckpointError, match="not the file that this run began with"):
+        load_pretrained(network, "mislnet", 48, first)
+    with pytest.raises(CheckpointError, match="no such file"):
+        pinned(str(tmp_path / "nowhere"))
+
+
+def test_proposed_fine_tunes_with_paper_1s_rate(weights):
+    path, _ = weights
+    assert Proposed().options["lr"] == 7e-4
+    method = Proposed(init=str(path))
+    assert method.options["lr"] == FINE_TUNING_LR == 1e-4
+    assert (method.options["lr_decay"], method.options["decay_every"]) == (0.6, 2)
+    assert Proposed(init=str(path), lr=3e-4).options["lr"] == 3e-4
+    assert Proposed(**method.options).options == method.options, "a saved method is built again from its options"
+
+
+def test_proposed_starts_from_the_weights(weights, train_set):
+    path, network = weights
+    method = Proposed(init=str(path))
+    method.device, method.crop_size = torch.device("cpu"), 48
+    method.model = method.build(3, 48)
+    assert not same(method.model.network, network)
+    method.prepare(Inputs(train_set, method.convert))
+    assert same(method.model.network, network)
+
+
+def test_proposed_fits_saves_and_loads_without_the_file(tmp_path, train_set, val_set, test_set, make_context):
+    network = MISLNet(32)
+    path = tmp_path / "w.safetensors"
+    save_pretrained(path, network, {"network": "mislnet", "crop_size": 32})
+    method = Proposed(init=str(path), batch_size=32)
+    method.fit(train_set, val_set, make_context(epochs=1))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    method.save(folder)
+    path.unlink()
+    again = Proposed.load(folder)
+    scores, expected = again.predict(test_set.pixels)["native"], method.predict(test_set.pixels)["native"]
+    np.testing.assert_array_equal(scores.class_scores, expected.class_scores)
