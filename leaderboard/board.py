@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
+
 from ..benchmark.manifest import Manifest
 from ..benchmark.metrics import PRIMARY
 from ..benchmark.runs import RUN_FILE, Run, find_manifest
@@ -254,14 +256,12 @@ def _document(
 
 
 def _counts(manifest: Manifest) -> dict[str, int]:
-    table = manifest.table
-    test = table["split"] == "test"
-    unseen = table["openness"] == "unseen"
+    unseen = manifest.rows("test")["openness"] == "unseen"
     return {
-        "train": int((table["split"] == "train").sum()),
-        "val": int((table["split"] == "val").sum()),
-        "test_seen": int((test & ~unseen).sum()),
-        "test_unseen": int((test & unseen).sum()),
+        "train": len(manifest.rows("train")),
+        "val": len(manifest.rows("val")),
+        "test_seen": int(np.sum(~unseen)),
+        "test_unseen": int(np.sum(unseen)),
     }
 
 

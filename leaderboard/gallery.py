@@ -17,6 +17,7 @@ PER_SOURCE = 9
 #: All pictures of a page together, in bytes before base64: a page should open at once.
 BYTE_BUDGET = 3_000_000
 
+_COLUMNS = ("image_id", "shard", "row", "index", "jpeg_quality", "crop_x", "crop_y")
 _MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png"}
 
 
@@ -31,48 +32,48 @@ def gallery(dataset: Dataset, manifest: Manifest, per_source: int = PER_SOURCE) 
     Each source: ``generator``, ``training_set``, ``openness``, ``images`` (``src`` as a data address, ``width`` and
     ``height`` of the stored frame, ``crop_x``, ``crop_y`` of the crop in it, ``index``, ``quality`` or None).
 
-    Raises DatasetError if an image is neither JPEG nor PNG; KeyError unless :func:`holds_images`.
+    Raises DatasetError if an image is neither JPEG nor PNG.
     """
-    test = manifest.rows("test")
-    known = dataset.index().set_index("image_id")
-    groups = sorted(
-        test.groupby(["openness", "generator", "training_set"]), key=lambda group: tuple(map(str, group[0]))
-    )
+    test = manifest.rows("test")[["image_id", "openness", "generator", "training_set"]]
+    rows = test.merge(dataset.index()[list(_COLUMNS)], on="image_id").to_dict("records")
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["openness"], row["generator"], row["training_set"]), []).append(row)
     share = BYTE_BUDGET // len(groups)
     return [
         {
             "generator": generator,
             "training_set": training_set,
             "openness": openness,
-            "images": _pictures(dataset, known.loc[rows["image_id"].iloc[:per_source]], share),
+            "images": _pictures(dataset, members[:per_source], share),
         }
-        for (openness, generator, training_set), rows in groups
+        for (openness, generator, training_set), members in sorted(groups.items())
     ]
 
 
-def _pictures(dataset: Dataset, rows: pd.DataFrame, byte_budget: int) -> list[dict[str, Any]]:
+def _pictures(dataset: Dataset, rows: list[dict[str, Any]], byte_budget: int) -> list[dict[str, Any]]:
     pictures, spent = [], 0
-    for image_id, row in rows.iterrows():
-        data = dataset.read_images(row["shard"], [int(row["row"])])[0]
+    for row in rows:
+        data = dataset.read_images(row["shard"], [row["row"]])[0]
         spent += len(data)
         if spent > byte_budget and pictures:
             break
-        pictures.append(_picture(data, row, str(image_id)))
+        pictures.append(_picture(data, row))
     return pictures
 
 
-def _picture(data: bytes, row: pd.Series, image_id: str) -> dict[str, Any]:
+def _picture(data: bytes, row: dict[str, Any]) -> dict[str, Any]:
     try:
         with Image.open(io.BytesIO(data), formats=list(_MEDIA_TYPES)) as image:
             kind, width, height = str(image.format), image.width, image.height
     except (OSError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"image {image_id} is neither JPEG nor PNG; verify the dataset.") from error
+        raise DatasetError(f"image {row['image_id']} is neither JPEG nor PNG; verify the dataset.") from error
     return {
         "src": f"data:{_MEDIA_TYPES[kind]};base64,{base64.b64encode(data).decode('ascii')}",
         "width": width,
         "height": height,
-        "crop_x": int(row["crop_x"]),
-        "crop_y": int(row["crop_y"]),
-        "index": int(row["index"]),
-        "quality": None if pd.isna(row["jpeg_quality"]) else int(row["jpeg_quality"]),
+        "crop_x": row["crop_x"],
+        "crop_y": row["crop_y"],
+        "index": row["index"],
+        "quality": None if pd.isna(row["jpeg_quality"]) else row["jpeg_quality"],
     }

@@ -25,7 +25,7 @@ _ICON = (
 
 
 def _template(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")
+    return (files(__name__) / name).read_text(encoding="utf-8")
 
 
 def _script() -> str:

@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,15 @@ FLAGS = [
     "--hide-scrollbars",
     "--remote-debugging-pipe",
 ]
+
+# The browser talks over descriptors 3 and 4. The pipes may happen to have these numbers, so they move away first.
+LAUNCHER = """
+import fcntl, os, sys
+read, write = (fcntl.fcntl(int(fd), fcntl.F_DUPFD, 10) for fd in sys.argv[1:3])
+os.dup2(read, 3)
+os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def find_browser() -> str | None:
@@ -156,10 +166,9 @@ def open_page(profile: Path) -> Iterator[Page]:
         raise FileNotFoundError("no Chromium or Chrome on this machine")
     child_read, write_fd = os.pipe()
     read_fd, child_write = os.pipe()
-    shell = f'exec "$0" "$@" 3<&{child_read} 4>&{child_write}'
-    command = ["sh", "-c", shell, browser, *FLAGS, f"--user-data-dir={profile}"]
+    command = [sys.executable, "-c", LAUNCHER, str(child_read), str(child_write), browser, *FLAGS]
     process = subprocess.Popen(
-        command,
+        [*command, f"--user-data-dir={profile}"],
         pass_fds=(child_read, child_write),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -34,15 +34,12 @@ def _picture(rng: np.random.Generator) -> np.ndarray:
     return (rows + rng.normal(0, 6, (SIDE, SIDE, 3))).clip(0, 255).astype(np.uint8)
 
 
-@pytest.fixture(scope="session")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """7 sources x 120 images with crops of 32 px, split by ``fang2023``. Shared: do not change its files."""
-    folder = tmp_path_factory.mktemp("sources")
+def _make_dataset(folder: Path, out: Path, count: int, seed: int) -> Dataset:
     sources = []
     for k, (name, architecture) in enumerate(ARCHITECTURES.items()):
-        rng = np.random.default_rng(k)
-        (folder / name).mkdir()
-        for i in range(PER_SOURCE):
+        rng = np.random.default_rng([seed, k])
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
             Image.fromarray(_picture(rng)).save(folder / name / f"{i:03}.png")
         sources.append(
             {
@@ -54,11 +51,24 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
             }
         )
     recipe = {"crop_size": CROP, "shard_rows": 40, "batch_size": 20}
-    suite = {"name": "drawn", "version": "drawn-v1", "count": PER_SOURCE, "recipe": recipe, "sources": sources}
+    suite = {"name": "drawn", "version": f"drawn-v{seed}", "count": count, "recipe": recipe, "sources": sources}
     (folder / "suite.yaml").write_text(yaml.safe_dump(suite))
-    made = generate(str(folder / "suite.yaml"), tmp_path_factory.mktemp("data") / "drawn")
+    made = generate(str(folder / "suite.yaml"), out)
     split_dataset(made, "fang2023")
     return made
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """7 sources x 120 images with crops of 32 px, split by ``fang2023``. Shared: do not change its files."""
+    folder = tmp_path_factory.mktemp("drawn")
+    return _make_dataset(folder / "sources", folder / "data", PER_SOURCE, seed=1)
+
+
+@pytest.fixture
+def own_dataset(tmp_path: Path) -> Dataset:
+    """A smaller dataset of other images."""
+    return _make_dataset(tmp_path / "own-sources", tmp_path / "own", 20, seed=2)
 
 
 @pytest.fixture(scope="session")

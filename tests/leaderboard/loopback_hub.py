@@ -83,7 +83,7 @@ class LoopbackHub(ThreadingHTTPServer):
         self.lock = threading.Lock()
 
     def __enter__(self) -> LoopbackHub:
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -56,7 +56,7 @@ def draw_predictions(manifest: Manifest, drawn: Drawn, seed: int) -> Predictions
     candidate = np.where(right, truth, rng.integers(0, k, n))
     # Unseen generators differ in how far away they are, and wrongly named seen images lie further out too.
     per_generator = {g: drawn.gap * (0.6 + 0.8 * i) for i, g in enumerate(manifest.unseen)}
-    shift = rows["generator"].map(per_generator).fillna(0.0).to_numpy(float) + 0.8 * (~right & ~unseen)
+    shift = np.array([per_generator.get(name, 0.0) for name in rows["generator"]]) + 0.8 * (~right & ~unseen)
     distance = 0.35 * (2.6 + shift + rng.gamma(4.0, 0.5, n))
     known = np.zeros(n) if drawn.constant else -distance
     class_scores = -(distance[:, None] + rng.gamma(2.0, 0.4, (n, k)) * (np.arange(k) != candidate[:, None]))

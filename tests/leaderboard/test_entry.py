@@ -1,0 +1,99 @@
+"""An entry's numbers are those of its runs; a card from anybody becomes plain text and finite numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from osbench.benchmark.manifest import Manifest
+from osbench.benchmark.runs import Run
+from osbench.benchmark.score import score_run
+from osbench.leaderboard.entry import (
+    ScoredRun,
+    entry_card,
+    entry_confusion,
+    entry_hardware,
+    entry_numbers,
+    entry_seconds,
+    settings_key,
+    settings_text,
+)
+
+from .synthetic_runs import CARD, Drawn, write_run
+
+METHOD = Drawn("proposed", "native", 0.9, 3.0)
+
+
+@pytest.fixture
+def runs(manifest: Manifest, tmp_path: Path) -> list[Run]:
+    return [write_run(tmp_path / "runs", manifest, METHOD, seed) for seed in range(3)]
+
+
+def test_one_seed_gives_what_score_gives(runs: list[Run], manifest: Manifest) -> None:
+    scored = ScoredRun.of(runs[0], manifest)
+    numbers = entry_numbers([scored], manifest, bootstrap=50)
+    sheet = score_run(runs[0], manifest, bootstrap=50)
+    assert scored.threshold == sheet["threshold"]["value"]
+    for name, metric in sheet["metrics"].items():
+        assert numbers["metrics"][name] == {
+            "mean": metric["estimate"],
+            "low": metric["low"],
+            "high": metric["high"],
+        }
+    for generator, values in numbers["per_generator"].items():
+        for name, value in values.items():
+            assert value["mean"] == sheet["per_generator"][generator][name]["estimate"]
+    assert numbers["new_generator"]["crr"]["high"] == sheet["new_generator"]["crr"]["high"]
+    assert entry_confusion([scored], manifest) == sheet["confusion"]
+
+
+def test_several_seeds_give_means_and_summed_counts(runs: list[Run], manifest: Manifest) -> None:
+    scored = [ScoredRun.of(run, manifest) for run in runs]
+    numbers = entry_numbers(scored, manifest, bootstrap=50)
+    sheets = [score_run(run, manifest, bootstrap=2) for run in runs]
+    for name, metric in numbers["metrics"].items():
+        assert metric["mean"] == pytest.approx(np.mean([s["metrics"][name]["estimate"] for s in sheets]))
+        assert metric["low"] <= metric["high"]
+    counts = np.sum([s["confusion"]["counts"] for s in sheets], axis=0)
+    assert entry_confusion(scored, manifest)["counts"] == counts.tolist()
+    assert numbers["operating"] == {k: numbers["metrics"][k]["mean"] for k in ("crr", "af1")}
+
+
+def test_settings_tell_entries_apart(manifest: Manifest, tmp_path: Path) -> None:
+    plain = write_run(tmp_path, manifest, METHOD, 0, tag="a")
+    other = write_run(tmp_path, manifest, METHOD, 1, tag="b")
+    short = write_run(tmp_path, manifest, Drawn("proposed", "native", 0.9, 3.0, given={"epochs": 5}), 0, tag="c")
+    assert settings_key(plain) == settings_key(other) != settings_key(short)
+    assert (settings_text(plain), settings_text(short)) == ("", "epochs=5")
+
+
+def _with(run: Run, **changes: object) -> Run:
+    return Run(run.folder, run.info | changes)
+
+
+def test_a_card_is_reduced_to_text_and_finite_numbers(runs: list[Run]) -> None:
+    assert entry_card(runs[0]) == CARD
+    wild = {
+        "title": ["not", "text"],
+        "faithful": "not a list",
+        "deviations": ["kept", 7, "x" * 9999],
+        "published": {"crr": float("inf"), "af1": 0.9, "auroc": "high"},
+        "extra": object(),
+    }
+    card = entry_card(_with(runs[0], card=wild))
+    assert card["title"] == ""
+    assert card["faithful"] == []
+    assert card["deviations"] == ["kept", "x" * 500]
+    assert card["published"] == {"af1": 0.9}
+    assert "extra" not in card
+
+
+def test_odd_hardware_and_times_do_no_harm(runs: list[Run], manifest: Manifest) -> None:
+    assert entry_hardware(runs[0]) == "a processor, 2 cores"
+    assert entry_hardware(_with(runs[0], hardware={"device": "cuda", "device_name": "a GPU"})) == "a GPU"
+    assert entry_hardware(_with(runs[0], hardware={"device": "cpu", "cores": "many"})) == ""
+    scored = ScoredRun.of(runs[0], manifest)
+    timeless = ScoredRun(_with(runs[0], wall_time_s=float("inf")), scored.test, scored.threshold)
+    assert entry_seconds([scored]) == 312.5
+    assert entry_seconds([scored, timeless]) is None

@@ -1,0 +1,85 @@
+"""Ranks with ties: the Arena rule, and that nothing missing is ever ranked above something measured."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+from osbench.leaderboard.ranking import UNRANKED, Estimate, Rank, order, rank
+
+
+def test_overlapping_intervals_share_a_rank_and_say_which_ranks_are_possible() -> None:
+    estimates = [
+        Estimate(0.9, 0.88, 0.92),
+        Estimate(0.80, 0.75, 0.85),
+        Estimate(0.78, 0.7, 0.86),
+        Estimate(0.5, 0.4, 0.6),
+    ]
+    assert rank(estimates) == [Rank(1, 1, 1), Rank(2, 2, 3), Rank(2, 2, 3), Rank(4, 4, 4)]
+
+
+def test_an_entry_can_tie_with_two_that_do_not_tie_with_each_other() -> None:
+    estimates = [Estimate(0.9, 0.85, 0.95), Estimate(0.8, 0.7, 0.9), Estimate(0.7, 0.65, 0.75)]
+    assert [r.rank for r in rank(estimates)] == [1, 1, 2]
+    assert rank(estimates)[1] == Rank(1, 1, 3)
+
+
+def test_missing_values_are_unranked_and_last() -> None:
+    estimates = [
+        Estimate(None, None, None),
+        Estimate(math.nan, 0.9, 1.0),
+        Estimate(0.1, 0.0, 0.2),
+        Estimate(math.inf, 1, 1),
+    ]
+    assert rank(estimates) == [UNRANKED, UNRANKED, Rank(1, 1, 1), UNRANKED]
+    assert order(estimates, ["a", "b", "c", "d"]) == [2, 0, 1, 3]
+
+
+def test_a_value_without_interval_is_its_own_interval() -> None:
+    assert rank([Estimate(0.5, None, None), Estimate(0.4, math.nan, math.nan)]) == [Rank(1, 1, 1), Rank(2, 2, 2)]
+
+
+def test_equal_entries_are_in_the_order_of_their_names() -> None:
+    same = Estimate(0.5, 0.4, 0.6)
+    assert order([same, same, same], ["c", "a", "b"]) == [1, 2, 0]
+
+
+_unit = st.floats(0, 1)
+_estimates = st.lists(
+    st.one_of(
+        st.tuples(_unit, _unit, _unit).map(lambda t: Estimate(sorted(t)[1], sorted(t)[0], sorted(t)[2])),
+        st.just(Estimate(None, None, None)),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def _literal_rank(estimates: list[Estimate], position: int) -> int:
+    own, count = estimates[position], 1
+    for other in estimates:
+        if other.low is not None and own.high is not None and other.low > own.high:
+            count += 1
+    return count
+
+
+@given(_estimates)
+def test_ranks_follow_the_rule_and_the_order_follows_the_ranks(estimates: list[Estimate]) -> None:
+    ranks = rank(estimates)
+    positions = order(estimates, [str(i) for i in range(len(estimates))])
+    shown = [ranks[i].rank for i in positions]
+    measured = [r for r in shown if r is not None]
+    assert measured == sorted(measured)
+    assert shown == measured + [None] * (len(shown) - len(measured))
+    for i, own in enumerate(ranks):
+        if own.rank is None:
+            assert not estimates[i].valid
+            continue
+        assert own.low is not None
+        assert own.high is not None
+        assert own.rank == own.low == _literal_rank(estimates, i)
+        assert own.low <= own.high <= len(measured)
+    if measured:
+        best = max(e.mean for e in estimates if e.mean is not None)
+        assert estimates[positions[0]].mean == best
