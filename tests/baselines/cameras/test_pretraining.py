@@ -101,6 +101,6 @@ def test_photographs_of_real_cameras(tree, tmp_path):
 def test_mislnet_learns_cameras(tmp_path):
     """Four cameras, held-out scenes, well above the chance of 0.25."""
     torch.set_num_threads(1)
-    source = virtual_source(4, 48, 8, 0, scene_count=30)
-    card = pretrain(source, PretrainingRecipe(epochs=12, batch_size=32), tmp_path / "net")
-    assert card["accuracy"]["held_out_scenes"] > 0.5
+    source = virtual_source(4, 48, 6, 0, scene_count=60)
+    card = pretrain(source, PretrainingRecipe(epochs=10, batch_size=32), tmp_path / "net")
+    assert card["accuracy"]["held_out_scenes"] > 0.45
