@@ -13,8 +13,6 @@ from math import ceil, log2, pi, sqrt
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.signal
-import scipy.special
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,6 +28,9 @@ def lowpass_filter(taps: int, cutoff: float, width: float, rate: float, radial: 
     Shape (taps,) if separable, (taps, taps) if radial (jinc). ``cutoff``, transition ``width`` and sampling
     ``rate`` share one unit.
     """
+    import scipy.signal  # takes a second to import, and only this family needs it
+    import scipy.special
+
     if taps == 1:
         return None
     if not radial:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from osbench.generation import LoadedGenerator, load_generator
 
 TRIPWIRE = "raise SystemExit('tripwire: code embedded in a pickle was executed')\n"
 
@@ -119,6 +120,45 @@ def text(value: str) -> bytes:
     return b"X" + struct.pack("<I", len(data)) + data
 
 
+#: Tensors that the modules hold as buffers; everything else is a parameter.
+BUFFERS = {
+    "w_avg", "noise_const", "resample_filter", "magnitude_ema", "up_filter", "down_filter", "transform", "freqs",
+    "phases", "running_mean", "running_var", "num_batches_tracked", "weight_u", "weight_v",
+}  # fmt: skip
+
+
+def randomised(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """State dict of a network whose every floating tensor is drawn anew, also those that start at 0 or 1."""
+    torch.manual_seed(1)
+    for name, tensor in network.state_dict().items():
+        if tensor.is_floating_point() and not name.endswith("_filter"):
+            tensor.copy_(
+                torch.randn(tensor.shape).abs() + 0.1 if name.endswith(("ema", "var")) else torch.randn(tensor.shape)
+            )
+    return network.eval().state_dict()
+
+
+def write(path: Path, data: bytes) -> LoadedGenerator:
+    path.write_bytes(data)
+    return load_generator(path, cache=False)
+
+
+def same_images(network: Any, loaded: LoadedGenerator, tolerance: float = 1e-5, **keywords: Any) -> None:
+    z = network.latents([1, 2])
+    keywords = {"seeds": [1, 2], **keywords}
+    expected = network.synthesize(z, **keywords)
+    np.testing.assert_allclose(loaded.synthesize(z, **keywords), expected, rtol=tolerance, atol=tolerance)
+
+
+def same_tensors(loaded: LoadedGenerator, stored: dict[str, Any]) -> None:
+    tensors = loaded.tensors()
+    assert set(tensors) == set(stored)
+    for name, value in stored.items():
+        array = value.numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+        assert tensors[name].dtype == array.dtype
+        np.testing.assert_array_equal(tensors[name], array)
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches the user's cache."""
@@ -128,6 +168,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 class Files:
     """All writers under one name, for tests to use as a fixture."""
 
+    BUFFERS = BUFFERS
     Global = Global
     Reduced = Reduced
     dump = staticmethod(dump)
@@ -137,6 +178,10 @@ class Files:
     snapshot = staticmethod(snapshot)
     tf_network = staticmethod(tf_network)
     text = staticmethod(text)
+    randomised = staticmethod(randomised)
+    load = staticmethod(write)
+    same_images = staticmethod(same_images)
+    same_tensors = staticmethod(same_tensors)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,52 @@
+"""Projected GAN snapshots, plain and by dill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from osbench.generation.families.projected_gan import ProjectedGAN
+
+
+def fastgan_file(files: Any, network: ProjectedGAN, wrap: Any) -> tuple[dict[str, torch.Tensor], Any]:
+    """Upstream's names and tree: the triplet of spectral norm for every convolution, a stage that never runs.
+
+    The network gets the weights that upstream's hook computes from the triplets in evaluation.
+    """
+    state: dict[str, torch.Tensor] = {"synthesis.feat_256.3.weight": torch.ones(2)}
+    for name, tensor in files.randomised(network).items():
+        if name.endswith("weight") and tensor.ndim == 4:
+            original = tensor.clone()
+            matrix = (original.transpose(0, 1) if ".init.init.0" in name else original).flatten(1)
+            u, v = torch.randn(matrix.shape[0]), torch.randn(matrix.shape[1])
+            state.update({f"{name}_orig": original, f"{name}_u": u, f"{name}_v": v})
+            tensor.copy_(original / torch.dot(u, matrix.contiguous() @ v))
+        else:
+            state[name] = tensor
+    attributes = {"z_dim": network.z_dim, "c_dim": 0, "w_dim": 0, "img_channels": 3, "training": False}
+    attributes["img_resolution"] = network.resolution
+    return state, files.module_tree(state, files.BUFFERS, wrap, attributes)
+
+
+@pytest.mark.parametrize("blocks", ["big", "lite", ["big", "lite", "big", "lite", "big"]], ids=["big", "lite", "mixed"])
+@pytest.mark.parametrize("writer", ["plain", "dill"])
+def test_fastgan(files: Any, tmp_path: Path, blocks: Any, writer: str) -> None:
+    def by_value(name: str, attributes: dict[str, Any]) -> Any:
+        kind = files.Reduced(files.Global("dill._dill", "_load_type"), ("type",))
+        made = files.Reduced(files.Global("dill._dill", "_create_type"), (kind, name, (), {"forward": None}))
+        return files.Reduced(files.Global("copyreg", "__newobj__"), (made,), attributes)
+
+    network = ProjectedGAN(z_dim=6, img_resolution=128, ngf=2, blocks=blocks).eval()
+    state, tree = fastgan_file(files, network, files.plain_module if writer == "plain" else by_value)
+    loaded = files.load(tmp_path / "fastgan.pkl", files.dump(files.snapshot(tree)))
+    assert loaded.family == "projected_gan"
+    settings = {"blocks": blocks} if isinstance(blocks, list) else {"lite": blocks == "lite"}
+    assert loaded.config == {
+        "z_dim": 6, "c_dim": 0, "w_dim": 0, "img_resolution": 128, "img_channels": 3, "ngf": 2, "cond": 0,
+        "synthesis_kwargs": settings,
+    }  # fmt: skip
+    files.same_tensors(loaded, state)
+    files.same_images(network, loaded, 1e-4, noise_mode="random")
+    files.same_images(network, loaded, 1e-4, noise_mode="none")
