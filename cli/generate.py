@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import emit, handle_errors, json_option
+from .options import emit, handle_errors, json_option, name_and_path
 
 
 @click.command()
@@ -24,34 +24,46 @@ from .options import emit, handle_errors, json_option
 @click.option("--folder-licence", help="Licence of the --from-folder images, for the dataset card.")
 @click.option("--order", help="compress-then-crop (as in paper 1) or crop-then-compress.")
 @click.option("--frame", help="window (around the crop) or full (the whole image).")
+@click.option(
+    "--weights", multiple=True, metavar="SOURCE=FILE", help="Weights you have already: a file or folder (repeatable)."
+)
+@click.option(
+    "--accept-licence",
+    "accept_licences",
+    multiple=True,
+    metavar="ID",
+    help="Accept a licence of downloaded weights, once (repeatable; see 'osbench licences').",
+)
+@click.option("--offline", is_flag=True, help="Download nothing; say what is missing and where to get it.")
 @click.option("--engine", default="local", show_default=True, help="What schedules the shards.")
 @click.option("--dry-run", is_flag=True, help="Print images, disk and time, and make nothing.")
 @json_option
 @handle_errors
-def command(as_json: bool, dry_run: bool, folders: tuple[str, ...], engine: str, **options: Any) -> None:
+def command(
+    as_json: bool,
+    dry_run: bool,
+    folders: tuple[str, ...],
+    weights: tuple[str, ...],
+    accept_licences: tuple[str, ...],
+    offline: bool,
+    engine: str,
+    **options: Any,
+) -> None:
     """Make, or finish, a dataset: run the same command again after any interruption.
 
     Shards are published one by one, each exactly once; the result does not depend on --workers or on restarts.
     """
-    options["folders"] = dict(_name_and_folder(text) for text in folders)
+    options["folders"] = dict(name_and_path("--from-folder", "NAME=DIR", text) for text in folders)
+    options["weights"] = dict(name_and_path("--weights", "SOURCE=FILE", text) for text in weights)
     if dry_run:
         _print_plan(as_json, options)
         return
     from ..generation.generate import generate
 
-    dataset = generate(engine=engine, **options)
+    dataset = generate(engine=engine, accept_licences=accept_licences, offline=offline, **options)
     images = sum(source["count"] for source in dataset.info["sources"])
     document = {"dataset": str(dataset.path), "sources": dataset.sources(), "images": images}
     emit(as_json, document, f"{dataset.path}: {images} images from {len(dataset.sources())} sources")
-
-
-def _name_and_folder(text: str) -> tuple[str, str]:
-    from ..generation.errors import UsageError
-
-    name, sign, folder = text.partition("=")
-    if not (name and sign and folder):
-        raise UsageError(f"--from-folder takes NAME=DIR, not '{text}'.")
-    return name, folder
 
 
 def _print_plan(as_json: bool, options: dict[str, Any]) -> None:

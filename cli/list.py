@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from .options import emit, handle_errors, json_option
+
+if TYPE_CHECKING:
+    from ..generation.catalog import Source
 
 
 @click.group()
@@ -23,6 +28,8 @@ def _table(rows: list[tuple[str, ...]]) -> str:
 @handle_errors
 def sources(suite_name: str, as_json: bool) -> None:
     """Generator/training-set pairs of a suite."""
+    from dataclasses import asdict
+
     from ..generation.catalog import load_suite
 
     suite = load_suite(suite_name)
@@ -33,10 +40,24 @@ def sources(suite_name: str, as_json: bool) -> None:
             "training_set": s.training_set,
             "native_size": s.native_size,
             "licence": s.licence,
+            "family": s.family,
+            "weights": s.weights.name if s.weights else [asdict(one) for one in s.published],
+            "stands_in": s.stands_in,
+            "sampling": s.sampling,
+            "classes": len(s.class_labels),
+            "prompts": len(s.prompts),
         }
         for s in suite.sources
     ]
-    emit(as_json, rows, _table([tuple(str(v) for v in r.values()) for r in rows]))
+    shown = ("name", "architecture", "training_set", "native_size", "licence")
+    lines = [(*(str(r[key]) for key in shown), _weights_text(s)) for r, s in zip(rows, suite.sources, strict=True)]
+    emit(as_json, rows, _table(lines))
+
+
+def _weights_text(source: Source) -> str:
+    """File names in the order of preference, and what the source stands in for."""
+    names = [source.weights.name] if source.weights else [one.name for one in source.published]
+    return " or ".join(names) + (f"  (stands in: {source.stands_in})" if source.stands_in else "")
 
 
 @command.command()

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..generation.errors import OsbenchError
+from ..generation.errors import OsbenchError, UsageError
 from ..generation.progress import set_quiet
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,7 +37,9 @@ def handle_errors(function: F) -> F:
             sys.exit(error.exit_code)
         except (PermissionError, FileNotFoundError, NotADirectoryError, FileExistsError) as error:
             where = f"{error.filename}: " if error.filename else ""
-            click.echo(f"osbench: error: {where}{error.strerror or error}. Check the path and its permissions.", err=True)
+            click.echo(
+                f"osbench: error: {where}{error.strerror or error}. Check the path and its permissions.", err=True
+            )
             sys.exit(1)
         except KeyboardInterrupt:
             click.echo("osbench: interrupted; run the same command again to resume.", err=True)
@@ -47,6 +49,14 @@ def handle_errors(function: F) -> F:
             sys.exit(1)
 
     return wrapper  # type: ignore[return-value]
+
+
+def name_and_path(option: str, form: str, text: str) -> tuple[str, str]:
+    """``NAME=PATH`` of a repeatable option split in two; UsageError naming the option otherwise."""
+    name, sign, path = text.partition("=")
+    if not (name and sign and path):
+        raise UsageError(f"{option} takes {form}, not '{text}'.")
+    return name, path
 
 
 def emit(as_json: bool, document: object, text: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import emit, handle_errors, json_option
+from .options import emit, handle_errors, json_option, name_and_path
 
 if TYPE_CHECKING:
     from ..generation.dataset import Dataset
@@ -20,11 +20,19 @@ if TYPE_CHECKING:
 @click.option("--regenerate", "images", type=int, metavar="N", help="Make N images of each source again and compare.")
 @click.option("--record", is_flag=True, help="With --regenerate: keep the finding in the dataset and on its card.")
 @click.option("--suite", help="Suite (name or YAML) that holds the weights.  [default: the dataset's own]")
+@click.option("--weights", multiple=True, metavar="SOURCE=FILE", help="For --regenerate: weights you brought.")
 @click.option("--device", default="cpu", show_default=True, help="For --regenerate.")
 @json_option
 @handle_errors
 def command(
-    dataset: Path, pixels: bool, images: int | None, record: bool, suite: str | None, device: str, as_json: bool
+    dataset: Path,
+    pixels: bool,
+    images: int | None,
+    record: bool,
+    suite: str | None,
+    weights: tuple[str, ...],
+    device: str,
+    as_json: bool,
 ) -> None:
     """Check every shard of DATASET against the ledger and its own hashes; exit code 1 if anything is wrong.
 
@@ -34,7 +42,8 @@ def command(
 
     opened = Dataset.open(dataset)
     problems = opened.verify(pixels=pixels)
-    again = _regenerate(opened, images, record, suite, device) if images is not None and not problems else []
+    given = dict(name_and_path("--weights", "SOURCE=FILE", text) for text in weights)
+    again = _regenerate(opened, images, record, suite, device, given) if images is not None and not problems else []
     lines = [str(problem) for problem in problems] + [_sentence(row) for row in again]
     summary = f"{len(problems)} problems" if problems else f"{len(opened.expected_shards())} shards, all sound"
     document = {
@@ -47,13 +56,15 @@ def command(
         sys.exit(1)
 
 
-def _regenerate(dataset: Dataset, images: int, record: bool, suite: str | None, device: str) -> list[dict]:
+def _regenerate(
+    dataset: Dataset, images: int, record: bool, suite: str | None, device: str, weights: dict[str, str]
+) -> list[dict]:
     from ..generation.card import write_card
     from ..generation.progress import track
     from ..generation.regenerate import record_reproduction, regenerate
 
     total = sum("weights" in source for source in dataset.info["sources"])
-    found = regenerate(dataset, images, suite=suite, device=device)
+    found = regenerate(dataset, images, suite=suite, device=device, weights=weights)
     rows = list(track(found, description="make again", total=total, unit="source"))
     if record:
         record_reproduction(dataset, rows, device)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,9 +67,10 @@ def list_images(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(files, key=lambda path: path.relative_to(folder).as_posix()))
 
 
-def folder_sha256(folder: Path) -> str:
-    """Identity of a folder source: SHA-256 over relative paths and file hashes."""
-    lines = [f"{path.relative_to(folder).as_posix()} {file_sha256(path)}\n" for path in list_images(folder)]
+def folder_sha256(folder: Path, suffixes: Collection[str] | None = None) -> str:
+    """Identity of a folder: SHA-256 over relative paths and file hashes (of files with these suffixes only)."""
+    files = [path for path in list_images(folder) if suffixes is None or path.suffix in suffixes]
+    lines = [f"{path.relative_to(folder).as_posix()} {file_sha256(path)}\n" for path in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -17,9 +17,10 @@ from .engines import Engine, get_engine
 from .errors import DatasetError, GenerationError, UsageError
 from .ledger import append_ledger, file_sha256, read_ledger, write_ledger
 from .plan import check_disk
+from .prepare import prepare
 from .progress import get_logger, progress_bar
 from .publish import remove_partials
-from .record import dataset_record, merge_records, source_record, source_sha256, write_record
+from .record import dataset_record, device_name, merge_records, write_record
 from .request import make_request, units
 from .shards import Unit, shard_is_ours
 
@@ -37,12 +38,16 @@ def generate(
     order: str | None = None,
     frame: str | None = None,
     engine: str = "local",
+    weights: Mapping[str, str | Path] | None = None,
+    accept_licences: Sequence[str] = (),
+    offline: bool = False,
 ) -> Dataset:
     """Make, or finish, the dataset ``out`` and return it.
 
     suite: name or path of a suite YAML. sources: ``generator/training_set`` names (or just generators), all if
     None. count: images per source. folders: name -> folder of own images; a name may be ``generator/training_set``.
-    order, frame: see :mod:`.pixels`. Raises UsageError, DatasetError or GenerationError, all in one line; what was
+    order, frame: see :mod:`.pixels`. weights, accept_licences, offline: see :func:`.weights.locate_weights`; nothing is
+    written before all weights are there. Raises UsageError, DatasetError or GenerationError, all in one line; what was
     published before stays.
     """
     if workers < 1:
@@ -53,13 +58,14 @@ def generate(
     )
     folder = Path(out)
     _check_folder(folder)
-    hashes = {source.name: source_sha256(source) for source in request.sources}
-    records = [source_record(request.suite, s, request.counts[s.name], hashes[s.name]) for s in request.sources]
-    record = dataset_record(request.suite, device, records)
+    device_name(device)
+    prepared = prepare(request, weights=weights, accept_licences=accept_licences, offline=offline)
+    record = dataset_record(prepared.request.suite, device, prepared.records())
+    _make_folder(folder)
     with _locked(folder), _disk_errors(folder):
         if (folder / RECORD).exists():
             record = merge_records(folder, Dataset.open(folder).info, record)
-        missing = _missing_units(units(request, folder, hashes, device))
+        missing = _missing_units(units(prepared.request, folder, prepared.sha256, device))
         check_disk(folder, missing)
         write_record(folder, record)
         _make(folder, missing, workers, schedule)
@@ -69,15 +75,18 @@ def generate(
 def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise DatasetError(f"{folder}: is a file. Choose a folder for the dataset.")
+    visible = [path.name for path in folder.iterdir() if not path.name.startswith(".")] if folder.exists() else []
+    if visible and RECORD not in visible:
+        raise DatasetError(f"{folder}: holds other files and is no dataset. Choose an empty or new --out folder.")
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatasetError(f"{folder}: cannot be created ({error.strerror}). Choose another --out folder.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise DatasetError(f"{folder}: not writable. Choose another --out folder or change its permissions.")
-    visible = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
-    if visible and RECORD not in visible:
-        raise DatasetError(f"{folder}: holds other files and is no dataset. Choose an empty or new --out folder.")
 
 
 @contextmanager

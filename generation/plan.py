@@ -9,16 +9,18 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .catalog import HubModel, Source, WeightFile
 from .errors import GenerationError
 from .folders import list_images
 from .ledger import read_ledger
+from .prepare import fit
 from .progress import track
-from .record import source_sha256
 from .request import Request, make_request, units
 from .shards import Unit, folder_rows, generated_rows
+from .weights import local_weights
 
 _ROW_BYTES = 600
 """The other columns of a row and its share of Parquet's own structures."""
@@ -29,6 +31,8 @@ class PlanRow:
     """One source: images and shards wanted, images already published, and what the rest costs.
 
     bytes: disk in bytes. seconds: wall time with the given workers, None if unknown. origin: where both come from.
+    download: bytes to fetch, about (for a file that several sources share: with the first of them). gpu_hours: of one
+    accelerator by the catalog, from - to, None where the catalog says nothing. gpu_origin: where that comes from.
     """
 
     source: str
@@ -38,6 +42,9 @@ class PlanRow:
     bytes: int
     seconds: float | None
     origin: str
+    download: int = 0
+    gpu_hours: tuple[float, float] | None = None
+    gpu_origin: str = ""
 
 
 def plan(
@@ -52,26 +59,37 @@ def plan(
     folder_licence: str | None = None,
     order: str | None = None,
     frame: str | None = None,
+    weights: Mapping[str, str | Path] | None = None,
 ) -> list[PlanRow]:
-    """What :func:`..generate.generate` with the same arguments would do; writes nothing. Same errors."""
+    """What :func:`..generate.generate` with the same arguments would do; writes and downloads nothing. Same errors."""
     request = make_request(
         suite, sources=sources, count=count, folders=folders, folder_licence=folder_licence, order=order, frame=frame
     )
     folder = Path(out) if out is not None else Path()
+    here = local_weights(request.sources, weights)
+    fitted = fit(request, here)
+    request, sha256 = fitted.request, fitted.sha256
     published = {entry.file: entry.rows for entry in read_ledger(folder).values()} if out is not None else {}
     parallel = min(workers, os.cpu_count() or 1)
+    fetched: set[WeightFile | HubModel] = set()
     return [
-        _plan_source(request, name, folder, published, device, parallel)
-        for name in track([s.name for s in request.sources], description="measure", unit="source")
+        _plan_source(request, source, sha256, folder, published, device, parallel, fetched)
+        for source in track(request.sources, description="measure", unit="source")
     ]
 
 
 def _plan_source(
-    request: Request, name: str, folder: Path, published: dict[str, int], device: str, parallel: int
+    request: Request,
+    source: Source,
+    sha256: Mapping[str, str],
+    folder: Path,
+    published: dict[str, int],
+    device: str,
+    parallel: int,
+    fetched: set[WeightFile | HubModel],
 ) -> PlanRow:
-    source = request.suite.source(name)
-    here = source.folder is not None or (source.weights is not None and source.weights.is_file())
-    shards = units(request, folder, {name: source_sha256(source) if here else ""}, device, only=name)
+    name, here = source.name, source.name in sha256
+    shards = units(request, folder, {name: sha256.get(name, "")}, device, only=name)
     missing = [unit for unit in shards if unit.file not in published]
     images = sum(len(unit.indices) for unit in missing)
     if not images or not here:
@@ -81,7 +99,25 @@ def _plan_source(
         per_image, size_each, number = _measure(missing[0])
         seconds, size = images * per_image / min(parallel, len(missing)), int(images * size_each)
         origin = f"measured on {number} images"
-    return PlanRow(name, request.counts[name], len(shards), request.counts[name] - images, size, seconds, origin)
+    done = request.counts[name] - images
+    row = PlanRow(name, request.counts[name], len(shards), done, size, seconds, origin)
+    download = 0 if here or not images else _download_bytes(source, fetched)
+    return replace(row, download=download, gpu_hours=_gpu_hours(source, images), gpu_origin=source.speed_origin)
+
+
+def _download_bytes(source: Source, fetched: set[WeightFile | HubModel]) -> int:
+    """Bytes of the preferred file, 0 if it is counted already; adds it to ``fetched``."""
+    if not source.published or source.published[0] in fetched:
+        return 0
+    fetched.add(source.published[0])
+    return int(source.published[0].megabytes * 1e6)
+
+
+def _gpu_hours(source: Source, images: int) -> tuple[float, float] | None:
+    if source.speed is None:
+        return None
+    slow, fast = source.speed
+    return images / fast / 3600, images / slow / 3600
 
 
 _REPEAT_BELOW_SECONDS = 20.0
@@ -133,18 +169,36 @@ def check_disk(folder: Path, missing: Sequence[Unit]) -> None:
 
 def plan_text(rows: Sequence[PlanRow]) -> str:
     """A table of the rows with their sums, for people."""
-    lines = [f"{'source':32} {'images':>9} {'there':>9} {'shards':>7} {'disk':>11} {'time':>10}  estimate"]
+    head = f"{'source':28} {'images':>9} {'there':>9} {'shards':>7} {'disk':>12} {'download':>12} {'GPU-hours':>11}"
+    lines = [f"{head} {'time here':>10}  estimate"]
     for row in rows:
+        origin = f"{row.origin}; GPU: {row.gpu_origin}" if row.gpu_hours else row.origin
         lines.append(
-            f"{row.source:32} {row.images:9,} {row.published:9,} {row.shards:7,} {row.bytes / 1e6:8,.1f} MB"
-            f" {_duration(row.seconds):>10}  {row.origin}"
+            f"{row.source:28} {row.images:9,} {row.published:9,} {row.shards:7,} {_megabytes(row.bytes)}"
+            f" {_megabytes(row.download)} {_hours(row.gpu_hours)} {_duration(row.seconds):>10}  {origin}"
         )
     seconds = None if any(row.seconds is None for row in rows) else sum(row.seconds or 0.0 for row in rows)
-    images, published, shards, size = (
-        sum(getattr(row, name) for row in rows) for name in ("images", "published", "shards", "bytes")
+    images, published, shards, size, download = (
+        sum(getattr(row, name) for row in rows) for name in ("images", "published", "shards", "bytes", "download")
     )
-    total = f"{'all':32} {images:9,} {published:9,} {shards:7,} {size / 1e6:8,.1f} MB {_duration(seconds):>10}"
-    return "\n".join([*lines, total])
+    known = [row.gpu_hours for row in rows if row.gpu_hours]
+    hours = (sum(low for low, _ in known), sum(high for _, high in known)) if known else None
+    lines.append(
+        f"{'all':28} {images:9,} {published:9,} {shards:7,} {_megabytes(size)} {_megabytes(download)} {_hours(hours)}"
+        f" {_duration(seconds):>10}"
+    )
+    return "\n".join(lines)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:9,.1f} MB"
+
+
+def _hours(span: tuple[float, float] | None) -> str:
+    if span is None:
+        return f"{'-':>11}"
+    low, high = span
+    return f"{f'{low:.2f}' if high - low < 0.005 else f'{low:.2f}-{high:.2f}':>11}"
 
 
 def _duration(seconds: float | None) -> str:

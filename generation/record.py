@@ -5,25 +5,22 @@ Nothing in it depends on when, where or how fast it was made, so that the same r
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import features as pillow_features
 
 from .catalog import Source, Suite
 from .dataset import RECORD, SCHEMA_VERSION
 from .errors import DatasetError, UsageError
-from .families import Generator, load_safetensors_generator
 from .folders import folder_sha256, list_images
-from .ledger import file_sha256
+from .networks import NetworkFacts, weights_bytes, weights_sha256
 from .publish import write_atomically
-
-_PROBES = (-1.5, -1.0, -0.5, -1 / 255, 0.0, 1 / 255, 0.5, 1.0, 1.5)
 
 
 def library_versions() -> dict[str, str]:
@@ -53,19 +50,19 @@ def source_sha256(source: Source) -> str:
     """Hash of the weights file, or of the folder's files. DatasetError if the weights are not there."""
     if source.folder is not None:
         return folder_sha256(source.folder)
-    assert source.weights is not None
-    if not source.weights.is_file():
-        raise DatasetError(f"source {source.name}: weights {source.weights} are missing. Leave it out with --source.")
-    return file_sha256(source.weights)
+    if source.weights is None or not source.weights.exists():
+        where = source.weights or source.published[0].where
+        raise DatasetError(f"source {source.name}: weights {where} are missing. Leave it out with --source.")
+    return weights_sha256(source.weights)
 
 
 def source_namespace(suite: Suite, source: Source, sha256: str) -> str:
-    """First part of the identity of a source's images: the suite's version; other folders are other images."""
-    return suite.version if source.folder is None else f"{suite.version}+{sha256[:16]}"
+    """First part of the identity of a source's images: the suite's version; own or other content is other images."""
+    return f"{suite.version}+{sha256[:16]}" if source.folder or source.deviation else suite.version
 
 
-def source_record(suite: Suite, source: Source, count: int, sha256: str) -> dict[str, Any]:
-    """The entry of one source in ``dataset.json``."""
+def source_record(suite: Suite, source: Source, count: int, sha256: str, facts: NetworkFacts | None) -> dict[str, Any]:
+    """The entry of one source in ``dataset.json``; ``facts`` of its network, None for a folder of images."""
     record: dict[str, Any] = {
         "name": source.name,
         "generator": source.generator,
@@ -76,26 +73,37 @@ def source_record(suite: Suite, source: Source, count: int, sha256: str) -> dict
         "count": count,
         "shards": -(-count // suite.recipe.shard_rows),
     }
-    if source.folder is not None:
+    if facts is None:
+        assert source.folder is not None
         return {**record, "folder": {"files": len(list_images(source.folder)), "sha256": sha256}}
     assert source.weights is not None
-    network = load_safetensors_generator(source.weights)
-    return {
-        **record,
-        "family": network.family,
-        "native_size": network.resolution,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "weights": {"file": source.weights.name, "bytes": source.weights.stat().st_size, "sha256": sha256},
+    record |= {
+        "family": facts.family,
+        "native_size": facts.resolution,
+        "parameters": facts.parameters,
+        "weights": {"file": source.weights.name, "bytes": weights_bytes(source.weights), "sha256": sha256},
         "sampling": {**source.sampling, "class_labels": list(source.class_labels)},
-        "uint8_rule": uint8_rule(network),
+        "uint8_rule": facts.uint8_rule,
     }
+    return record | _remarks(source, facts)
 
 
-def uint8_rule(network: Generator) -> dict[str, int]:
-    """The family's float-to-uint8 rule, shown on values from -1.5 to 1.5 (families differ by half a level)."""
-    values = np.broadcast_to(np.array(_PROBES, np.float32).reshape(1, 1, 1, -1), (1, 3, 1, len(_PROBES)))
-    levels = network.to_uint8(np.ascontiguousarray(values))[0, 0, :, 0]
-    return {f"{value:.4f}": int(level) for value, level in zip(_PROBES, levels, strict=True)}
+def _remarks(source: Source, facts: NetworkFacts) -> dict[str, Any]:
+    """What only some sources have; absent where there is nothing to say."""
+    prompts = "\n".join(source.prompts)
+    remarks = {
+        "network": facts.settings,
+        "settings": source.settings,
+        "crop_rows": list(source.crop_rows or ()),
+        "prompts": {"count": len(source.prompts), "sha256": hashlib.sha256(prompts.encode()).hexdigest()}
+        if source.prompts
+        else {},
+        "safety_checker": "off" if facts.family == "diffusers" else "",
+        "watermark": "off" if facts.family == "diffusers" else "",
+        "stands_in": source.stands_in,
+        "deviation": source.deviation,
+    }
+    return {key: value for key, value in remarks.items() if value}
 
 
 def dataset_record(suite: Suite, device: str, sources: list[dict[str, Any]]) -> dict[str, Any]:

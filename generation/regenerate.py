@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from .publish import write_atomically
 from .record import device_name, library_versions, source_sha256
 from .seeds import image_rng
 from .shards import Unit, encode_row, sample_batch
+from .weights import local_weights
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,17 @@ class Reproduction:
 
 
 def regenerate(
-    dataset: Dataset, images: int, *, suite: str | Path | None = None, device: str = "cpu"
+    dataset: Dataset,
+    images: int,
+    *,
+    suite: str | Path | None = None,
+    device: str = "cpu",
+    weights: Mapping[str, str | Path] | None = None,
 ) -> Iterator[Reproduction]:
     """Make ``images`` images of every generator source again. Folder sources are skipped: nothing makes them.
 
-    suite: where the weights are, the dataset's own suite if None. DatasetError if they are other weights.
+    suite: where the weights are, the dataset's own suite if None. weights: source -> file, for weights that the user
+    brought; nothing is downloaded. DatasetError if they are other weights.
     """
     if images < 1:
         raise UsageError(f"--regenerate must be at least 1, not {images}.")
@@ -64,7 +71,10 @@ def regenerate(
     catalog = load_suite(suite or dataset.suite)
     for record in dataset.info["sources"]:
         if "weights" in record:
-            yield _regenerate_source(dataset, record, catalog.source(record["name"]), images, device)
+            source = catalog.source(record["name"])
+            given = {name: path for name, path in (weights or {}).items() if name == source.name}
+            located = next(iter(local_weights([source], given)), source)
+            yield _regenerate_source(dataset, record, located, images, device)
 
 
 def _regenerate_source(
@@ -74,7 +84,8 @@ def _regenerate_source(
     if sha256 != record["weights"]["sha256"]:
         raise DatasetError(f"{dataset.path}: {record['name']} was made with other weights than {source.weights}.")
     sampling = {key: value for key, value in record["sampling"].items() if key != "class_labels"}
-    source = replace(source, sampling=sampling, class_labels=tuple(record["sampling"]["class_labels"]))
+    labels = tuple(record["sampling"]["class_labels"])
+    source = replace(source, sampling=sampling, class_labels=labels, deviation=record.get("deviation"))
     recipe = Recipe(**{**dataset.info["recipe"], "qualities": tuple(dataset.info["recipe"]["qualities"])})
     unit = Unit(dataset.path, record["namespace"], source, sha256, recipe, record["count"], 0, device)
     pairs = [_compare(dataset, replace(unit, shard=i // recipe.shard_rows), i) for i in _choose(unit, images)]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,12 +17,17 @@ import pyarrow.parquet as pq
 from .catalog import Recipe, Source
 from .dataset import SCHEMA, SCHEMA_VERSION
 from .errors import GenerationError, UsageError
-from .families import Generator, load_safetensors_generator
 from .folders import FolderImage, list_images, read_image
 from .ledger import LedgerEntry, file_sha256, shard_file
+from .networks import kept_rows, open_network
 from .pixels import Box, EncodedFrame, bytes_sha256, decode_crop, encode_frame, pixel_sha256
 from .publish import partial_path, publish
 from .seeds import image_id, image_rng, image_seed
+
+T = TypeVar("T")
+
+_REDRAWS = 10
+"""How often a blank picture of a pipeline is drawn again before that is an error."""
 
 OnImages = Callable[[int], None]
 """Called with a number of images as soon as they are made."""
@@ -65,19 +69,23 @@ class Unit:
 
     def fingerprint(self) -> str:
         """SHA-256 of the recipe, source and indices; stored in the shard."""
-        source = {k: v for k, v in asdict(self.source).items() if k not in {"weights", "folder"}}
-        parts = [SCHEMA_VERSION, self.namespace, source, self.source_sha256, self.recipe.document()]
+        parts = [SCHEMA_VERSION, self.namespace, self.source.recipe(), self.source_sha256, self.recipe.document()]
         text = json.dumps([*parts, self.indices.start, self.indices.stop], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class NativeImage:
-    """One image as its generator made it: uint8 (H, W, 3), its index and its conditioning."""
+    """One image as its generator made it: uint8 (H, W, 3), its index and its conditioning.
+
+    seed: what the generator was given, if not the image's own seed: the first picture was blank.
+    """
 
     index: int
     pixels: np.ndarray
     class_label: int | None
+    prompt: str | None = None
+    seed: int | None = None
 
 
 def write_shard(unit: Unit, on_images: OnImages = lambda n: None) -> LedgerEntry:
@@ -152,47 +160,69 @@ def generated_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[
 def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
     """Native images of one batch, checked: right shape, not constant, large enough to crop."""
     source = unit.source
-    assert source.weights is not None
-    network = _generator(source.weights, unit.source_sha256, unit.device)
+    network = open_network(source, unit.source_sha256, unit.device)
     seeds = [image_seed(unit.namespace, source.generator, source.training_set, i) for i in indices]
-    labels = _class_labels(source, network.c_dim, seeds)
+    labels = _draw_each(seeds, "class", source.class_labels or range(network.c_dim))
+    prompts = _draw_each(seeds, "prompt", source.prompts)
+    options = {**source.sampling, **({"prompts": prompts} if prompts else {})}
     try:
-        inspect.signature(network.sample).bind(seeds, labels, **source.sampling)
+        inspect.signature(network.sample).bind(seeds, labels, **options)
     except TypeError as error:
         raise UsageError(
             f"source {source.name}: sampling settings do not fit family {network.family}: {error}."
         ) from error
-    images = network.sample(seeds, labels, **source.sampling)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] != len(seeds) or images.shape[3] != 3:
-        raise GenerationError(f"source {source.name}: the network returned {images.dtype} {images.shape}.")
-    for index, image in zip(indices, images, strict=True):
+
+    def sample(seeds: list[int]) -> np.ndarray:
+        images = network.sample(seeds, labels, **options)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] != len(seeds) or images.shape[3] != 3:
+            raise GenerationError(f"source {source.name}: the network returned {images.dtype} {images.shape}.")
+        return images[:, kept_rows(source, images.shape[1])]
+
+    images = sample(seeds)
+    used = _redraw_blanks(sample, images, seeds) if network.may_blank else seeds
+    batch = []
+    for k, (index, image) in enumerate(zip(indices, images, strict=True)):
         _check_native(unit, index, image)
-    return [
-        NativeImage(index, image, None if labels is None else labels[k])
-        for k, (index, image) in enumerate(zip(indices, images, strict=True))
-    ]
+        redrawn = used[k] if used[k] != seeds[k] else None
+        batch.append(NativeImage(index, image, labels and labels[k], prompts and prompts[k], redrawn))
+    return batch
 
 
-@functools.lru_cache(maxsize=1)  # units come source by source: one network in memory is enough
-def _generator(weights: Path, sha256: str, device: str) -> Generator:
-    return load_safetensors_generator(weights).to(device)
-
-
-def _class_labels(source: Source, classes: int, seeds: list[int]) -> list[int] | None:
-    if not classes:
+def _draw_each(seeds: list[int], stream: str, choices: Sequence[T]) -> list[T] | None:
+    """One of the choices for each image, from its own seed; None if there is nothing to choose from."""
+    if not choices:
         return None
-    choices = source.class_labels or range(classes)
-    return [int(choices[image_rng(seed, "class").integers(len(choices))]) for seed in seeds]
+    return [choices[int(image_rng(seed, stream).integers(len(choices)))] for seed in seeds]
+
+
+def _redraw_blanks(sample: Callable[[list[int]], np.ndarray], images: np.ndarray, seeds: list[int]) -> list[int]:
+    """Replace constant images, in place, by others from further seeds of the same images; returns the seeds used.
+
+    Always whole batches: an image's neighbours may move its last bits.
+    """
+    used = list(seeds)
+    for attempt in range(1, _REDRAWS + 1):
+        blank = [k for k, image in enumerate(images) if _is_constant(image)]
+        if not blank:
+            break
+        for k in blank:
+            used[k] = int(image_rng(seeds[k], f"redraw {attempt}").integers(2**63))
+        images[blank] = sample(used)[blank]
+    return used
 
 
 def _check_native(unit: Unit, index: int, image: np.ndarray) -> None:
-    if (image == image[:1, :1]).all():
+    if _is_constant(image):
         raise GenerationError(f"source {unit.source.name}, image {index}: one constant colour; check the weights.")
     size = unit.recipe.crop_size
     if min(image.shape[:2]) < size:
         raise GenerationError(
             f"source {unit.source.name}: a crop of {size} px does not fit {image.shape[1]}x{image.shape[0]} images."
         )
+
+
+def _is_constant(image: np.ndarray) -> bool:
+    return bool((image == image[:1, :1]).all())
 
 
 def draw_crop(seed: int, width: int, height: int, size: int) -> Box:
@@ -216,7 +246,8 @@ def encode_row(unit: Unit, image: NativeImage) -> dict[str, Any]:
     frame = encode_frame(
         image.pixels, crop, quality, order=recipe.order, frame=recipe.frame, subsampling=recipe.subsampling
     )
-    return _row(unit, image.index, seed, frame, (width, height), quality, image.class_label)
+    row = _row(unit, image.index, image.seed or seed, frame, (width, height))
+    return {**row, "jpeg_quality": quality, "class_label": image.class_label, "prompt": image.prompt}
 
 
 def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:
@@ -228,19 +259,11 @@ def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dic
         image: FolderImage = read_image(files[index], unit.recipe.crop_size)
         crop = draw_crop(seed, image.width, image.height, unit.recipe.crop_size)
         frame = image.encode(crop, frame=unit.recipe.frame, subsampling=unit.recipe.subsampling)
-        yield _row(unit, index, seed, frame, (image.width, image.height), None, None)
+        yield _row(unit, index, seed, frame, (image.width, image.height))
         on_images(1)
 
 
-def _row(
-    unit: Unit,
-    index: int,
-    seed: int,
-    frame: EncodedFrame,
-    native_size: tuple[int, int],
-    quality: int | None,
-    class_label: int | None,
-) -> dict[str, Any]:
+def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tuple[int, int]) -> dict[str, Any]:
     source, size = unit.source, unit.recipe.crop_size
     identity = image_id(unit.namespace, source.generator, source.training_set, index)
     suffix = "jpg" if frame.format == "jpeg" else "png"
@@ -253,10 +276,10 @@ def _row(
         "index": index,
         "seed": seed,
         "prompt": None,
-        "class_label": class_label,
+        "class_label": None,
         "native_width": native_size[0],
         "native_height": native_size[1],
-        "jpeg_quality": quality,
+        "jpeg_quality": None,
         "jpeg_subsampling": frame.subsampling,
         "jpeg_tables_sha256": frame.tables_sha256,
         "crop_x": frame.crop_x,

@@ -63,6 +63,11 @@ class HubModel:
     megabytes: float
 
     @property
+    def name(self) -> str:
+        """Repository and the first digits of its revision."""
+        return f"{self.repo}@{self.revision[:8]}"
+
+    @property
     def where(self) -> str:
         """One address to tell a person."""
         return f"https://huggingface.co/{self.repo}"

@@ -48,9 +48,13 @@ class Generator(nn.Module, ABC):
     z_dim: length of one latent row (for latent diffusion: of the flattened initial noise).
     c_dim: number of classes, 0 if unconditional.
     resolution: output side in pixels.
+    text_conditioned: whether ``sample`` takes ``prompts``, one text per image.
+    may_blank: whether sound weights may give an empty (constant) picture now and then; a GAN's never do.
     """
 
     family: ClassVar[str]
+    text_conditioned: ClassVar[bool] = False
+    may_blank: ClassVar[bool] = False
     config: dict[str, Any]
     z_dim: int
     c_dim: int = 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from osbench.generation import shards
+from osbench.generation import networks, shards
 from osbench.generation.catalog import load_suite
 from osbench.generation.dataset import Dataset
 from osbench.generation.errors import GenerationError, OsbenchError, UsageError
@@ -25,7 +25,7 @@ def unit(suite_path: Path, out: Path, **changes: object) -> Unit:
 
 def test_a_shard_is_a_pure_function(tiny_suite: Path, tmp_path: Path) -> None:
     first = write_shard(unit(tiny_suite, tmp_path / "a"))
-    shards._generator.cache_clear()
+    networks._open.cache_clear()
     write_shard(unit(tiny_suite, tmp_path / "b", shard=0))
     assert write_shard(unit(tiny_suite, tmp_path / "b")) == first
     assert (tmp_path / "a" / first.file).read_bytes() == (tmp_path / "b" / first.file).read_bytes()
@@ -74,7 +74,7 @@ def test_progress_counts_every_image(tiny_suite: Path, tmp_path: Path) -> None:
 class _Network:
     """Stands in for a trained network and returns what a test wants."""
 
-    family, c_dim = "fake", 3
+    family, c_dim, may_blank = "fake", 3, False
 
     def __init__(self, images: np.ndarray) -> None:
         self.images = images
@@ -87,7 +87,7 @@ class _Network:
 
 def with_network(monkeypatch: pytest.MonkeyPatch, images: np.ndarray) -> _Network:
     network = _Network(images)
-    monkeypatch.setattr(shards, "_generator", lambda *_: network)
+    monkeypatch.setattr(shards, "open_network", lambda *_: network)
     return network
 
 
@@ -124,6 +124,38 @@ def test_classes_are_drawn_per_image_and_recorded(
     chosen = replace(one, source=replace(one.source, class_labels=(2,)))
     assert [image.class_label for image in shards.sample_batch(chosen, range(4, 6))] == [2, 2]
     assert shards.encode_row(one, batch[0])["class_label"] == batch[0].class_label
+
+
+def test_blank_pictures_of_a_pipeline_are_drawn_again(
+    tiny_suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Image 0 is blank at its own seed and at its first further one, whatever its neighbour does."""
+    network = with_network(monkeypatch, np.empty(0))
+    network.may_blank = True
+    one = unit(tiny_suite, tmp_path)
+    calls: list[list[int]] = []
+
+    def sample(seeds: list[int], class_labels: list[int] | None = None, truncation_psi: float = 1.0) -> np.ndarray:
+        calls.append(list(seeds))
+        images = np.stack([np.random.default_rng(s % 2**32).integers(0, 256, (32, 32, 3), np.uint8) for s in seeds])
+        images[0] *= len(calls) > 2
+        return images
+
+    monkeypatch.setattr(network, "sample", sample)
+    first, second = shards.sample_batch(one, range(2))
+    assert [len(call) for call in calls] == [2, 2, 2]
+    assert calls[0][1] == calls[1][1] == calls[2][1]
+    assert len({call[0] for call in calls}) == 3
+    assert first.seed == calls[2][0]
+    assert second.seed is None
+    row = shards.encode_row(one, first)
+    assert row["seed"] == first.seed
+    plain = shards.encode_row(one, replace(first, seed=None))
+    assert {key for key in row if row[key] != plain[key]} == {"seed"}, "identity, crop and quality stay"
+    monkeypatch.setattr(shards, "_REDRAWS", 1)
+    calls.clear()
+    with pytest.raises(GenerationError, match="image 0: one constant colour"):
+        shards.sample_batch(one, range(2))
 
 
 def test_sampling_settings_that_the_family_lacks(tiny_suite: Path, tmp_path: Path) -> None:

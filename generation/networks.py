@@ -1,0 +1,110 @@
+"""From a source's weights to the network that makes its images, and what has to be known about it beforehand."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .catalog import Source
+from .checkpoints import load_generator
+from .errors import CheckpointError, UsageError
+from .families import Generator, family_class
+from .families.diffusers_pipeline import WEIGHT_SUFFIXES
+from .folders import folder_sha256
+from .ledger import file_sha256
+
+_PROBES = (-1.5, -1.0, -0.5, -1 / 255, 0.0, 1 / 255, 0.5, 1.0, 1.5)
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """What ``dataset.json`` says about a network.
+
+    width, height: of the images it makes, in pixels, after the source's ``crop_rows``. parameters: how many numbers.
+    settings: the constructor arguments that change how it samples (see :data:`_SAMPLING`). uint8_rule: see
+    :func:`uint8_rule`.
+    """
+
+    family: str
+    resolution: int
+    width: int
+    height: int
+    parameters: int
+    settings: dict[str, Any]
+    uint8_rule: dict[str, int]
+
+
+_SAMPLING = ("pipeline", "scheduler", "top_k", "top_p", "temperature", "steps", "guidance")
+
+
+def weights_sha256(path: Path) -> str:
+    """SHA-256 of a weight file; of a pipeline's folder, over the names and hashes of the files it is made of."""
+    return folder_sha256(path, WEIGHT_SUFFIXES) if path.is_dir() else file_sha256(path)
+
+
+def weights_bytes(path: Path) -> int:
+    """Size of a weight file, or of everything in a pipeline's folder that it is made of."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if path.is_file() or file.suffix in WEIGHT_SUFFIXES)
+
+
+def open_network(source: Source, sha256: str, device: str) -> Generator:
+    """The network of a source with local weights, ready to sample. CheckpointError if it is of another family.
+
+    The last one is kept: shards come source by source, so one network in memory is enough.
+    """
+    assert source.weights is not None
+    return _open(source.name, source.weights, sha256, source.family, json.dumps(source.settings), device)
+
+
+@functools.lru_cache(maxsize=1)
+def _open(name: str, weights: Path, sha256: str, family: str | None, settings: str, device: str) -> Generator:
+    if weights.is_dir():
+        network: Generator = family_class("diffusers")(folder=str(weights))
+    else:
+        network = load_generator(weights, settings=json.loads(settings)).network
+    if family not in {None, network.family}:
+        raise CheckpointError(f"{weights}: holds a {network.family}, but source {name} needs a {family}.")
+    return network.to(device)
+
+
+def kept_rows(source: Source, resolution: int) -> slice:
+    """Rows of the output that are picture: the source's ``crop_rows``, in proportion if the network is smaller."""
+    if source.crop_rows is None or source.native_size is None:
+        return slice(0, resolution)
+    first, last = (row * resolution // source.native_size for row in source.crop_rows)
+    return slice(first, last)
+
+
+def network_facts(source: Source, sha256: str) -> NetworkFacts:
+    """Open the source's network (on the CPU) and describe it. UsageError if the source's classes do not fit it."""
+    network = open_network(source, sha256, "cpu")
+    if source.class_labels and max(source.class_labels) >= network.c_dim:
+        raise UsageError(
+            f"source {source.name}: needs class {max(source.class_labels)}, but {source.weights} knows"
+            f" {network.c_dim or 'no'} classes."
+        )
+    if network.text_conditioned and not source.prompts:
+        raise UsageError(f"source {source.name}: a text-to-image pipeline needs a list of prompts.")
+    rows = kept_rows(source, network.resolution)
+    return NetworkFacts(
+        family=network.family,
+        resolution=network.resolution,
+        width=network.resolution,
+        height=rows.stop - rows.start,
+        parameters=sum(p.numel() for p in network.parameters()),
+        settings={key: network.config[key] for key in _SAMPLING if key in network.config},
+        uint8_rule=uint8_rule(network),
+    )
+
+
+def uint8_rule(network: Generator) -> dict[str, int]:
+    """The family's float-to-uint8 rule, shown on values from -1.5 to 1.5 (families differ by half a level)."""
+    values = np.broadcast_to(np.array(_PROBES, np.float32).reshape(1, 1, 1, -1), (1, 3, 1, len(_PROBES)))
+    levels = network.to_uint8(np.ascontiguousarray(values))[0, 0, :, 0]
+    return {f"{value:.4f}": int(level) for value, level in zip(_PROBES, levels, strict=True)}

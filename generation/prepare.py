@@ -1,0 +1,86 @@
+"""From a request to everything that its shards depend on: weights found, networks looked at, the recipe fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .catalog import Source, Suite
+from .networks import NetworkFacts, network_facts
+from .progress import get_logger
+from .record import source_record, source_sha256
+from .request import Request
+from .weights import locate_weights
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request whose sources have their weights. sha256, facts: by source name; no facts for a folder of images."""
+
+    request: Request
+    sha256: dict[str, str]
+    facts: dict[str, NetworkFacts]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The sources' entries in ``dataset.json``."""
+        request = self.request
+        return [
+            source_record(request.suite, s, request.counts[s.name], self.sha256[s.name], self.facts.get(s.name))
+            for s in request.sources
+        ]
+
+
+def prepare(
+    request: Request,
+    *,
+    weights: Mapping[str, str | Path] | None = None,
+    accept_licences: Iterable[str] = (),
+    offline: bool = False,
+) -> Prepared:
+    """Find the weights (:func:`.weights.locate_weights`) and fit the request to them. Writes nothing but the cache."""
+    sources = locate_weights(request.suite, request.sources, given=weights, accept=accept_licences, offline=offline)
+    return fit(request, sources)
+
+
+def fit(request: Request, sources: Sequence[Source]) -> Prepared:
+    """The request with these sources, which have their weights.
+
+    Published weights that make images of another size than the catalogue says are not the benchmark's: the source
+    gets a ``deviation``, the suite another version, and where the crop does not fit it shrinks for all sources alike.
+    """
+    sha256 = {source.name: source_sha256(source) for source in sources}
+    facts = {s.name: network_facts(s, sha256[s.name]) for s in sources if s.folder is None}
+    deviations = {s.name: _deviation(s, facts[s.name]) for s in sources if s.published}
+    sources = [replace(s, deviation=deviations.get(s.name)) for s in sources]
+    odd = [source for source in sources if source.deviation]
+    suite = request.suite
+    if odd:
+        sides = [min(facts[source.name].width, facts[source.name].height) for source in odd]
+        suite = _fitted_suite(suite, min(suite.crop_size, *sides))
+        for source in odd:
+            get_logger().warning(
+                "source %s: %s. This dataset is not the %s benchmark.",
+                source.name,
+                source.deviation,
+                request.suite.name,
+            )
+        if suite.crop_size < request.suite.crop_size:
+            get_logger().warning(
+                "The crop of every image is %d px instead of %d px.", suite.crop_size, request.suite.crop_size
+            )
+    known = {source.name: source for source in sources}
+    suite = replace(suite, sources=tuple(known.get(source.name, source) for source in suite.sources))
+    return Prepared(Request(suite, request.counts), sha256, facts)
+
+
+def _deviation(source: Source, facts: NetworkFacts) -> str | None:
+    if source.native_size in {None, facts.resolution}:
+        return None
+    assert source.weights is not None
+    return f"{source.weights.name} makes images of {facts.resolution} px instead of {source.native_size} px"
+
+
+def _fitted_suite(suite: Suite, crop_size: int) -> Suite:
+    return replace(suite, version=f"{suite.version}+other", recipe=replace(suite.recipe, crop_size=crop_size))
