@@ -16,7 +16,7 @@ from .options import emit, handle_errors, json_option
 @click.option("--scenes", type=click.Path(path_type=Path), help="Photographs for virtual cameras to take pictures of.")
 @click.option("--scene-count", type=click.IntRange(min=3), help="Procedural scenes without --scenes.  [default: 60]")
 @click.option("--darktable", type=click.Path(path_type=Path), help="darktable's data folder: measured sensors.")
-@click.option("--labels", default="auto", show_default=True, help="Camera names from: auto, exif or folder.")
+@click.option("--labels", help="Names of --cameras from: auto, exif or folder.  [default: auto]")
 @click.option("--crop-size", type=click.IntRange(min=8), default=48, show_default=True, help="Pixels.")
 @click.option("--crops", type=click.IntRange(min=1), default=8, show_default=True, help="Crops of each picture.")
 @click.option("--epochs", type=click.IntRange(min=1), default=None, help="[default: 18]")
@@ -36,7 +36,7 @@ def command(
     scenes: Path | None,
     scene_count: int | None,
     darktable: Path | None,
-    labels: str,
+    labels: str | None,
     crop_size: int,
     crops: int,
     epochs: int | None,
@@ -63,8 +63,10 @@ def command(
         for option, value in given.items():
             if value is not None:
                 raise click.UsageError(f"{option} is about virtual cameras and does not go with --cameras.")
-        source = photograph_source(cameras, crop_size, crops, seed, labels=labels)
+        source = photograph_source(cameras, crop_size, crops, seed, labels=labels or "auto")
     else:
+        if labels is not None:
+            raise click.UsageError("--labels is about photographs and needs --cameras.")
         if scenes is not None and scene_count is not None:
             raise click.UsageError("--scene-count is about procedural scenes and does not go with --scenes.")
         count = 70 if virtual is None else virtual

@@ -7,6 +7,8 @@ seeded rule within the ranges that real cameras have, and says nothing about a r
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,6 +22,7 @@ from .jpeg_tables import CHROMA_ANNEX_K, LUMA_ANNEX_K, scaled_table, smooth_tabl
 PROXY = "virtual cameras: a stand-in for the Camera Model Identification Database"
 """Goes onto everything that was trained on virtual cameras."""
 
+ASSIGNED = "assigned"
 DENOISERS = ("none", "gaussian", "median", "wiener")
 SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 MAX_ISO = 6400
@@ -54,7 +57,7 @@ class Sensor:
 
 @dataclass(frozen=True)
 class VirtualCamera:
-    """All parameters of one virtual camera model; ``asdict`` of it is JSON.
+    """All parameters of one virtual camera model.
 
     bits: of the raw converter. contrast, gamma, saturation: of the tone curve on top of sRGB's. denoiser and strength:
     noise reduction, strength 0..1. sharpen_radius: px; sharpen_amount: gain; sharpen_core: luma differences (0..1)
@@ -78,8 +81,13 @@ class VirtualCamera:
     chroma_table: tuple[int, ...]
 
     def describe(self) -> dict[str, Any]:
-        """All parameters as a JSON document."""
-        return asdict(self)
+        """All parameters as a JSON document; of a measured sensor only its name and a hash, for its numbers belong to
+        darktable and must not travel in the header of a weight file."""
+        document = asdict(self)
+        if self.sensor.origin != ASSIGNED:
+            numbers = hashlib.sha256(json.dumps(document["sensor"]).encode()).hexdigest()
+            document["sensor"] = {"origin": self.sensor.origin, "sha256": numbers}
+        return document
 
 
 def virtual_camera(seed: int, index: int, measured: Sequence[Sensor] = ()) -> VirtualCamera:
@@ -140,7 +148,7 @@ def _assigned_sensor(rng: np.random.Generator) -> Sensor:
     mix = rng.uniform([[0, 0.1, 0], [0.08, 0, 0.05], [0, 0.1, 0]], [[0, 0.35, 0.1], [0.25, 0, 0.25], [0.08, 0.35, 0]])
     matrix = mix + np.diag(1 - mix.sum(1))
     return Sensor(
-        origin="assigned",
+        origin=ASSIGNED,
         cfa=str(rng.choice(BAYER_PHASES)),
         noise=noise,
         camera_from_srgb=(_triple(matrix[0]), _triple(matrix[1]), _triple(matrix[2])),

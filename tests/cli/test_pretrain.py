@@ -39,6 +39,7 @@ def test_virtual_cameras_to_a_file(tmp_path):
         (("--cameras", "nowhere"), 1, "nowhere: no such folder"),
         (("--cameras", "x", "--virtual", 70), 2, "does not go with --cameras"),
         (("--scenes", "x", "--scene-count", 9), 2, "does not go with --scenes"),
+        (("--labels", "exif"), 2, "needs --cameras"),
         (("--darktable", "nowhere"), 1, "no noiseprofiles.json"),
     ],
 )

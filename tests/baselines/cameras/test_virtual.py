@@ -53,6 +53,8 @@ def test_measured_sensors_replace_the_sensor_alone(darktable):
     assert {c.sensor.origin for c in real} == {s.origin for s in measured}
     assert {c.sensor.origin for c in plain} == {"assigned"}
     for a, b in zip(plain, real, strict=True):
+        assert b.describe()["sensor"].keys() == {"origin", "sha256"}, "darktable's numbers stay where they are"
+        assert a.describe()["sensor"]["noise"][0]["iso"] == 100
         assert (a.demosaicker, a.contrast, a.luma_table) == (b.demosaicker, b.contrast, b.luma_table)
 
 
