@@ -288,7 +288,7 @@ def _write(out: Path, document: dict[str, Any], page: dict[str, Any]) -> None:
     table = io.BytesIO()
     board_frame(document).to_parquet(table, index=False)
     out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
     write_atomically(out / JSON_FILE, text.encode("utf-8"))
     write_atomically(out / TABLE_FILE, table.getvalue())
     write_atomically(out / PAGE_FILE, html.encode("utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,10 @@ from ..benchmark.metrics import (
 from ..benchmark.metrics.intervals import Interval
 from ..benchmark.runs import Run
 from ..benchmark.score import DEFAULT_RULE, answers_of, confusion
+from ..generation.errors import RunError
+
+#: Longest name of a method or rejection rule, in characters.
+MAX_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,14 @@ class ScoredRun:
 
     @classmethod
     def of(cls, run: Run, manifest: Manifest, rule: str = DEFAULT_RULE) -> ScoredRun:
-        """Read and check the predictions of a run; RunError if they do not fit the manifest exactly."""
+        """Read and check the predictions of a run; RunError if they do not fit the manifest exactly.
+
+        RunError also for names or a seed that a table could not hold: the run may come from anybody.
+        """
+        if not all(name.isprintable() and 0 < len(name) <= MAX_NAME for name in (run.method, run.rejection)):
+            raise RunError(f"{run.folder}: method and rejection need names of 1 to {MAX_NAME} printable characters.")
+        if not 0 <= run.seed < 2**63:
+            raise RunError(f"{run.folder}: the seed is not in 0 .. 2**63 - 1.")
         answers = answers_of(run, manifest)
         return cls(run, answers.test, choose_threshold(rule, answers.validation))
 
@@ -52,7 +64,7 @@ def settings_text(run: Run) -> str:
     given = run.info["config"].get("given")
     if not isinstance(given, dict):
         return ""
-    return ", ".join(f"{key}={value}"[:60] for key, value in sorted(given.items()))
+    return ", ".join(_text(f"{key}={value}", 60) for key, value in sorted(given.items()))
 
 
 def entry_numbers(runs: Sequence[ScoredRun], manifest: Manifest, *, bootstrap: int, seed: int = 0) -> dict[str, Any]:
@@ -112,9 +124,7 @@ def entry_card(run: Run) -> dict[str, Any]:
         **{key: _text(card.get(key)) for key in ("title", "paper", "url", "licence", "input_range")},
         **{key: _lines(card.get(key)) for key in ("faithful", "deviations")},
         "published": {
-            str(name)[:40]: float(value)
-            for name, value in numbers.items()
-            if isinstance(value, int | float) and np.isfinite(value)
+            _text(name, 40): number for name, value in numbers.items() if (number := _number(value)) is not None
         },
     }
 
@@ -122,22 +132,32 @@ def entry_card(run: Run) -> dict[str, Any]:
 def entry_hardware(run: Run) -> str:
     """The device and its cores in words, from what a run recorded; empty if it recorded nothing of use."""
     hardware = run.info["hardware"]
-    name = _text(hardware.get("device_name"))
+    name = _text(hardware.get("device_name"), 100)
     if hardware.get("device") != "cpu":
         return name
     cores = hardware.get("cores")
-    return ", ".join(part for part in (name, f"{cores} cores" if isinstance(cores, int) else "") if part)
+    return ", ".join(part for part in (name, f"{cores} cores"[:40] if isinstance(cores, int) else "") if part)
 
 
 def entry_seconds(runs: Sequence[ScoredRun]) -> float | None:
     """Mean wall time of a seed in seconds, None if a run claims a time that is no number."""
-    seconds = [float(r.run.info["wall_time_s"]) for r in runs]
-    return float(np.mean(seconds)) if np.isfinite(seconds).all() else None
+    seconds = [_number(r.run.info["wall_time_s"]) for r in runs]
+    known = [value for value in seconds if value is not None]
+    return float(np.mean(known)) if len(known) == len(seconds) else None
 
 
-def _text(value: Any) -> str:
-    return value[:500] if isinstance(value, str) else ""
+def _number(value: Any) -> float | None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > 1e15:
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _text(value: Any, length: int = 500) -> str:
+    """Printable characters only: no control sequences for terminals, no lone surrogates for files."""
+    if not isinstance(value, str):
+        return ""
+    return "".join(c if c.isprintable() else " " for c in value[:length])
 
 
 def _lines(value: Any) -> list[str]:
-    return [line[:500] for line in value[:20] if isinstance(line, str)] if isinstance(value, list) else []
+    return [_text(line) for line in value[:20] if isinstance(line, str)] if isinstance(value, list) else []

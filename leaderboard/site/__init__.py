@@ -39,12 +39,12 @@ def _hash_source(text: str) -> str:
 
 
 def embed_json(document: Any) -> str:
-    """JSON that can stand inside a ``<script>`` element: no ``<``, ``>`` or ``&``, no line separators, no NaN.
+    """JSON in ASCII that can stand inside a ``<script>`` element: no ``<``, ``>`` or ``&``, no NaN.
 
     Raises ValueError if the document holds a number that is not finite.
     """
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character in ("<", ">", "&", "\u2028", "\u2029"):
+    text = json.dumps(document, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.runs import Run
 from osbench.benchmark.score import score_run
+from osbench.generation.errors import RunError
 from osbench.leaderboard.entry import (
     ScoredRun,
     entry_card,
@@ -87,6 +92,37 @@ def test_a_card_is_reduced_to_text_and_finite_numbers(runs: list[Run]) -> None:
     assert card["deviations"] == ["kept", "x" * 500]
     assert card["published"] == {"af1": 0.9}
     assert "extra" not in card
+
+
+_scalars = st.one_of(
+    st.none(), st.booleans(), st.floats(), st.integers(), st.just(10**400), st.text(), st.just("\x1b[2J\ud800\u202e")
+)
+_keys = st.one_of(st.sampled_from([*CARD, "device", "device_name", "cores"]), st.text())
+_anything = st.recursive(
+    _scalars,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_keys, inner, max_size=4)),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(_keys, _anything, max_size=5))
+def test_whatever_a_run_says_of_itself_fits_on_a_page(said: dict[str, Any]) -> None:
+    info = {"card": said, "hardware": said, "config": {"given": said}, "wall_time_s": said.get("cores", 1)}
+    run = Run(Path("anywhere"), info)
+    words = [entry_card(run), entry_hardware(run), settings_text(run)]
+    text = json.dumps(words, ensure_ascii=False, allow_nan=False)
+    assert text.encode("utf-8")
+    assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    "change", [{"method": "a\x1b[2J"}, {"rejection": "x" * 81}, {"method": ""}, {"seed": 10**30}, {"seed": -1}]
+)
+def test_names_and_seeds_that_no_table_holds_are_refused(
+    runs: list[Run], manifest: Manifest, change: dict[str, Any]
+) -> None:
+    with pytest.raises(RunError, match=r"printable characters|seed is not in"):
+        ScoredRun.of(_with(runs[0], **change), manifest)
 
 
 def test_odd_hardware_and_times_do_no_harm(runs: list[Run], manifest: Manifest) -> None:

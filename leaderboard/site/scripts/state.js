@@ -60,14 +60,15 @@ function startTheme() {
   const button = byId("theme");
   const systemDark = matchMedia("(prefers-color-scheme: dark)");
   let theme = remembered("osbench-theme");
+  const isDark = () => (theme ? theme === "dark" : systemDark.matches);
   const apply = () => {
-    const dark = theme ? theme === "dark" : systemDark.matches;
+    const dark = isDark();
     if (theme) document.documentElement.dataset.theme = theme;
     button.textContent = dark ? "Light" : "Dark";
     button.setAttribute("aria-pressed", String(dark));
   };
   button.addEventListener("click", () => {
-    theme = button.getAttribute("aria-pressed") === "true" ? "light" : "dark";
+    theme = isDark() ? "light" : "dark";
     remember("osbench-theme", theme);
     apply();
   });
