@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from .. import home
 from ..progress import get_logger
 from .layouts import LAYOUTS, Weights
 
@@ -16,12 +17,8 @@ FORMAT = 1
 
 
 def cache_folder() -> Path:
-    """``$OSBENCH_CACHE/checkpoints``, else ``osbench/checkpoints`` in the user's cache folder."""
-    root = os.environ.get("OSBENCH_CACHE")
-    if root:
-        return Path(root) / "checkpoints"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "osbench" / "checkpoints"
+    """Where converted weights are kept by default: ``checkpoints`` in osbench's cache folder."""
+    return home.cache_folder() / "checkpoints"
 
 
 def _entry(folder: Path, sha256: str) -> Path:

@@ -12,13 +12,16 @@ import numpy as np
 import torch
 
 from ..errors import CheckpointError, OsbenchError
-from ..families import Generator, family_class, load_safetensors_generator
+from ..families import Generator, family_class
 from ..families.base import NoiseMode
 from . import cache as checkpoint_cache
 from .inert import describe, mapping_of
 from .layouts import LAYOUTS, State, Weights, recognise
 from .layouts.lightning import settings_of
 from .reading import container_of, file_sha256, one_line_errors, read_tree
+
+#: Layout name of our own safetensors, which need no key map.
+_OURS = "osbench"
 
 #: Bounds on constructor arguments taken from a file, checked before anything is built from them.
 _LARGEST = {
@@ -139,10 +142,11 @@ def load_generator(
     found = file_sha256(path)
     if sha256 is not None and found != sha256.lower():
         raise CheckpointError(f"{path}: SHA-256 is {found}, not {sha256}; download it again or correct the hash.")
-    if container == "safetensors":
-        return _own_safetensors(path, found)
     folder = checkpoint_cache.cache_folder() if cache is True else cache or None
-    weights = checkpoint_cache.load(folder, found) if folder else None
+    if container == "safetensors":
+        weights, folder = _own_safetensors(path), None
+    else:
+        weights = checkpoint_cache.load(folder, found) if folder else None
     fresh = weights is None
     weights = weights or read_weights(path)
     network = build_network(path, _with_settings(path, weights, settings))
@@ -191,10 +195,11 @@ def build_network(path: Path, weights: Weights) -> Generator:
     The module is first built without memory, so that sizes a file only claims are never allocated.
     """
     with one_line_errors(path):
-        config, state = LAYOUTS[weights.layout].network(weights)
+        is_ours = weights.layout == _OURS
+        config, state = (weights.config, weights.tensors) if is_ours else LAYOUTS[weights.layout].network(weights)
     _check_arguments(path, config)
-    cls = family_class(weights.family)
     try:
+        cls = family_class(weights.family)
         with torch.device("meta"):
             shapes = {name: tuple(t.shape) for name, t in cls(**config).state_dict().items()}
     except OsbenchError as error:
@@ -238,22 +243,19 @@ def _check_state(path: Path, family: str, shapes: dict[str, tuple[int, ...]], st
             raise CheckpointError(f"{path}: an unexpected tensor {name[:80]} for a {family} with its settings.")
 
 
-def _own_safetensors(path: Path, sha256: str) -> LoadedGenerator:
+def _own_safetensors(path: Path) -> Weights:
+    """A file of ``save_generator``: our own names, family and config in the header."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(str(path), framework="np") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        config = json.loads(header.get("config", "{}"))
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
+        if "family" not in header or "config" not in header:
+            raise CheckpointError(f"{path}: the safetensors header names no osbench family; convert the file first.")
+        config = json.loads(header["config"])
+    except (SafetensorError, OSError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({str(error)[:120]}).") from error
-    _check_arguments(path, config)
-    try:
-        network = load_safetensors_generator(path)
-    except CheckpointError:
-        raise
-    except Exception as error:
-        text = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: no generator can be built from its header ({text}).") from error
-    return LoadedGenerator(network, network.family, network.config, path, sha256, "osbench", (), tensors)
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{path}: the config in the safetensors header is no set of names and values.")
+    return Weights(_OURS, header["family"], config, tensors)

@@ -44,6 +44,9 @@ def container_of(path: Path) -> Container:
         raise CheckpointError(f"{path}: {size} bytes; no published checkpoint is that large.")
     if not head:
         raise CheckpointError(f"{path}: empty file.")
+    # Before the others: the length that safetensors begin with may look like any of their marks.
+    if len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
+        return "safetensors"
     if head.lstrip().startswith(b"<"):
         raise CheckpointError(f"{path}: a web page, not a checkpoint (a quota or login page?); download it again.")
     if head.startswith(b"version https://git-lfs"):
@@ -54,8 +57,6 @@ def container_of(path: Path) -> Container:
         return "legacy"
     if head.startswith(b"\x80"):
         return "pickle"
-    if len(head) > 9 and head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
-        return "safetensors"
     raise CheckpointError(f"{path}: neither a pickle, nor a torch zip, nor safetensors; not a checkpoint.")
 
 

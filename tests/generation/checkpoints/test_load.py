@@ -227,6 +227,24 @@ def test_own_safetensors(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("first", [0x80, 0x3C, 0x50])
+def test_safetensors_are_told_by_their_structure_not_their_first_byte(tmp_path: Path, first: int) -> None:
+    """The first byte is the low byte of a length and may be that of a pickle, a web page or a zip file."""
+    network = ProGAN(8, 4, [4, 2])
+    for padding in range(0, 2048, 8):  # the header is padded to multiples of 8
+        save_generator(network, tmp_path / "g.safetensors", {"note": "x" * padding})
+        if (tmp_path / "g.safetensors").read_bytes()[0] == first & 0xF8:
+            break
+    data = bytearray((tmp_path / "g.safetensors").read_bytes())
+    length = int.from_bytes(data[:8], "little")
+    spaces = first - (first & 0xF8)  # a header may end in spaces, which moves the length to any value
+    data[:8] = (length + spaces).to_bytes(8, "little")
+    data[8 + length : 8 + length] = b" " * spaces
+    (tmp_path / "g.safetensors").write_bytes(data)
+    assert data[0] == first
+    assert load_generator(tmp_path / "g.safetensors").family == "progan"
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -234,6 +252,7 @@ def test_own_safetensors(tmp_path: Path) -> None:
         {"family": "progan"},
         {"family": "unheard-of", "config": "{}"},
         {"family": "progan", "config": "not json"},
+        {"family": "progan", "config": "[1]"},
         {"family": "progan", "config": '{"resolution": 8}'},
         {"family": "progan", "config": '{"resolution": 8, "z_dim": 9000000000000, "channels": [4, 2]}'},
         {"family": "progan", "config": '{"resolution": 8, "z_dim": 5, "channels": [4, 2]}'},
