@@ -29,13 +29,14 @@ def parameters(network: torch.nn.Module) -> int:
 
 
 # (parameters, giga multiply-adds at 256 px) without a classification layer, to the digits of facts that were counted
-# on other people's code (Xception, ResNet-50, MISLNet) or by hand (Stega-CNN, CamID-CNN).
+# on other people's code (Xception, ResNet-50, MISLNet, EfficientNet-B4) or by hand (Stega-CNN, CamID-CNN).
 EXPECTED = {
     "mislnet": (1_256_000, -3, 1.16),
     "xception": (20_806_952, 0, 5.95),
     "resnet50": (23_508_032, 0, 5.34),
     "camid-cnn": (1_730_000, -4, 0.41),
     "stega-cnn": (15_048, 0, 0.10),
+    "efficientnet-b4": (17_548_616, 0, 1.96),
 }
 
 
