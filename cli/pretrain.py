@@ -22,6 +22,7 @@ from .options import emit, handle_errors, json_option
 @click.option("--epochs", type=click.IntRange(min=1), default=None, help="[default: 18]")
 @click.option("--batch-size", type=click.IntRange(min=2), default=None, help="[default: 64]")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The weight file, .safetensors.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Keep the crops here, for other networks.")
 @click.option("--float16", "half", is_flag=True, help="Store the weights at half precision.")
 @click.option("--note", default="", help="A remark for the header of the file.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
@@ -42,6 +43,7 @@ def command(
     epochs: int | None,
     batch_size: int | None,
     out: Path,
+    cache: Path | None,
     half: bool,
     note: str,
     seed: int,
@@ -75,7 +77,9 @@ def command(
         )
     chosen = {"epochs": epochs, "batch_size": batch_size}
     recipe = PretrainingRecipe(network, seed=seed, **{k: v for k, v in chosen.items() if v is not None})
-    card = pretrain(source, recipe, out, device=torch_device(device), workers=workers, half=half, note=note)
+    card = pretrain(
+        source, recipe, out, device=torch_device(device), workers=workers, cache=cache, half=half, note=note
+    )
     accuracy = card["accuracy"]
     text = (
         f"{out}\n{network} on {card['cameras']} cameras ({card['trained_on']['kind']}): accuracy on held-out scenes "

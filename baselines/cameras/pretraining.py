@@ -49,6 +49,7 @@ def pretrain(
     *,
     device: torch.device | str = "cpu",
     workers: int = 1,
+    cache: Path | None = None,
     half: bool = False,
     note: str = "",
 ) -> dict[str, Any]:
@@ -59,15 +60,17 @@ def pretrain(
     and recipe, nothing is done. The epoch with the best accuracy on validation scenes is kept; the accuracy on the card
     is that on test scenes, which took no part in anything.
 
-    half: store float16. note: goes onto the card. UsageError if ``out`` exists and is something else.
+    cache: keep the crops in this folder, for other networks and recipes. half: store float16. note: goes onto the
+    card. UsageError if ``out`` exists and is something else.
     """
     config = {"format_version": FORMAT_VERSION, "recipe": asdict(recipe), "trained_on": source.describe()}
-    identity = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+    identity = _hash(config)
     if out.exists():
         return _finished(out, identity)
     work = out.parent / f".{out.name}.work-{identity[:8]}"
     model = _model(source, recipe)  # before the pictures: an unknown network should not cost their time
-    images = build_bank(source, work / "bank", workers=workers)
+    bank = work / "bank" if cache is None else cache / _hash(config["trained_on"])[:16]
+    images = build_bank(source, bank, workers=workers)
     history = _train(model.to(device), images, recipe, work)
     test = _validate(model, images.split("test"), recipe.batch_size)
     card: dict[str, Any] = config | {
@@ -87,6 +90,10 @@ def pretrain(
     save_pretrained(out, _network(model), card, half=half)
     shutil.rmtree(work)
     return read_card(out)
+
+
+def _hash(document: Any) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _finished(out: Path, identity: str) -> dict[str, Any]:

@@ -84,6 +84,16 @@ def test_a_finished_file_is_left_alone(finished, source):
         pretrain(source, PretrainingRecipe(epochs=4, batch_size=16), out)
 
 
+def test_recipes_share_a_cache_of_crops(finished, source, tmp_path, monkeypatch):
+    pretrain(source, RECIPE, tmp_path / "a.safetensors", cache=tmp_path / "cache")
+    whole, cached = load_file(finished[0]), load_file(tmp_path / "a.safetensors")
+    assert all(np.array_equal(whole[k], cached[k]) for k in whole)
+    monkeypatch.setattr(type(source), "crops", None)  # whoever makes a crop again fails
+    other = PretrainingRecipe(epochs=1, batch_size=16, lr=1e-2)
+    assert pretrain(source, other, tmp_path / "b.safetensors", cache=tmp_path / "cache")["recipe"]["lr"] == 1e-2
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
 def test_other_seeds_give_other_weights(finished, source, tmp_path):
     out = tmp_path / "net.safetensors"
     pretrain(source, PretrainingRecipe(epochs=1, batch_size=16, seed=1), out)
