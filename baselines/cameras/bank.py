@@ -7,6 +7,7 @@ places, aligned to nothing and never resampled.
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -60,11 +61,13 @@ def build_bank(source: CropSource, folder: Path, *, workers: int = 1) -> ImageSe
     """All crops of a source as an :class:`ImageSet`; ``class_index`` counts ``source.class_names``.
 
     folder: holds the pixels; a bank that was begun there by the same source is continued. Nothing depends on
-    ``workers``. DatasetError names a photograph that cannot be used.
+    ``workers``. DatasetError names a photograph that cannot be used, or says that the disk is too
+    small.
     """
     labels = [source.labels(unit) for unit in range(source.units())]
     rows, size = len(labels[0]), source.crop_size
     folder.mkdir(parents=True, exist_ok=True)
+    _check_room(folder, len(labels) * rows * size * size * 3)
     done = _memory_map(folder / DONE, (len(labels),))
     pixels = _memory_map(folder / PIXELS, (len(labels) * rows, size, size, 3))
     missing = np.flatnonzero(done == 0).tolist()
@@ -77,6 +80,16 @@ def build_bank(source: CropSource, folder: Path, *, workers: int = 1) -> ImageSe
             bar.update(rows)
     done.flush()
     return _image_set(source, np.load(folder / PIXELS, mmap_mode="c"), np.concatenate(labels), rows)
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    # Writing to a memory map on a full disk kills the process without a message.
+    if not (folder / PIXELS).exists() and needed > free:
+        raise DatasetError(
+            f"the crops need {needed / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free: make room or ask for "
+            "fewer crops."
+        )
 
 
 def _memory_map(path: Path, shape: tuple[int, ...]) -> np.memmap:

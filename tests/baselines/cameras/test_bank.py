@@ -1,6 +1,7 @@
 """The bank of crops: same whoever makes it, continued where it stopped."""
 
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -69,6 +70,12 @@ def test_a_damaged_photograph_is_named(tree, tmp_path):
     with pytest.raises(DatasetError, match=r"5\.jpg: not a complete JPEG") as error:
         build_bank(photograph_source(tree, 16, 2, 0), tmp_path / "bank")
     assert "\n" not in str(error.value)
+
+
+def test_a_small_disk_is_told_before_anything_is_made(source, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(DatasetError, match=r"the crops need 0\.0 GB .* fewer crops"):
+        build_bank(source, tmp_path / "bank")
 
 
 def test_another_crop_size_is_another_source(source):
