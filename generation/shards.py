@@ -173,7 +173,11 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
         ) from error
 
     def sample(seeds: list[int]) -> np.ndarray:
-        images = network.sample(seeds, labels, **options)
+        try:
+            with np.errstate(invalid="raise"):  # a NaN would become an arbitrary level in silence
+                images = network.sample(seeds, labels, **options)
+        except FloatingPointError as error:
+            raise GenerationError(f"source {source.name}: the network returned NaN; check the weights.") from error
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] != len(seeds) or images.shape[3] != 3:
             raise GenerationError(f"source {source.name}: the network returned {images.dtype} {images.shape}.")
         return images[:, kept_rows(source, images.shape[1])]

@@ -9,7 +9,7 @@ from osbench.generation import networks, shards
 from osbench.generation.catalog import load_suite
 from osbench.generation.dataset import Dataset
 from osbench.generation.errors import GenerationError, OsbenchError, UsageError
-from osbench.generation.families import load_safetensors_generator
+from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.generate import generate
 from osbench.generation.pixels import Box, decode_crop
 from osbench.generation.record import source_sha256
@@ -162,6 +162,15 @@ def test_sampling_settings_that_the_family_lacks(tiny_suite: Path, tmp_path: Pat
     one = unit(tiny_suite, tmp_path)
     with pytest.raises(UsageError, match="sampling settings do not fit"):
         write_shard(replace(one, source=replace(one.source, sampling={"top_k": 3})))
+
+
+def test_nan_is_an_error_not_an_arbitrary_level(tiny_suite: Path, tmp_path: Path) -> None:
+    network = load_safetensors_generator(tiny_suite.parent / "alpha.safetensors")
+    network.get_parameter("synthesis.to_big.bias")[0] = float("nan")
+    save_generator(network, tmp_path / "nan.safetensors")
+    one = unit(tiny_suite, tmp_path)
+    with pytest.raises(GenerationError, match="alpha/noise: the network returned NaN"):
+        write_shard(replace(one, source=replace(one.source, weights=tmp_path / "nan.safetensors")))
 
 
 def test_weights_that_are_no_weights(tiny_suite: Path, tmp_path: Path) -> None:
