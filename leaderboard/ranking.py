@@ -1,7 +1,8 @@
 """Ranks that admit ties.
 
 An entry's rank is one plus the number of entries whose whole interval lies above its own (the rule of the Chatbot Arena
-board). Entries whose intervals overlap share a rank, and the range says which ranks the intervals allow. An entry
+board), but never better than that of an entry with a larger value: intervals differ in width, and a board on which
+ranks and values run in different directions helps nobody. The range says which ranks the intervals allow. An entry
 whose value is missing is never ranked.
 """
 
@@ -46,32 +47,30 @@ class Rank:
 UNRANKED = Rank(None, None, None)
 
 
-def rank(estimates: Sequence[Estimate]) -> list[Rank]:
-    """The rank of each estimate, higher being better, in the order given."""
-    bounds = [e.bounds if e.valid else None for e in estimates]
-    valid = [b for b in bounds if b is not None]
-    ranks = []
-    for own in bounds:
-        if own is None:
-            ranks.append(UNRANKED)
-            continue
-        above = sum(low > own[1] for low, _ in valid)
-        below = sum(high < own[0] for _, high in valid)
-        ranks.append(Rank(1 + above, 1 + above, len(valid) - below))
-    return ranks
-
-
 def order(estimates: Sequence[Estimate], names: Sequence[str]) -> list[int]:
-    """Positions of the estimates from best to worst: by rank, then value, then name; those without a value last."""
-    ranks = rank(estimates)
+    """Positions of the estimates from best to worst: by value, then name; those without a value last."""
 
-    def key(position: int) -> tuple[bool, int, float, str]:
-        estimate, own = estimates[position], ranks[position].rank
-        if own is None or estimate.mean is None:
-            return True, 0, 0.0, names[position]
-        return False, own, -estimate.mean, names[position]
+    def key(position: int) -> tuple[bool, float, str]:
+        mean = estimates[position].mean if estimates[position].valid else None
+        return mean is None, 0.0 if mean is None else -mean, names[position]
 
     return sorted(range(len(estimates)), key=key)
+
+
+def rank(estimates: Sequence[Estimate]) -> list[Rank]:
+    """The rank of each estimate, higher being better, in the order given."""
+    valid = [e.bounds for e in estimates if e.valid]
+    ranks = [UNRANKED] * len(estimates)
+    shown = 1
+    for position in order(estimates, [""] * len(estimates)):
+        if not estimates[position].valid:
+            continue
+        own_low, own_high = estimates[position].bounds
+        low = 1 + sum(other_low > own_high for other_low, _ in valid)
+        high = len(valid) - sum(other_high < own_low for _, other_high in valid)
+        shown = max(shown, low)
+        ranks[position] = Rank(shown, low, max(high, shown))
+    return ranks
 
 
 def _finite(value: float | None) -> bool:

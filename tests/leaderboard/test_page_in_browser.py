@@ -104,6 +104,17 @@ def test_the_table_can_be_filtered_and_widened(page: Page) -> None:
     assert page.evaluate(METHODS) == ["dct-cnn/msp"]
 
 
+def test_a_crowded_board_can_be_reduced_to_the_best_of_each_method(page: Page) -> None:
+    page.click("#best-only")
+    best = page.evaluate(METHODS)
+    assert len(best) == 4
+    assert best[:2] == ["proposed/native", "resnet50/centroid-sigma"]
+    page.click(".legend-choices button")
+    assert page.evaluate("document.querySelectorAll('#chart path.curve').length") == 4
+    page.evaluate("location.hash = 'entry=resnet50%2Fnever'")  # a chosen entry is always drawn
+    page.wait_for("document.querySelectorAll('#chart path.curve').length === 5")
+
+
 def test_a_permalink_opens_its_entry(browser: Page, site: Path) -> None:
     browser.problems.clear()
     browser.open("about:blank")

@@ -25,6 +25,12 @@ def test_an_entry_can_tie_with_two_that_do_not_tie_with_each_other() -> None:
     assert rank(estimates)[1] == Rank(1, 1, 3)
 
 
+def test_a_wide_interval_does_not_overtake_a_larger_value() -> None:
+    estimates = [Estimate(0.9, 0.88, 0.92), Estimate(0.80, 0.79, 0.81), Estimate(0.75, 0.60, 0.89)]
+    assert [r.rank for r in rank(estimates)] == [1, 2, 2]
+    assert rank(estimates)[2] == Rank(2, 1, 3)
+
+
 def test_missing_values_are_unranked_and_last() -> None:
     estimates = [
         Estimate(None, None, None),
@@ -65,21 +71,26 @@ def _literal_rank(estimates: list[Estimate], position: int) -> int:
 
 
 @given(_estimates)
-def test_ranks_follow_the_rule_and_the_order_follows_the_ranks(estimates: list[Estimate]) -> None:
+def test_ranks_follow_the_rule_and_the_order(estimates: list[Estimate]) -> None:
     ranks = rank(estimates)
     positions = order(estimates, [str(i) for i in range(len(estimates))])
-    shown = [ranks[i].rank for i in positions]
-    measured = [r for r in shown if r is not None]
-    assert measured == sorted(measured)
-    assert shown == measured + [None] * (len(shown) - len(measured))
+    values = [estimates[i].mean for i in positions]
+    measured = [value for value in values if value is not None]
+    assert values == sorted(measured, reverse=True) + [None] * (len(values) - len(measured))
+    shown = [rank_ for i in positions if (rank_ := ranks[i].rank) is not None]
+    assert shown == sorted(shown)
+    assert len(shown) == len(measured)
     for i, own in enumerate(ranks):
         if own.rank is None:
             assert not estimates[i].valid
             continue
         assert own.low is not None
         assert own.high is not None
-        assert own.rank == own.low == _literal_rank(estimates, i)
-        assert own.low <= own.high <= len(measured)
-    if measured:
-        best = max(e.mean for e in estimates if e.mean is not None)
-        assert estimates[positions[0]].mean == best
+        assert own.low == _literal_rank(estimates, i)
+        assert own.low <= own.rank <= own.high <= len(measured)
+        above = [_literal_rank(estimates, j) for j, other in enumerate(estimates) if _larger(other, estimates[i])]
+        assert own.rank == max([own.low, *above])
+
+
+def _larger(first: Estimate, second: Estimate) -> bool:
+    return first.mean is not None and second.mean is not None and first.mean > second.mean

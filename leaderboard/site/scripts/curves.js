@@ -106,8 +106,30 @@ function stepWithKeys(event) {
   byId("chart-readout").textContent = `CRR ${fixed(chart.reading, 2)}: ${readings(chart.reading).map(({ entry, af1 }) => `${labelOf(entry)} ${fixed(af1, 2)}`).join("; ")}`;
 }
 
+/** Ten curves can be told apart; of more, each method's best and its plain "never" come first. */
+function showFirst() {
+  if (entries.length <= 10) return;
+  for (const entry of entries) {
+    if (!bestOfMethods.includes(entry) && entry.rejection !== "never") chart.hidden.add(entry.id);
+  }
+}
+
+function showOnly(shown) {
+  chart.hidden = new Set(entries.filter((entry) => !shown.includes(entry)).map((entry) => entry.id));
+  drawChart();
+  drawLegend();
+}
+
+function legendChoices() {
+  if (methods.length === entries.length) return null;
+  return el("div", { class: "legend-choices" },
+    el("button", { type: "button", onclick: () => showOnly(bestOfMethods) }, "Best of each method"),
+    el("button", { type: "button", onclick: () => showOnly(entries) }, "All"));
+}
+
 function drawLegend() {
-  byId("legend").replaceChildren(...entries.map((entry) => el("button", {
+  const choices = legendChoices();
+  byId("legend").replaceChildren(...(choices ? [choices] : []), ...entries.map((entry) => el("button", {
     type: "button", "aria-pressed": String(!chart.hidden.has(entry.id)), class: entry === chosen ? "chosen" : null, disabled: !entry.curve,
     onclick: (event) => {
       if (!chart.hidden.delete(entry.id)) chart.hidden.add(entry.id);
@@ -122,6 +144,7 @@ function drawLegend() {
 
 function startCurves() {
   const figure = byId("chart");
+  showFirst();
   drawChart();
   drawLegend();
   figure.addEventListener("pointermove", trackPointer);
@@ -129,5 +152,5 @@ function startCurves() {
   figure.addEventListener("keydown", stepWithKeys);
   figure.addEventListener("blur", hideCross);
   narrowScreen.addEventListener("change", drawChart);
-  onChoose(() => { drawChart(); drawLegend(); });
+  onChoose((entry) => { chart.hidden.delete(entry.id); drawChart(); drawLegend(); });
 }

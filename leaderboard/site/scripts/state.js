@@ -4,7 +4,7 @@ const board = JSON.parse(byId("board-data").textContent);
 const entries = board.entries;
 
 // One hue per method, one dash pattern per rejection rule: the same network with two rules reads as one family.
-const DASHES = ["", "7 4", "2 4", "10 4 2 4", "4 2", "12 5", "1 3", "6 2 1 2"];
+const DASHES = ["", "7 4", "2 4", "10 4 2 4", "4 2", "14 5", "1 3", "6 2 1 2", "3 6", "10 3 2 3 2 3", "18 4", "1 6", "5 5 1 5"];
 const methods = [...new Set(entries.map((entry) => entry.method))];
 const looks = new Map();
 for (const method of methods) {
@@ -17,6 +17,9 @@ const hueOf = (entry) => `var(--hue-${looks.get(entry.id).hue})`;
 const titleOf = (generator) => (Object.hasOwn(board.titles, generator) ? board.titles[generator] : generator);
 const labelOf = (entry) =>
   `${entry.method} · ${entry.rejection}${entry.variant ? ` · ${entry.variant}` : ""}`;
+
+/** The best ranked entry of each method: what a crowded board shows first. */
+const bestOfMethods = methods.map((method) => entries.find((entry) => entry.method === method));
 
 function swatch(entry, width = 26) {
   return svg("svg", { class: "swatch", viewBox: `0 0 ${width} 8`, width, height: 8, "aria-hidden": "true" },

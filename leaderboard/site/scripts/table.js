@@ -30,7 +30,7 @@ const GROUP_TITLES = {
 const SHORT_GROUP_TITLES = { ...GROUP_TITLES, seen: "Seen", unseen: "Unseen" };
 
 const columns = tableColumns();
-const view = { sort: "rank", descending: false, filter: "" };
+const view = { sort: "rank", descending: false, filter: "", bestOnly: false };
 
 function best(column, rows) {
   const sign = LOWER_IS_BETTER.has(column.key) ? -1 : 1;
@@ -54,7 +54,7 @@ function sortKey(entry) {
 
 function sortedEntries() {
   const words = view.filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const rows = entries.filter((entry) => words.every((word) => labelOf(entry).toLowerCase().includes(word)));
+  const rows = (view.bestOnly ? bestOfMethods : entries).filter((entry) => words.every((word) => labelOf(entry).toLowerCase().includes(word)));
   const sign = view.descending ? -1 : 1;
   return rows.sort((a, b) => {
     const [left, right] = [sortKey(a), sortKey(b)];
@@ -198,6 +198,7 @@ function startTable() {
   bind("show-intervals", "intervals");
   bind("show-more", "more-metrics");
   byId("filter").addEventListener("input", (event) => { view.filter = event.target.value; drawTable(); });
+  byId("best-only").addEventListener("change", (event) => { view.bestOnly = event.target.checked; drawTable(); });
   byId("csv").addEventListener("click", downloadCsv);
   onChoose((entry) => {
     for (const row of table.querySelectorAll("tbody tr")) row.classList.toggle("chosen", row.dataset.entry === entry.id);
