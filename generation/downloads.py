@@ -145,7 +145,9 @@ class Downloader:
             with self._opener.open(urllib.request.Request(url, headers=headers), timeout=self._timeout) as response:
                 _receive(file, response, part)
         except urllib.error.HTTPError as error:
-            if error.code == 416:  # the part is longer than the file: of another version
+            if error.code == 416:
+                if error.headers.get("Content-Range") == f"bytes */{part.size}":
+                    return  # all of it was here already
                 part.discard()
             raise DownloadError(f"HTTP {error.code} {error.reason}", error.code in {416, 500, 502, 503, 504}) from error
         except urllib.error.URLError as error:

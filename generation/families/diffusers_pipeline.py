@@ -8,7 +8,8 @@ pictures by black ones) and so is SDXL's invisible watermark; every image has it
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -156,22 +157,41 @@ def _checked_index(folder: Path) -> dict[str, Any]:
 
 
 def _load(folder: Path, name: str) -> Any:
-    import diffusers
-    from diffusers.utils import logging as diffusers_logging
+    with _silent_libraries():
+        import diffusers
 
-    level = diffusers_logging.get_verbosity()
-    diffusers_logging.set_verbosity_error()
-    diffusers_logging.disable_progress_bar()
-    try:
-        pipeline = getattr(diffusers, name).from_pretrained(
-            str(folder), use_safetensors=True, local_files_only=True, torch_dtype=torch.float32, **PIPELINES[name]
-        )
-    except Exception as error:  # whatever the libraries make of a damaged folder
-        text = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"{folder}: cannot be loaded as {name} from safetensors ({text}).") from error
-    finally:
-        diffusers_logging.set_verbosity(level)
+        try:
+            pipeline = getattr(diffusers, name).from_pretrained(
+                str(folder), use_safetensors=True, local_files_only=True, **PIPELINES[name]
+            )
+        except Exception as error:  # whatever the libraries make of a damaged folder
+            text = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+            raise CheckpointError(f"{folder}: cannot be loaded as {name} from safetensors ({text}).") from error
+        pipeline.to(torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     if hasattr(pipeline, "vae"):
         pipeline.vae.enable_slicing()  # one image at a time: a batch of large ones would not fit
     return pipeline
+
+
+@contextmanager
+def _silent_libraries() -> Iterator[None]:
+    """Without the libraries' own bars and remarks (on parts that no pipeline here uses)."""
+    from transformers.utils import logging as transformers_logging
+
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    from diffusers.utils import logging as diffusers_logging
+
+    diffusers_level, diffusers_bars = diffusers_logging.get_verbosity(), diffusers_logging.is_progress_bar_enabled()
+    diffusers_logging.set_verbosity_error()
+    diffusers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        diffusers_logging.set_verbosity(diffusers_level)
+        for library, enabled in ((transformers_logging, bars), (diffusers_logging, diffusers_bars)):
+            if enabled:
+                library.enable_progress_bar()
