@@ -21,7 +21,7 @@ function startWords() {
     ["Crop", board.crop_size ? `${board.crop_size} × ${board.crop_size} px` : null],
     ["Manifest", el("code", { title: board.manifest_id }, board.manifest_id.slice(0, 12))]]));
   byId("rule").textContent = board.threshold_rule;
-  byId("provenance").textContent = `Built by osbench ${board.osbench_version}${board.created ? ` on ${board.created.slice(0, 10)}` : ""}. Manifest ${board.manifest_id}.`;
+  byId("provenance").textContent = `Built by osbench ${board.osbench_version}${board.created ? ` from runs made up to ${board.created.slice(0, 10)}` : ""}. Manifest ${board.manifest_id}.`;
   const few = entries.filter((entry) => entry.seeds.length < 3).length;
   byId("board-note").textContent = few ? `${few} of ${entries.length} entries rest on fewer than three seeds; their intervals say nothing about training again.` : "";
   if (board.refused.length) {
