@@ -132,7 +132,7 @@ def load_generator(
     path: the file.
     sha256: expected hash; another one is an error.
     settings: arguments that neither the file nor its ``*-project.yaml`` states (taming: ``n_head``, ``classes``,
-        ``top_k``, ``top_p``, ``temperature``).
+        ``top_k``, ``top_p``, ``temperature``; StyleGAN2: ``precision``, ``float32`` or ``official``).
     cache: folder of the safetensors cache; True for :func:`~.cache.cache_folder`, False for none.
 
     Raises :class:`CheckpointError`, one line with file and cause, for anything that is not a sound generator.

@@ -29,22 +29,27 @@ class SynthesisOptions:
     use_noise: bool = True
     activation: str = "lrelu"
     resample_filter: Sequence[int] = field(default=(1, 3, 3, 1))
+    num_fp16_res: int = 0
+
+    def half(self, side: int, resolution: int) -> bool:
+        """Whether upstream computes this side in half precision: the ``num_fp16_res`` finest ones, never 4."""
+        return self.num_fp16_res > 0 and side >= max(2 * resolution >> self.num_fp16_res, 8)
 
     def width(self, side: int) -> int:
         return min(self.channel_base // side, self.channel_max)
 
 
 #: Upstream keywords that only choose how the same function is computed.
-_EXECUTION_KEYWORDS = {"num_fp16_res", "fp16_channels_last", "use_fp16", "fused_modconv_default"}
+_EXECUTION_KEYWORDS = {"fp16_channels_last", "use_fp16", "fused_modconv_default"}
 
 
 def synthesis_options(nested: Mapping[str, Any] | None, flat: Mapping[str, Any]) -> SynthesisOptions:
     """Options from either of the two published keyword forms.
 
     The ADA repository nests them in ``synthesis_kwargs`` (clamp off by default); the StyleGAN3 repository gives them
-    flat (clamp 256 by default). UsageError on an unknown keyword or value.
+    flat (by default clamp 256, 4 resolutions in half precision). UsageError on an unknown keyword or value.
     """
-    given = dict(nested) if nested is not None else {"conv_clamp": 256, **flat}
+    given = dict(nested) if nested is not None else {"conv_clamp": 256, "num_fp16_res": 4, **flat}
     known = {k: v for k, v in given.items() if k not in _EXECUTION_KEYWORDS}
     try:
         options = SynthesisOptions(**known)
@@ -130,7 +135,7 @@ def fir_kernel(taps: Sequence[int]) -> Tensor:
 def upsample_image(x: Tensor, fir: Tensor) -> Tensor:
     """Zero-insertion by 2 and the FIR with gain 4, as one depthwise transposed convolution: (N, C, H, W) -> 2H, 2W."""
     channels, taps = x.shape[1], fir.shape[0]
-    kernel = (fir * 4).expand(channels, 1, taps, taps)
+    kernel = (fir * 4).to(x.dtype).expand(channels, 1, taps, taps)
     x = F.conv_transpose2d(x, kernel, stride=2, groups=channels)
     # Zero-insertion pads (taps + 1) // 2 before and (taps - 2) // 2 after (+1 inserted zero at the end).
     before = taps - 1 - (taps + 1) // 2
@@ -161,27 +166,37 @@ class SynthesisLayer(nn.Module):
             self.noise_strength = nn.Parameter(torch.zeros([]))
 
     def forward(self, x: Tensor, w: Tensor, noise_mode: NoiseMode, stream: NoiseStream | None, gain: float) -> Tensor:
-        style = self.affine(w)
-        demodulation = (style.square() @ self.weight.square().sum(dim=(2, 3)).T + 1e-8).rsqrt()
-        x = x * style[:, :, None, None]
-        x = self._upsampling_conv(x) if self.up else F.conv2d(x, self.weight, padding=1)
-        x = x * demodulation[:, :, None, None]
-        if self.options.use_noise and noise_mode != "none":
+        style, weight = self.affine(w), self.weight
+        if x.dtype == torch.float16:  # as upstream: keep the products in range, demodulation removes the scale
+            largest = weight.abs().amax(dim=(1, 2, 3), keepdim=True)
+            weight = weight * (1 / math.sqrt(weight[0].numel()) / largest)
+            style = style / style.abs().amax(dim=1, keepdim=True)
+        demodulation = (style.square() @ weight.square().sum(dim=(2, 3)).T + 1e-8).rsqrt()
+        x = x * style[:, :, None, None].to(x.dtype)
+        weight = weight.to(x.dtype)
+        x = self._upsampling_conv(x, weight) if self.up else F.conv2d(x, weight, padding=1)
+        demodulation = demodulation[:, :, None, None].to(x.dtype)
+        if not self.options.use_noise or noise_mode == "none":
+            x = x * demodulation
+        else:
             plane = self.noise_const if stream is None else stream.plane(*self.noise_const.shape)
-            x = x + plane * self.noise_strength
-        x = x + self.bias.view(1, -1, 1, 1)
+            plane = (plane * self.noise_strength).to(x.dtype)
+            # In half precision upstream rounds once here, which shows.
+            half = x.dtype == torch.float16
+            x = torch.addcmul(plane, x, demodulation) if half else x * demodulation + plane
+        x = x + self.bias.view(1, -1, 1, 1).to(x.dtype)
         activation_gain = 1.0
         if self.options.activation == "lrelu":
             x, activation_gain = F.leaky_relu(x, 0.2), math.sqrt(2)
         return clamp(x * (activation_gain * gain), self.options.conv_clamp, gain)
 
-    def _upsampling_conv(self, x: Tensor) -> Tensor:
-        x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
+    def _upsampling_conv(self, x: Tensor, weight: Tensor) -> Tensor:
+        x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
         channels, taps = x.shape[1], self.fir.shape[0]
         # The transposed convolution yields 2H + 1; the FIR and this padding bring it back to 2H, centred.
         total = taps - 2
         x = F.pad(x, ((total + 1) // 2, total // 2) * 2)
-        return F.conv2d(x, (self.fir * 4).expand(channels, 1, taps, taps), groups=channels)
+        return F.conv2d(x, (self.fir * 4).to(x.dtype).expand(channels, 1, taps, taps), groups=channels)
 
 
 def clamp(x: Tensor, limit: float | None, gain: float = 1.0) -> Tensor:
@@ -202,8 +217,8 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         style = self.affine(w) * self.scale
-        x = F.conv2d(x * style[:, :, None, None], self.weight)
-        return clamp(x + self.bias.view(1, -1, 1, 1), self.conv_clamp)
+        x = F.conv2d(x * style[:, :, None, None].to(x.dtype), self.weight.to(x.dtype))
+        return clamp(x + self.bias.view(1, -1, 1, 1).to(x.dtype), self.conv_clamp).float()
 
 
 class SkipConv(nn.Module):
@@ -215,7 +230,7 @@ class SkipConv(nn.Module):
         self.scale = 1 / math.sqrt(inputs)
 
     def forward(self, x: Tensor, fir: Tensor) -> Tensor:
-        return upsample_image(F.conv2d(x, self.weight * self.scale), fir)
+        return upsample_image(F.conv2d(x, (self.weight * self.scale).to(x.dtype)), fir)
 
 
 class SynthesisBlock(nn.Module):
@@ -227,6 +242,7 @@ class SynthesisBlock(nn.Module):
         super().__init__()
         outputs = options.width(side)
         self.options = options
+        self.dtype = torch.float32
         self.num_conv = 2 if inputs else 1
         if inputs:
             self.conv0 = SynthesisLayer(inputs, outputs, w_dim, side, options, up=True)
@@ -243,6 +259,7 @@ class SynthesisBlock(nn.Module):
     def forward(
         self, x: Tensor | None, image: Tensor | None, ws: Tensor, noise_mode: NoiseMode, stream: NoiseStream | None
     ) -> tuple[Tensor, Tensor | None]:
+        x = None if x is None else x.to(self.dtype)
         if x is None:
             x = self.conv1(self.const.expand(len(ws), -1, -1, -1), ws[:, 0], noise_mode, stream, 1.0)
         elif self.options.architecture == "resnet":
@@ -298,6 +315,9 @@ class StyleGAN2(Generator):
         ``architecture`` (skip | resnet | orig), ``conv_clamp`` (None), ``use_noise``, ``resample_filter``.
     synthesis: the same keywords given flat, as the StyleGAN3 repository does (``conv_clamp`` then defaults to 256).
 
+    precision: ``float32``, or ``official``: the ``num_fp16_res`` finest sides (0 by default in the nested form, 4 in
+        the flat one) in half precision, as upstream samples on a GPU. Meant for evaluation.
+
     The width at side R is ``min(channel_base // R, channel_max)``. Parameter names are upstream's. In training mode
     every call moves ``mapping.w_avg`` towards the batch mean (decay ``w_avg_beta``).
     """
@@ -313,6 +333,7 @@ class StyleGAN2(Generator):
         img_channels: int = 3,
         mapping_kwargs: Mapping[str, Any] | None = None,
         synthesis_kwargs: Mapping[str, Any] | None = None,
+        precision: str = "float32",
         **synthesis: Any,
     ) -> None:
         super().__init__()
@@ -326,12 +347,19 @@ class StyleGAN2(Generator):
             "img_channels": img_channels,
             "mapping_kwargs": dict(mapping_kwargs or {}),
             **({} if synthesis_kwargs is None else {"synthesis_kwargs": dict(synthesis_kwargs)}),
+            **({} if precision == "float32" else {"precision": precision}),
             **synthesis,
         }
         self.z_dim, self.c_dim, self.resolution = z_dim, c_dim, img_resolution
         options = synthesis_options(synthesis_kwargs, synthesis)
         self.mapping = MappingNetwork(z_dim, c_dim, w_dim, **dict(mapping_kwargs or {}))
         self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, options)
+        if precision not in ("float32", "official"):
+            raise UsageError(f"unknown precision '{precision}'. Known: float32, official.")
+        for side in self.synthesis.sides:
+            block = self.synthesis.get_submodule(f"b{side}")
+            if precision == "official" and isinstance(block, SynthesisBlock) and options.half(side, img_resolution):
+                block.dtype = torch.float16
 
     def styles(
         self,

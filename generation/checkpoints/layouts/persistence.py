@@ -80,9 +80,13 @@ def _stylegan3(weights: Weights) -> tuple[dict[str, Any], State]:
 def _stylegan2(weights: Weights) -> tuple[dict[str, Any], State]:
     config = dict(weights.config)
     general = {k: config.pop(k) for k in (*_POSITIONAL, "mapping_kwargs") if k in config}
+    hints = dict(weights.hints)
+    if "precision" in hints:
+        general["precision"] = hints.pop("precision")
     nested = config.pop("synthesis_kwargs", None)
     explicit = nested if isinstance(nested, dict) else config
-    synthesis = {"conv_clamp": 256 if nested is None else None, **weights.hints, **explicit}
+    defaults = {"conv_clamp": 256, "num_fp16_res": 4} if nested is None else {}
+    synthesis = {**defaults, **hints, **explicit}
     taps = np.asarray(synthesis.get("resample_filter", (1, 3, 3, 1)), np.float32)
     fir = np.outer(taps, taps) if taps.ndim == 1 else taps
     state: State = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,27 @@ def test_equals_official_outputs(official: dict[str, np.ndarray], official_netwo
 def test_equals_official_without_noise(official: dict[str, np.ndarray], official_network: StyleGAN2) -> None:
     images = official_network.synthesize(official["z"], noise_mode="none")
     np.testing.assert_allclose(images, official["output_noise_none_psi1"], rtol=0, atol=1e-5)
+
+
+def test_official_precision_equals_official_half_precision(official: dict[str, np.ndarray]) -> None:
+    network = StyleGAN2(**json.loads(str(official["init_kwargs"])), precision="official")
+    state = {k[6:]: torch.from_numpy(v) for k, v in official.items() if k.startswith("param/")}
+    network.load_state_dict({k: v for k, v in state.items() if "resample_filter" not in k})
+    images = network.synthesize(official["z"])
+    # Half precision has steps of 2**-8 at these magnitudes, and one input rounded the other way makes one step.
+    np.testing.assert_allclose(images, official["fp16_output_psi1"], rtol=0, atol=0.01)
+    assert np.abs(images - official["output_psi1"]).max() > 0.005
+    assert np.mean(np.abs(images - official["fp16_output_psi1"]) < 1e-5) > 0.9
+
+
+def test_precision_names_and_which_sides_it_touches() -> None:
+    official = StyleGAN2(4, 0, 4, 32, precision="official", channel_base=64, num_fp16_res=2)
+    blocks = [official.get_submodule(f"synthesis.b{side}").dtype for side in (4, 8, 16, 32)]
+    assert blocks == [torch.float32, torch.float32, torch.float16, torch.float16]
+    assert official.config["precision"] == "official"
+    assert "precision" not in make().config
+    with pytest.raises(UsageError, match="float32, official"):
+        StyleGAN2(4, 0, 4, 32, precision="double")
 
 
 def test_truncated_styles_equal_official(official: dict[str, np.ndarray], official_network: StyleGAN2) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from osbench.generation import CheckpointError
+from osbench.generation import CheckpointError, load_generator
 from osbench.generation.families.stylegan2 import StyleGAN2
 from osbench.generation.families.stylegan3 import StyleGAN3
 
@@ -96,6 +96,19 @@ def test_stylegan3(files: Any, tmp_path: Path, kind: dict[str, Any]) -> None:
     assert (loaded.family, loaded.config) == ("stylegan3", given)
     files.same_tensors(loaded, state)
     files.same_images(network, loaded, truncation_psi=0.6)
+
+
+def test_official_precision_on_request(files: Any, tmp_path: Path) -> None:
+    network = StyleGAN2(4, 0, 4, 16, channel_base=64, num_fp16_res=1, precision="official")
+    given = {k: v for k, v in network.config.items() if k != "precision"}
+    tree = files.module_tree(stylegan2_state(files, network), files.BUFFERS, files.persistent, {"_init_kwargs": given})
+    (tmp_path / "sg2.pkl").write_bytes(files.dump(files.snapshot(tree)))
+    loaded = load_generator(tmp_path / "sg2.pkl", cache=False, settings={"precision": "official"})
+    assert loaded.config == given
+    files.same_images(network, loaded, 1e-3)
+    plain = load_generator(tmp_path / "sg2.pkl", cache=False)
+    z = network.latents([1])
+    assert np.abs(plain.synthesize(z) - loaded.synthesize(z)).max() > 1e-5
 
 
 def test_a_file_with_just_the_network(files: Any, tmp_path: Path) -> None:
