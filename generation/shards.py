@@ -188,7 +188,7 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
     for k, (index, image) in enumerate(zip(indices, images, strict=True)):
         _check_native(unit, index, image)
         redrawn = used[k] if used[k] != seeds[k] else None
-        batch.append(NativeImage(index, image, labels and labels[k], prompts and prompts[k], redrawn))
+        batch.append(NativeImage(index, image, labels[k] if labels else None, prompts[k] if prompts else None, redrawn))
     return batch
 
 
