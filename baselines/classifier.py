@@ -38,7 +38,9 @@ class SoftmaxHead(nn.Module):
 class Classifier(TrainedMethod):
     """A network with a :class:`SoftmaxHead`. ``class_scores`` are log-probabilities, ``known_score`` is the rule's.
 
-    The candidate is the arg max of the logits for every rule, the centroid rule included.
+    The candidate is the arg max of the logits for every rule, the centroid rule included. Every registered rule is
+    fitted and saved with the model, whichever are asked for now: from cached activations that takes seconds, and a
+    later question about another rule needs no training. (For 2048 features: about 4 s and 45 MB for all of them.)
     """
 
     rejections: ClassVar[tuple[str, ...]] = rule_names()

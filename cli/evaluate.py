@@ -16,7 +16,12 @@ from .options import emit, handle_errors, json_option
 @click.option("--protocol", default="fang2023", show_default=True, help="Its manifest is written if it is missing.")
 @click.option("--fold", default=None, help="One fold of the protocol, or all. Not needed if there is only one.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Fit with seeds 0 to N-1.")
-@click.option("--rejection", "rejections", multiple=True, help="Only this rejection rule. Repeatable; default: all.")
+@click.option(
+    "--rejection",
+    "rejections",
+    multiple=True,
+    help="Only this rejection rule. Repeatable; default: all, which cost seconds more, not a training each.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), default=None, help="Instead of the method's own default.")
 @click.option(
     "--crop-size", type=click.IntRange(min=1), default=None, help="Centre crop in pixels; default: as stored."

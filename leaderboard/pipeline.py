@@ -27,7 +27,11 @@ _PROFILES = Path(__file__).parent / "profiles"
 
 @dataclass(frozen=True)
 class Profile:
-    """What a suite's line evaluates: a protocol, seeds 0 to ``seeds`` - 1, and methods with their options."""
+    """What a suite's line evaluates: a protocol, seeds 0 to ``seeds`` - 1, and methods with their options.
+
+    Two names among a method's options are not its own: ``epochs``, and ``rejections``, the rejection rules that get a
+    row on the board (without it: all that the method has).
+    """
 
     protocol: str
     seeds: int
@@ -88,7 +92,7 @@ def run_line(
     for number, name in enumerate(chosen, start=2):
         start = step(number, f"evaluate {name}")
         options = dict(profile.methods[name])
-        epochs = options.pop("epochs", None)
+        epochs, rejections = options.pop("epochs", None), options.pop("rejections", None)
         for manifest in manifests:
             evaluate(
                 name,
@@ -98,6 +102,7 @@ def run_line(
                 out=out / "runs",
                 device=device,
                 options=options,
+                rejections=rejections,
                 epochs=epochs,
             )
         seconds[name] = time.monotonic() - start

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import logsumexp
 
+from .confidence import log_other_classes
 from .rule import RejectionRule, register_rule
 
 
@@ -13,6 +13,4 @@ class MaximumSoftmaxProbability(RejectionRule):
     """log max_k softmax(z)_k. The logarithm keeps the order where the probability itself would round to 1."""
 
     def known_score(self, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        z = logits.astype(np.float64)
-        rest = np.sort(z, axis=1)[:, :-1] - z.max(1, keepdims=True)
-        return -np.log1p(np.exp(logsumexp(rest, axis=1)))
+        return -np.log1p(np.exp(log_other_classes(logits)))

@@ -28,3 +28,40 @@ def test_msp_keeps_the_order_of_very_sure_answers():
 def test_msp_of_two_equal_logits_is_a_half():
     score = build_rule("msp").known_score(np.zeros((1, 1)), np.array([[3.0, 3.0]]))
     assert np.exp(score[0]) == pytest.approx(0.5)
+
+
+def known(name: str, logits) -> np.ndarray:
+    return build_rule(name).known_score(np.zeros((len(logits), 1)), np.asarray(logits, np.float32))
+
+
+@given(LOGITS)
+def test_energy_and_max_logit_are_what_they_say(logits):
+    for z, energy, largest in zip(
+        logits.astype(float), known("energy", logits), known("max-logit", logits), strict=True
+    ):
+        assert energy == pytest.approx(np.log(sum(np.exp(v) for v in z)), abs=1e-9)
+        assert largest == max(z)
+        assert largest <= energy <= largest + np.log(len(z)) + 1e-9
+
+
+def test_energy_does_not_overflow():
+    assert known("energy", [[900.0, 900.0]])[0] == pytest.approx(900 + np.log(2))
+
+
+@given(LOGITS)
+def test_entropy_literally(logits):
+    for z, score in zip(logits.astype(float), known("entropy", logits), strict=True):
+        p = np.exp(z) / np.exp(z).sum()
+        rest = [sum(p[j] for j in range(len(p)) if j != k) for k in range(len(p))]  # 1 - p without cancelling
+        assert score == pytest.approx(-sum((p[k] ** 0.1) * (rest[k] ** 0.1) for k in range(len(p))), rel=1e-6)
+
+
+def test_entropy_keeps_the_order_of_very_sure_answers():
+    sure, surer, unsure = known("entropy", [[60.0, 0, 0], [61.0, 0, 0], [1.0, 1, 1]])
+    assert unsure < sure < surer < 0
+
+
+def test_entropy_looks_at_the_hundred_largest_probabilities():
+    logits = np.random.default_rng(0).normal(size=(1, 150))
+    p = np.sort(np.exp(logits[0]) / np.exp(logits[0]).sum())[-100:]
+    assert known("entropy", logits)[0] == pytest.approx(-((p * (1 - p)) ** 0.1).sum(), rel=1e-5)

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+from osbench.baselines.rejection.feature_space import class_means, compact
+from osbench.generation.errors import RunError
+
+
+def test_short_features_stay_as_they_are():
+    features = np.random.default_rng(0).normal(size=(3, 2048)).astype(np.float32)
+    np.testing.assert_array_equal(compact(features), features)
+
+
+def test_long_features_keep_their_distances_nearly():
+    rng = np.random.default_rng(1)
+    features = np.abs(rng.normal(size=(20, 9001))) * rng.uniform(0, 2, 9001)
+    short = compact(features)
+    assert short.shape == (20, 2048)
+    before = np.linalg.norm(features[:, None] - features, axis=2)
+    after = np.linalg.norm(short[:, None] - short, axis=2)
+    off = after[before > 0] / before[before > 0] - 1
+    assert np.abs(off).max() < 0.1
+    assert abs(off.mean()) < 0.02
+
+
+def test_the_sketch_is_linear_and_fixed_for_ever():
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=(2, 4, 5000))
+    np.testing.assert_allclose(compact(a - 3 * b), compact(a) - 3 * compact(b), atol=1e-9)
+    sketch = compact(np.eye(5000))
+    assert (np.abs(sketch).sum(1) == 1).all()
+    assert set(np.abs(sketch).sum(0)) == {2.0, 3.0}, "every sum takes nearly equally many dimensions"
+    assert abs(sketch.sum()) < 300, "signs are balanced"
+    # Saved rules hold numbers in these coordinates, so the coordinates may never change.
+    assert [int(np.argmax(np.abs(row)) * row[np.abs(row).argmax()]) for row in sketch[:3]] == FIRST_COORDINATES
+
+
+FIRST_COORDINATES = [304, -792, -922]
+
+
+def test_class_means():
+    means = class_means(np.array([[0.0, 2], [4, 2], [1, 1]]), np.array([0, 0, 1]), 2)
+    np.testing.assert_array_equal(means, [[2, 2], [1, 1]])
+    with pytest.raises(RunError, match="class 1 has no training image"):
+        class_means(np.zeros((2, 2)), np.array([0, 2]), 3)

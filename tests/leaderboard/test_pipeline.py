@@ -1,0 +1,57 @@
+"""Which methods, options and rejection rules ``osbench run`` asks for; the whole line is tested by the verbs."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from osbench import baselines  # noqa: F401  (registers the built-in methods)
+from osbench.benchmark.method import get_method
+from osbench.generation.errors import UsageError
+from osbench.leaderboard import pipeline
+
+
+@pytest.mark.parametrize("suite", pipeline.profile_names())
+def test_profiles_name_methods_options_and_rules_that_exist(suite):
+    profile = pipeline.load_profile(suite)
+    assert profile.methods
+    for name, options in profile.methods.items():
+        method = get_method(name)
+        own = {key: value for key, value in options.items() if key not in ("epochs", "rejections")}
+        method(**own)
+        assert set(options.get("rejections", ())) <= set(method.rejections)
+
+
+def test_the_mini_board_stays_short():
+    methods = pipeline.load_profile("mini").methods
+    for name in ("resnet50", "dct-cnn"):
+        assert methods[name]["rejections"] == ["never", "msp", "centroid-sigma"]
+
+
+def test_unknown_suites_are_usage_errors():
+    with pytest.raises(UsageError, match="Did you mean 'mini'"):
+        pipeline.load_profile("minni")
+
+
+def test_a_line_passes_epochs_and_rules_apart_from_options(monkeypatch, tmp_path):
+    asked: dict[str, dict[str, Any]] = {}
+    profile = pipeline.Profile(
+        "fang2023", 2, {"resnet50": {"epochs": 3, "rejections": ["msp"], "lr": 0.1}, "proposed": {}}
+    )
+    monkeypatch.setattr(pipeline, "load_profile", lambda suite: profile)
+    monkeypatch.setattr(pipeline, "generate", lambda *args, **kwargs: "dataset")
+    monkeypatch.setattr(pipeline, "open_manifests", lambda dataset, protocol: ["manifest"])
+    monkeypatch.setattr(pipeline, "evaluate", lambda name, *args, **kwargs: asked.update({name: kwargs}))
+    monkeypatch.setattr(pipeline, "build_board", lambda *args, **kwargs: {"entries": []})
+    line = pipeline.run_line("mini", tmp_path, workers=1)
+    assert line.page.parent == tmp_path / "leaderboard"
+    assert list(line.seconds) == ["generate", "resnet50", "proposed", "leaderboard"]
+    first = asked["resnet50"]
+    assert (first["options"], first["epochs"], first["rejections"]) == ({"lr": 0.1}, 3, ["msp"])
+    assert (asked["proposed"]["options"], asked["proposed"]["epochs"], asked["proposed"]["rejections"]) == (
+        {},
+        None,
+        None,
+    )
+    assert list(first["seeds"]) == [0, 1]
+    assert first["out"] == Path(tmp_path) / "runs"
+    assert profile.methods["resnet50"]["epochs"] == 3, "the profile itself is left alone"
