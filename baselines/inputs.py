@@ -10,12 +10,25 @@ from torch import Tensor
 
 from ..benchmark.images import ImageSet
 
+Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
 
 class Inputs:
-    """The network inputs of an image set; ``convert`` turns uint8 (B, S, S, 3) into a tensor on the device."""
+    """The network inputs of an image set; ``convert`` turns uint8 (B, S, S, 3) into a tensor on the device.
 
-    def __init__(self, images: ImageSet, convert: Callable[[np.ndarray], Tensor], *, flip: bool = False) -> None:
-        self.images, self.convert, self.flip = images, convert, flip
+    In training epochs alone, ``flip`` mirrors half of the images and ``augment`` then changes uint8 (B, S, S, 3), with
+    the epoch's generator, into what ``convert`` gets; neither may write to the images it is given.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        convert: Callable[[np.ndarray], Tensor],
+        *,
+        flip: bool = False,
+        augment: Augment | None = None,
+    ) -> None:
+        self.images, self.convert, self.flip, self.augment = images, convert, flip, augment
 
     def epoch(self, batch_size: int, rng: np.random.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """One shuffled epoch of (inputs, labels); every class under-sampled to the smallest, drawn anew each time."""
@@ -25,6 +38,8 @@ class Inputs:
                 pixels = pixels.copy()
                 mirrored = rng.random(len(pixels)) < 0.5
                 pixels[mirrored] = pixels[mirrored, :, ::-1]
+            if self.augment is not None:
+                pixels = self.augment(pixels, rng)
             x = self._tensor(pixels, positions)
             yield x, torch.from_numpy(labels).to(x.device)
 

@@ -32,3 +32,13 @@ def test_flips_mirror_about_half_of_the_images_and_nothing_else(val_set):
     kinds = [(im.numpy().tobytes() in plain, im.numpy().tobytes() in mirrored) for im in x]
     assert all(a or b for a, b in kinds)
     assert 10 < sum(b for _, b in kinds) < 38
+
+
+def test_images_are_augmented_in_training_alone(val_set):
+    def darker(images, rng):
+        return images // 2
+
+    inputs = Inputs(val_set, lambda images: torch.from_numpy(images.copy()), augment=darker)
+    ((x, _),) = inputs.epoch(48, np.random.default_rng(0))
+    assert {image.numpy().tobytes() for image in x} == {image.tobytes() for image in val_set.pixels // 2}
+    np.testing.assert_array_equal(torch.cat(list(inputs.in_order(48))), val_set.pixels)
