@@ -56,6 +56,9 @@ def test_learns_an_easy_problem(name, fitted, test_set):
         ("resnet50", {"batch_size": 8, "lr": 3e-4}, 8, 0.55),
         ("proposed", {"batch_size": 16, "preset": "paper-literal"}, 10, 0.9),
         ("proposed", {"batch_size": 16, "preset": "official", "lr_decay": 0.9}, 10, 0.9),
+        ("proposed", {"batch_size": 16, "network": "stega-cnn", "lr_decay": 0.9}, 8, 0.9),
+        # No batch normalisation: it hesitates for 20 epochs of 9 batches.
+        ("proposed", {"batch_size": 16, "network": "camid-cnn", "lr_decay": 0.9}, 40, 0.9),
     ],
 )
 def test_heavier_settings_learn_it_too(name, options, epochs, accuracy, train_set, val_set, test_set, make_context):
