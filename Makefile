@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test test-all lint bench zoo-card card clean
+.PHONY: help install demo test test-all lint bench card clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,10 @@ lint: $(STAMP) build/typing  ## ruff and pyright
 
 bench: $(STAMP)  ## speed ratios against the public way of doing the same work, into build/bench.json
 	OMP_NUM_THREADS=2 $(BIN)/python -m tests.bench
+
+card: demo  ## DATASET_CARD.md and the README's table, from the demo's dataset and board
+	cp build/demo/data/README.md DATASET_CARD.md
+	$(BIN)/python -m osbench.leaderboard.readme build/demo/leaderboard README.md
 
 clean:  ## remove what was built (not .venv)
 	rm -rf build
