@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .catalog import HubModel, Source, Suite, WeightFile
+from .catalog import Source, Suite, WeightFile
 from .downloads import Downloader, cached_file
 from .errors import CheckpointError, GenerationError, UsageError, unknown_name
 from .hub import cached_model, download_model
@@ -110,16 +110,14 @@ def _refused(suite: Suite, wanted: Sequence[Source]) -> dict[str, str]:
 
 
 def _fetch(source: Source, downloader: Downloader, offline: bool) -> Path:
-    reasons = []
+    reasons: list[str] = []
+    several = len(source.published) > 1
     for one in source.published if not offline else ():
         try:
             return downloader.fetch(one) if isinstance(one, WeightFile) else download_model(one, downloader)
         except CheckpointError as error:
-            reasons.append(f"{one.name}: {error}" if len(source.published) > 1 else str(error))
-    first = source.published[0]
+            reasons.append(f"{one.name}: {error}" if several else str(error))
     why = f"cannot be downloaded ({'; '.join(reasons)})" if reasons else "not on this machine, and --offline was given"
-    others = [f" (or {one.name} from {one.where})" for one in source.published[1:]]
-    raise CheckpointError(
-        f"{first.name} {why}. Get {first.name} from {first.where}{''.join(others)} and add"
-        f" --weights {source.name}={'FOLDER' if isinstance(first, HubModel) else 'FILE'}."
-    )
+    places = " or ".join(f"{one.name} from {one.where}" for one in source.published)
+    kind = "FILE" if source.files else "FOLDER"
+    raise CheckpointError(f"{source.published[0].name} {why}. Get {places} and add --weights {source.name}={kind}.")

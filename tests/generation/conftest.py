@@ -9,6 +9,8 @@ import torch
 import yaml
 from osbench.generation.families import family_class, save_generator
 
+from .tiny_pipeline import write_tiny_pipeline
+
 
 def write_tiny_suite(folder: Path, *, count: int = 10, crop_size: int = 20, **recipe: object) -> Path:
     """Two 32 px FastGAN generators (``alpha``, ``beta``), 4 images a shard, 2 a batch."""
@@ -32,6 +34,20 @@ def write_tiny_suite(folder: Path, *, count: int = 10, crop_size: int = 20, **re
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(document))
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a tiny text-to-image pipeline."""
+    return write_tiny_pipeline(tmp_path_factory.mktemp("tiny-pipeline") / "sd")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's folder of its own for downloads, lock file and accepted licences; not made yet."""
+    monkeypatch.delenv("OSBENCH_CACHE", raising=False)
+    monkeypatch.setenv("OSBENCH_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
 
 
 @pytest.fixture(scope="session")

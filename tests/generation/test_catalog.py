@@ -82,3 +82,105 @@ def test_a_source_is_a_network_or_a_folder() -> None:
     with pytest.raises(UsageError, match="either weights or a folder"):
         Source("a", "t", "A", "MIT", weights=Path("w"), folder=Path("f"))
     assert Recipe().document()["qualities"] == [75, 80, 85, 90, 95, None]
+
+
+TABLE_1 = {  # paper 1, table 1
+    "progan": {"celeba", "lsun-church", "lsun-bedroom", "lsun-bicycle", "lsun-bird", "lsun-car"},
+    "projected_gan": {"ffhq", "lsun-bedroom", "lsun-church", "cityscapes"},
+    "taming": {"ffhq", "imagenet-fish", "imagenet-shark", "imagenet-dog"},
+    "stylegan2": {"ffhq", "metfaces", "afhqv2", "afhqdog"},
+    "stylegan3": {"ffhq", "metfaces", "afhqv2"},
+    "stylegan": {"ffhq", "celebahq", "lsun-bedroom", "lsun-car"},
+    "stable_diffusion": {"none"},
+}
+
+
+def test_fang2023_holds_the_26_pairs_of_table_1() -> None:
+    suite = load_suite("fang2023")
+    pairs = {(s.generator, s.training_set) for s in suite.sources}
+    assert pairs == {(g, t) for g, sets in TABLE_1.items() for t in sets}
+    assert len(suite.sources) == 26
+    assert (suite.count, suite.crop_size) == (10_000, 256)
+    assert {s.architecture for s in suite.sources} == {s.architecture for s in load_suite("mini").sources}
+    for source in suite.sources:
+        assert source.published
+        assert source.native_size is not None
+        assert source.native_size >= suite.crop_size
+        assert source.speed is not None
+        assert 0 < source.speed[0] <= source.speed[1]
+        assert source.licence in suite.licences
+        for file in source.files:
+            assert all(url.startswith("https://") for url in file.urls)
+            assert file.urls or file.page
+            assert file.sha256 is None or file.sha256[:8] in file.file
+    sampled_like = {s.generator: s.sampling.get("noise_mode") for s in suite.sources}
+    assert sampled_like["projected_gan"] == sampled_like["stylegan"] == "random"
+    assert sampled_like["stylegan2"] == "const"
+
+
+def test_fang2023_choices_that_the_paper_leaves_open() -> None:
+    suite = load_suite("fang2023")
+    classes = {name: suite.source(f"taming/imagenet-{name}").class_labels for name in ("fish", "shark", "dog")}
+    assert classes["shark"] == (2, 3, 4)
+    assert classes["dog"] == tuple(range(151, 269))
+    assert classes["fish"] == (0, 1, *range(389, 398))
+    assert [s.name for s in suite.sources if s.stands_in] == ["progan/celeba"]
+    assert [s.name for s in suite.sources if s.crop_rows] == ["stylegan/lsun-car"]
+    prompts = suite.source("stable_diffusion/none").prompts
+    assert len(prompts) == len(set(prompts)) == 320
+    assert all("#" not in prompt and prompt == prompt.strip() for prompt in prompts)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": [{"file": "../../x.pkl", "container": "pickle", "megabytes": 1, "page": "p"}]},
+        {"files": [{"file": "/x.pkl", "container": "pickle", "megabytes": 1, "page": "p"}]},
+        {"files": [{"file": "x.pkl", "container": "rar", "megabytes": 1, "page": "p"}]},
+        {"files": [{"file": "x.pkl", "container": "pickle", "megabytes": 1}]},
+        {"files": [{"file": "x.pkl", "container": "pickle", "megabytes": 1, "page": "p", "sha256": "12"}]},
+        {"files": [{"file": "x.pkl", "page": "p"}]},
+        {"files": [{"file": "x.pkl", "container": "pickle", "megabytes": 1, "page": "p", "colour": 1}]},
+        {"hub": [{"repo": "a/b"}]},
+        {"licence": "nothing is known of it"},
+        {"prompts": "none.txt"},
+        {"deviation": "x"},
+    ],
+    ids=str,
+)
+def test_malformed_published_weights(tmp_path: Path, change: dict) -> None:
+    good = {"file": "x.pkl", "container": "pickle", "megabytes": 1, "page": "p"}
+    entry = {"generator": "a", "training_set": "t", "architecture": "A", "licence": "MIT", "files": [good]}
+    document = {
+        "name": "own",
+        "version": "own-v1",
+        "count": 1,
+        "recipe": {"crop_size": 16},
+        "licences": {"MIT": {"title": "MIT", "url": "u", "use": "any"}},
+    }
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump({**document, "sources": [entry]}))
+    load_suite(path)
+    path.write_text(yaml.safe_dump({**document, "sources": [{**entry, **change}]}))
+    with pytest.raises(UsageError) as caught:
+        load_suite(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_name_in_the_cache_is_one_file(tmp_path: Path) -> None:
+    def entry(training_set: str, page: str) -> dict:
+        file = {"file": "x.pkl", "container": "pickle", "megabytes": 1, "page": page}
+        return {"generator": "a", "training_set": training_set, "architecture": "A", "licence": "MIT", "files": [file]}
+
+    document = {
+        "name": "own",
+        "version": "own-v1",
+        "count": 1,
+        "recipe": {},
+        "sources": [entry("t", "p"), entry("u", "q")],
+    }
+    document["licences"] = {"MIT": {"title": "MIT", "url": "u", "use": "any"}}
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(document))
+    with pytest.raises(UsageError, match="two different weight files are called"):
+        load_suite(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -108,11 +109,7 @@ def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
     server.server_close()
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("OSBENCH_CACHE", raising=False)
-    monkeypatch.setenv("OSBENCH_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
@@ -336,8 +333,8 @@ def test_plain_http_is_refused(downloader: Downloader) -> None:
 def test_a_full_disk_is_seen_before_the_first_byte(
     publisher: Publisher, downloader: Downloader, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = downloads.shutil.disk_usage("/")._replace(free=1000)
-    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda _: usage)
+    usage = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     publisher.answers["a"] = whole()
     with pytest.raises(CheckpointError, match="needs 3 MB in"):
         downloader.fetch(weight_file(publisher, "a"))
