@@ -91,7 +91,12 @@ class NativeImage:
 def write_shard(unit: Unit, on_images: OnImages = lambda n: None) -> LedgerEntry:
     """Make all images of a shard and publish it atomically. GenerationError for an image that must not be published."""
     rows = folder_rows if unit.source.folder else generated_rows
-    table = pa.Table.from_pylist(list(rows(unit, unit.indices, on_images)), SCHEMA)
+    return publish_rows(unit, list(rows(unit, unit.indices, on_images)))
+
+
+def publish_rows(unit: Unit, rows: list[dict[str, Any]]) -> LedgerEntry:
+    """Write the rows of a shard, all of them and in order, and publish it atomically."""
+    table = pa.Table.from_pylist(rows, SCHEMA)
     metadata = {**(SCHEMA.metadata or {}), b"osbench": json.dumps({"unit_sha256": unit.fingerprint()}).encode()}
     final = unit.dataset / unit.file
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -143,18 +148,22 @@ def shard_is_ours(unit: Unit) -> LedgerEntry | None:
 
 
 def generated_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:
-    """Rows of the images ``indices``, which must start at a multiple of the batch size.
+    """Rows of the images ``indices``; see :func:`native_batches`."""
+    for batch in native_batches(unit, indices):
+        yield from encode_rows(unit, batch)
+        on_images(len(batch))
 
-    A batch always holds ``batch_size`` consecutive indices, beyond the end of the source where need be: the
+
+def native_batches(unit: Unit, indices: range) -> Iterator[list[NativeImage]]:
+    """The images ``indices``, which must start at a multiple of the batch size, in batches.
+
+    A network's batch always holds ``batch_size`` consecutive indices, beyond the end of the source where need be: the
     same image then has the same neighbours, hence the same bits, whatever the count.
     """
     size = unit.recipe.batch_size
     for start in range(indices.start, indices.stop, size):
         batch = sample_batch(unit, range(start, start + size))
-        wanted = [image for image in batch if image.index in indices]
-        for image in wanted:
-            yield encode_row(unit, image)
-        on_images(len(wanted))
+        yield [image for image in batch if image.index in indices]
 
 
 def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
@@ -252,6 +261,11 @@ def encode_row(unit: Unit, image: NativeImage) -> dict[str, Any]:
     )
     row = _row(unit, image.index, image.seed or seed, frame, (width, height))
     return {**row, "jpeg_quality": quality, "class_label": image.class_label, "prompt": image.prompt}
+
+
+def encode_rows(unit: Unit, images: Sequence[NativeImage]) -> list[dict[str, Any]]:
+    """:func:`encode_row` of each."""
+    return [encode_row(unit, image) for image in images]
 
 
 def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:

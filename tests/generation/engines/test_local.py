@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,10 @@ import torch
 from osbench.generation.engines import engine_names, get_engine, local
 from osbench.generation.errors import GenerationError, UsageError
 from osbench.generation.generate import generate
-from osbench.generation.ledger import LEDGER
+from osbench.generation.ledger import LEDGER, LedgerEntry
 from osbench.generation.publish import remove_partials
+from osbench.generation.record import source_sha256
+from osbench.generation.request import make_request, units
 
 RUN = """
 import sys
@@ -127,3 +131,42 @@ def test_ctrl_c_ends_a_pool_at_once_and_cleanly(tiny_suite: Path, tmp_path: Path
         time.sleep(0.1)
     assert not group_is_alive(process.pid)
     assert 3 <= len(shards(out)) < 2000
+
+
+def test_overlapped_encoding_makes_the_same_bytes(tiny_suite: Path, tmp_path: Path) -> None:
+    """The way of accelerators, on the CPU: network here, encoding and writing in two other processes."""
+    plain = generate(tiny_suite, tmp_path / "plain")
+    request = make_request(tiny_suite)
+    sha256 = {source.name: source_sha256(source) for source in request.sources}
+    (tmp_path / "overlapped").mkdir()
+    made: list[int] = []
+    entries = list(local.run_overlapped(units(request, tmp_path / "overlapped", sha256, "cpu"), 2, made.append))
+    assert sorted(entries) == sorted(plain.shards())
+    assert shards(tmp_path / "overlapped") == shards(plain.path)
+    assert sum(made) == 20
+
+
+def test_an_accelerator_is_not_shared_by_workers(tiny_suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = make_request(tiny_suite)
+    wanted = units(request, Path(), {source.name: "" for source in request.sources}, "cuda")
+    calls: list[int] = []
+
+    def run_overlapped(units: object, encoders: int, on_images: object) -> Iterator[LedgerEntry]:
+        calls.append(encoders)
+        return iter(())
+
+    monkeypatch.setattr(local, "run_overlapped", run_overlapped)
+    assert list(local.run_local(wanted, 8, lambda n: None)) == []
+    assert calls == [7]
+
+
+def test_a_network_that_fails_ends_the_overlapped_run(tiny_suite: Path, tmp_path: Path) -> None:
+    request = make_request(tiny_suite)
+    sha256 = {source.name: source_sha256(source) for source in request.sources}
+    broken = [
+        replace(unit, source=replace(unit.source, sampling={"top_k": 1})) if unit.shard == 1 else unit
+        for unit in units(request, tmp_path, sha256, "cpu")
+    ]
+    with pytest.raises(UsageError, match="sampling settings do not fit"):
+        list(local.run_overlapped(broken, 1, lambda n: None))
+    assert not list(tmp_path.rglob("*partial*"))
