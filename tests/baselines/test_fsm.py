@@ -1,0 +1,94 @@
+"""The similarity head, and FSM as a whole on an easy problem."""
+
+import numpy as np
+import pytest
+import torch
+from osbench.baselines import fsm
+from osbench.baselines.fsm import ForensicSimilarity, SimilarityHead
+from osbench.benchmark.method import get_method
+from osbench.generation.errors import CheckpointError, UsageError
+
+
+def features(count, seed):
+    return torch.tanh(torch.randn(count, 200, generator=torch.Generator().manual_seed(seed)))
+
+
+@pytest.mark.parametrize(("queries", "references"), [(1, 1), (5, 3), (3, 7)])
+@pytest.mark.parametrize("chunk", [1, fsm.CHUNK])
+def test_the_split_head_is_the_pairwise_head(queries, references, chunk, monkeypatch):
+    monkeypatch.setattr(fsm, "CHUNK", chunk)
+    head = SimilarityHead(2, 200)
+    q, r = features(queries, 0), features(references, 1)
+    with torch.inference_mode():
+        split = head.against(q, r).sigmoid()
+        for j in range(references):
+            pairwise = head.pairwise(q, r[j].expand_as(q)).sigmoid()
+            torch.testing.assert_close(split[:, j], pairwise, atol=1e-6, rtol=0)
+
+
+def test_layer_sizes_are_the_published_ones():
+    head = SimilarityHead(2, 200)
+    assert [tuple(layer.weight.shape) for layer in (head.shared, head.hidden, head.output)] == [
+        (2048, 200),
+        (64, 6144),
+        (2, 64),
+    ]
+
+
+def test_both_orders_count_in_the_loss():
+    head, a, b = SimilarityHead(2, 200), features(4, 0), features(4, 1)
+    labels = torch.tensor([0, 0, 0, 1, 2, 2, 3, 1])
+
+    def loss(first, second):
+        return head.loss(torch.stack([first, second], 1).flatten(0, 1), labels)
+
+    torch.testing.assert_close(loss(a, b), loss(b, a))
+    assert head.same(labels).tolist() == [True, False, True, False]
+
+
+@pytest.fixture(scope="module")
+def fitted(train_set, val_set, tmp_path_factory):
+    from osbench.benchmark.method import Context
+
+    method = get_method("fsm")(trained_on="seen", init="scratch", batch_size=16, lr=2e-3, lr_decay=0.95)
+    folder = tmp_path_factory.mktemp("fsm")
+    method.fit(train_set, val_set, Context(0, torch.device("cpu"), folder, ("alpha", "beta", "gamma"), 32, 16))
+    return method
+
+
+def test_learns_an_easy_problem_and_rejects_what_it_never_saw(fitted, test_set):
+    scores = fitted.predict(test_set.pixels)["native"]
+    seen = test_set.class_index >= 0
+    assert (scores.candidate[seen] == test_set.class_index[seen]).mean() > 0.8
+
+
+def test_an_image_is_more_similar_to_its_kind_than_to_others(fitted, test_set):
+    """The label of the second output is "same": a head that was read the wrong way round would fail here."""
+    chosen = test_set.class_index >= 0
+    f = torch.from_numpy(fitted.activations(fitted.inputs(test_set.subset(chosen), None, "test")).features)
+    labels = test_set.class_index[chosen]
+    with torch.inference_mode():
+        similarity = fitted.model.head.against(f, f).sigmoid().numpy()
+    alike = labels[:, None] == labels
+    assert similarity[alike].mean() > similarity[~alike].mean() + 0.3
+
+
+def test_saved_and_loaded_answers_alike(fitted, test_set, tmp_path):
+    fitted.save(tmp_path)
+    restored = get_method("fsm").load(tmp_path)
+    before, after = fitted.predict(test_set.pixels)["native"], restored.predict(test_set.pixels)["native"]
+    np.testing.assert_array_equal(before.known_score, after.known_score)
+    np.testing.assert_array_equal(before.class_scores, after.class_scores)
+
+
+def test_camera_weights_that_do_not_exist_for_this_size_are_one_line(train_set, val_set, make_context):
+    small = make_context()
+    with pytest.raises(CheckpointError, match="osbench pretrain --network mislnet --crop-size 32"):
+        ForensicSimilarity(init="camera").fit(train_set, val_set, small)
+    with pytest.raises(CheckpointError, match="no such file"):
+        ForensicSimilarity(init="nowhere.safetensors")
+
+
+def test_images_below_the_trunks_minimum_are_refused():
+    with pytest.raises(UsageError, match="at least 32 px"):
+        ForensicSimilarity().build(2, 31)
