@@ -62,8 +62,12 @@ class Classifier(TrainedMethod):
         linear: nn.Linear = self.model.head.linear  # type: ignore[assignment]
         return LinearHead(linear.weight.detach().cpu().numpy(), linear.bias.detach().cpu().numpy())
 
+    def rule(self, name: str, arrays: dict[str, np.ndarray] | None = None) -> RejectionRule:
+        """The rule of a name; methods with a rule of their own add it here."""
+        return build_rule(name, arrays)
+
     def learn_rejection(self, train: Activations, val: Activations) -> None:
-        self.rules = {name: build_rule(name) for name in self.rejections}
+        self.rules = {name: self.rule(name) for name in self.rejections}
         for rule in self.rules.values():
             rule.fit(train, val, self.linear_head())
 
@@ -82,4 +86,4 @@ class Classifier(TrainedMethod):
         for key, value in arrays.items():
             rule, _, array = key.partition(".")
             grouped[rule][array] = value
-        self.rules = {name: build_rule(name, own) for name, own in grouped.items()}
+        self.rules = {name: self.rule(name, own) for name, own in grouped.items()}
