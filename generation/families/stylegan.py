@@ -136,7 +136,7 @@ class StyleGAN(Generator):
         """Styles (N, num_ws, w_dim); the first ``truncation_cutoff`` (None = all) are pulled towards ``w_avg``."""
         w = self.mapping_network(z)
         if self.training:
-            self.w_avg.copy_(w.detach().mean(dim=0).lerp(self.w_avg, self.w_avg_beta))
+            self.w_avg.copy_(w.detach().mean(dim=0).float().lerp(self.w_avg, self.w_avg_beta))
         ws = w[:, None].repeat(1, self.num_ws, 1)
         if truncation_psi == 1:
             return ws

@@ -121,7 +121,7 @@ class MappingNetwork(nn.Module):
         for i in range(self.num_layers):
             x = self.get_submodule(f"fc{i}")(x)
         if self.training:
-            self.w_avg.copy_(x.detach().mean(dim=0).lerp(self.w_avg, self.w_avg_beta))
+            self.w_avg.copy_(x.detach().mean(dim=0).float().lerp(self.w_avg, self.w_avg_beta))
         return x
 
 

@@ -202,7 +202,7 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         if self.training:
-            magnitude = x.detach().square().mean()
+            magnitude = x.detach().float().square().mean()
             self.magnitude_ema.copy_(magnitude.lerp(self.magnitude_ema, self.magnitude_ema_beta))
         gain = self.magnitude_ema.rsqrt()
         styles = self.affine(w)
