@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test test-all lint bench card clean
+.PHONY: help install demo test test-all lint bench bench-generate card clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ lint: $(STAMP) build/typing  ## ruff and pyright
 
 bench: $(STAMP)  ## speed ratios against the public way of doing the same work, into build/bench.json
 	OMP_NUM_THREADS=2 $(BIN)/python -m tests.bench
+
+bench-generate: $(STAMP)  ## images per second of every family against a straightforward loop, into build/bench-generate.json
+	$(BIN)/python -m tests.bench_generate
 
 card: demo  ## DATASET_CARD.md and the README's table, from the demo's dataset and board
 	cp build/demo/data/README.md DATASET_CARD.md

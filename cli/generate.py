@@ -16,7 +16,13 @@ from .options import emit, handle_errors, json_option, name_and_path
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the dataset; made if missing.")
 @click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source (repeatable).")
 @click.option("--count", type=int, help="Images per source.  [default: as the suite says]")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes; changes no byte of the result.")
+@click.option(
+    "--workers",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Processes; changes no byte of the result. With an accelerator: one runs the network, the others encode.",
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, ...")
 @click.option(
     "--from-folder", "folders", multiple=True, metavar="NAME=DIR", help="Own images as a source (repeatable)."

@@ -13,6 +13,7 @@ import yaml
 
 from .dataset import REPRODUCTION, Dataset, features
 from .publish import write_atomically
+from .seeds import image_seed
 
 CARD = "README.md"
 _SPLIT = "images"
@@ -36,7 +37,7 @@ def card_text(dataset: Dataset) -> str:
     sections = [
         f"# {dataset.info['title']}",
         _summary(dataset, index, sizes),
-        "## Sources\n\n" + _source_table(dataset, index, sizes),
+        "## Sources\n\n" + "\n\n".join([_source_table(dataset, index, sizes), *_remarks(dataset, index)]),
         "## JPEG quality\n\n" + _quality_table(index),
         "## Weights\n\n" + _weights_table(dataset),
         "## Recipe\n\n" + _table(["setting", "value"], dataset.info["recipe"].items()),
@@ -114,6 +115,27 @@ def _source_table(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) 
             ]
         )
     return _table(["source", "architecture", "family", "images", "size", "native pixels", "licence"], rows)
+
+
+def _remarks(dataset: Dataset, index: pd.DataFrame) -> list[str]:
+    """What a reader must know of single sources: one sentence each."""
+    remarks = []
+    for source in dataset.info["sources"]:
+        if "stands_in" in source:
+            remarks.append(f"{source['name']} stands in: {source['stands_in']}.")
+        if "deviation" in source:
+            remarks.append(f"{source['name']} is not the catalogued source: {source['deviation']}.")
+        redrawn = _redrawn(source, index) if "prompts" in source else 0
+        if redrawn:
+            remarks.append(f"{source['name']}: {redrawn:,} pictures came out blank and were drawn again.")
+    return remarks
+
+
+def _redrawn(source: dict[str, Any], index: pd.DataFrame) -> int:
+    """Images whose generator was not given the image's own seed (see :func:`.shards.sample_batch`)."""
+    key = (source["namespace"], source["generator"], source["training_set"])
+    mine = index[(index["generator"] == key[1]) & (index["training_set"] == key[2])]
+    return sum(image_seed(*key, int(i)) != seed for i, seed in zip(mine["index"], mine["seed"], strict=True))
 
 
 def _quality_table(index: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ from .catalog import Source, Suite
 from .networks import NetworkFacts, network_facts
 from .progress import get_logger
 from .record import source_record, source_sha256
-from .request import Request
+from .request import NO_LICENCE, Request
 from .weights import locate_weights
 
 
@@ -50,6 +50,9 @@ def fit(request: Request, sources: Sequence[Source]) -> Prepared:
     Published weights that make images of another size than the catalogue says are not the benchmark's: the source
     gets a ``deviation``, the suite another version, and where the crop does not fit it shrinks for all sources alike.
     """
+    for source in sources:
+        if source.licence == NO_LICENCE:
+            get_logger().warning("source %s: no licence stated (--folder-licence); nobody may pass it on.", source.name)
     sha256 = {source.name: source_sha256(source) for source in sources}
     facts = {s.name: network_facts(s, sha256[s.name]) for s in sources if s.folder is None}
     deviations = {s.name: _deviation(s, facts[s.name]) for s in sources if s.published}

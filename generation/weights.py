@@ -72,6 +72,8 @@ def _given_files(sources: Sequence[Source], given: Mapping[str, str | Path]) -> 
             raise unknown_name("source in --weights", name, names)
         if names[name].folder is not None:
             raise UsageError(f"--weights {name}: this source is a folder of images.")
+        if not names[name].published:
+            raise UsageError(f"--weights {name}: the suite brings its own. Describe yours in a suite YAML.")
         if not Path(path).exists():
             raise UsageError(f"--weights {name}: {path} does not exist.")
         files[name] = Path(path)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from osbench.generation import card
 from osbench.generation.catalog import load_suite
 from osbench.generation.errors import CheckpointError, DatasetError, UsageError
 from osbench.generation.generate import generate
 from osbench.generation.networks import kept_rows
 from osbench.generation.regenerate import regenerate
+from PIL import Image
 
 from .checkpoints.layouts.test_lightning import lightning
 
@@ -43,6 +46,7 @@ def test_an_upstream_file_makes_a_sound_dataset(
     )
     assert record["weights"]["file"] == file
     assert record["namespace"].startswith("fang2023-v1+other+")
+    assert f"{name} is not the catalogued source: {file} makes" in (dataset.path / "README.md").read_text()
     (again,) = regenerate(dataset, 2, weights={name: path})
     assert again.verdict == "bit-exact"
     with pytest.raises(DatasetError, match="are missing"):
@@ -67,6 +71,10 @@ def test_a_text_to_image_pipeline_end_to_end(tiny_pipeline: Path, tmp_path: Path
     assert record["prompts"]["count"] == 2
     assert record["network"] == {"pipeline": "StableDiffusionPipeline", "scheduler": "PNDMScheduler"}
     assert str(tiny_pipeline.parent) not in (dataset.path / "dataset.json").read_text()
+    index = dataset.index()
+    assert card._remarks(dataset, index) == []
+    index.loc[index["index"] < 2, "seed"] += 1
+    assert card._remarks(dataset, index) == [f"{name}: 2 pictures came out blank and were drawn again."]
 
 
 def test_taming_end_to_end_with_its_settings_from_the_catalog(tmp_path: Path) -> None:
@@ -116,6 +124,20 @@ def test_a_network_of_another_family_is_refused(checkpoint_fixtures: Path, tmp_p
     with pytest.raises(CheckpointError, match="holds a stylegan2, but source stylegan3/ffhq needs a stylegan3"):
         generate("fang2023", tmp_path / "data", sources=["stylegan3/ffhq"], weights=given, count=2)
     assert not (tmp_path / "data").exists()
+
+
+def test_images_without_a_licence_are_said_to_have_none(
+    tiny_suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photos" / "a.png")
+    options = {"sources": ["own"], "folders": {"own": tmp_path / "photos"}}
+    dataset = generate(tiny_suite, tmp_path / "data", **options)
+    assert "source own/folder: no licence stated (--folder-licence)" in capsys.readouterr().err
+    assert dataset.info["sources"][0]["licence"] == "not stated"
+    generate(tiny_suite, tmp_path / "licensed", **options, folder_licence="CC0-1.0")
+    assert "no licence stated" not in capsys.readouterr().err
 
 
 def test_rows_that_are_picture() -> None:

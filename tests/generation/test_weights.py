@@ -151,6 +151,9 @@ def test_bad_weights_options(suite: Suite, tmp_path: Path) -> None:
         locate_weights(suite, [source], given={"stylegan2/fhq": tmp_path})
     with pytest.raises(UsageError, match="does not exist"):
         locate_weights(suite, [source], given={source.name: tmp_path / "none.pkl"})
+    mini = load_suite("mini").sources[0]
+    with pytest.raises(UsageError, match="the suite brings its own"):
+        locate_weights(suite, [mini], given={mini.name: tmp_path})
     photos = Source("own", "folder", architecture="own", licence="x", folder=tmp_path)
     with pytest.raises(UsageError, match="a folder of images"):
         locate_weights(suite, [photos], given={"own/folder": tmp_path})
