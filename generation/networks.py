@@ -59,17 +59,20 @@ def open_network(source: Source, sha256: str, device: str) -> Generator:
     The last one is kept: shards come source by source, so one network in memory is enough.
     """
     assert source.weights is not None
-    return _open(source.name, source.weights, sha256, source.family, json.dumps(source.settings), device)
+    network = _open(source.weights, sha256, json.dumps(source.settings), device)
+    if source.family not in {None, network.family}:
+        raise CheckpointError(
+            f"{source.weights}: holds a {network.family}, but source {source.name} needs a {source.family}."
+        )
+    return network
 
 
 @functools.lru_cache(maxsize=1)
-def _open(name: str, weights: Path, sha256: str, family: str | None, settings: str, device: str) -> Generator:
+def _open(weights: Path, sha256: str, settings: str, device: str) -> Generator:
     if weights.is_dir():
         network: Generator = family_class("diffusers")(folder=str(weights))
     else:
         network = load_generator(weights, settings=json.loads(settings)).network
-    if family not in {None, network.family}:
-        raise CheckpointError(f"{weights}: holds a {network.family}, but source {name} needs a {family}.")
     return network.to(device)
 
 
