@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from ..benchmark.images import ImageSet
-from ..benchmark.method import Context, MethodCard, register_method
-from ..generation.errors import CheckpointError, RunError, UsageError
-from .cameras.pretrained import pinned
+from ..benchmark.method import MethodCard, register_method
+from ..generation.errors import RunError, UsageError
 from .exif_attributes import COUNT, UNKNOWN, camera_codes, draw_treatments, treat, unknown_cameras
 from .networks import scale_pixels
 from .networks.resnet50_v2 import ResNet50V2
 from .pairwise import CAMERAS, PAIR_DEFAULTS, Crops, PairHead, PairwiseMethod, binary_loss, draw_same, interleaved
+from .published_pairs import exif_net_tensors
+from .tf_checkpoint import TensorBundle
 from .trained import AttributionModel
 from .training import Recipe
 
-RETRAINED = "retrained"
 CHUNK = 16 << 20
 """Numbers in the widest intermediate array of :meth:`ConsistencyHead.against`."""
 
@@ -90,14 +86,12 @@ class ExifNet(PairwiseMethod):
     """Siamese ResNet-50 v2 (4096-d) that predicts whether two patches share 83 attributes, hence a source.
 
     ``weights="retrained"`` (default) trains it on virtual cameras, whose parameters take the place of EXIF tags;
-    ``weights=FILE`` takes the published weights, converted by ``python -m osbench.baselines.exif_checkpoint`` from the
-    checkpoint that its authors offer, and trains nothing. ``trained_on="seen"`` trains on the seen generators' images,
-    of which one attribute is known, the generator.
+    ``weights=PREFIX`` reads the published checkpoint (``exif_final.ckpt``) and trains nothing. ``trained_on="seen"``
+    trains on the seen generators' images, of which one attribute is known, the generator.
     """
 
     defaults: ClassVar[dict[str, Any]] = {
         **PAIR_DEFAULTS,
-        "weights": RETRAINED,
         "epochs": 10,
         "batch_size": 128,
         "lr": 1e-4,
@@ -120,8 +114,8 @@ class ExifNet(PairwiseMethod):
         deviations=[
             (
                 "retrained: the published weights are a TensorFlow 1 checkpoint that may not be shipped here; "
-                "weights=FILE takes it, converted. The converter follows the published code; no copy of the checkpoint "
-                "was at hand to try it on"
+                "weights=PREFIX reads it. Names and layout follow the published code; no copy of the checkpoint was at "
+                "hand to try it on"
             ),
             (
                 "retrained on virtual cameras: 80 of their parameters replace the 80 EXIF tags of 400,000 photographs. "
@@ -138,9 +132,7 @@ class ExifNet(PairwiseMethod):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        if self.options["weights"] != RETRAINED:
-            self.options["weights"] = pinned(self.options["weights"])
-        elif self.options["trained_on"] == CAMERAS and self.options["crops"] < 2:
+        if self.options["trained_on"] == CAMERAS and self.options["crops"] < 2:
             raise UsageError("exif-net learns from two crops of one picture; crops must be at least 2")
 
     def build(self, n_classes: int, size: int) -> AttributionModel:
@@ -160,11 +152,8 @@ class ExifNet(PairwiseMethod):
     def recipe(self, epochs: int) -> Recipe:
         return Recipe(epochs, self.options["lr_decay"], self.options["decay_every"], monitor="loss")
 
-    def learn_similarity(self, train: ImageSet, val: ImageSet, context: Context) -> None:
-        if self.options["weights"] == RETRAINED:
-            super().learn_similarity(train, val, context)
-        else:
-            load_converted(self.model, self.options["weights"])
+    def published(self, bundle: TensorBundle) -> dict[str, Tensor]:
+        return exif_net_tensors(bundle)
 
     def draw(self, crops: Crops, rng: np.random.Generator, pairs: int) -> tuple[np.ndarray, np.ndarray]:
         """A quarter from one picture, a quarter sharing a random attribute's random value, half differing in it."""
@@ -188,21 +177,3 @@ def _by_a_value(codes: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray
     column = codes[:, rng.choice(varying)]
     value = rng.choice(np.unique(column))
     return np.flatnonzero(column == value), np.flatnonzero(column != value)
-
-
-def load_converted(model: AttributionModel, weights: str) -> None:
-    """Put converted weights, ``FILE#sha256:...``, into trunk and head. CheckpointError if they do not fit."""
-    path, _, expected = weights.partition("#sha256:")
-    if pinned(path).partition("#sha256:")[2] != expected:
-        raise CheckpointError(f"{path} is not the file that this run began with; start a new run.")
-    try:
-        stored = load_file(Path(path))
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is no file of osbench.baselines.exif_checkpoint: {error}") from error
-    state = model.state_dict()
-    needed = {k: v.shape for k, v in state.items() if k != "head.references" and not k.endswith("num_batches_tracked")}
-    found = {k: v.shape for k, v in stored.items()}
-    wrong = sorted(k for k in needed.keys() | found.keys() if needed.get(k) != found.get(k))
-    if wrong:
-        raise CheckpointError(f"{path} does not fit EXIF-Net ({wrong[0]}); convert the published checkpoint again.")
-    model.load_state_dict(state | stored)

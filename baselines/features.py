@@ -45,18 +45,18 @@ class FeatureCache:
 
     def rows(
         self,
-        contents: Sequence[bytes | np.ndarray],
+        contents: Sequence[bytes] | np.ndarray,
         compute: Callable[[np.ndarray], np.ndarray],
         *,
         batch_size: int = 64,
     ) -> np.ndarray:
-        """float32 (N, dim) of N contents: the bytes of a text, or contiguous arrays such as images.
+        """float32 (N, dim) of N contents: the bytes of texts, or an array (N, ...) such as images.
 
         ``compute(positions)`` makes the rows (B, dim) of those contents that are not cached yet; equal contents are
         computed once. Every batch is stored as soon as it is made. Raises :class:`RunError` for values that are not
         finite.
         """
-        digests = [hashlib.sha256(content).digest() for content in contents]
+        digests = [hashlib.sha256(bytes(content)).digest() for content in contents]
         if any(digest not in self._rows for digest in digests):
             self._refresh()
         first = {digest: i for i, digest in reversed(list(enumerate(digests)))}

@@ -15,6 +15,7 @@ from .cameras.pretrained import CAMERA, SCRATCH, load_pretrained, packaged_weigh
 from .networks import EmbeddingNetwork, build_network, scale_pixels
 from .pairwise import (
     PAIR_DEFAULTS,
+    RETRAINED,
     Crops,
     PairHead,
     PairwiseMethod,
@@ -23,6 +24,8 @@ from .pairwise import (
     draw_same,
     interleaved,
 )
+from .published_pairs import fsm_tensors
+from .tf_checkpoint import TensorBundle
 from .trained import AttributionModel
 from .training import Recipe
 
@@ -78,6 +81,18 @@ class SimilarityHead(PairHead):
         return (binary_loss(self.pairwise(a, b), same) + binary_loss(self.pairwise(b, a), same)) / 2
 
 
+def free_constraint(network: nn.Module) -> None:
+    """Make a fresh MISLNet the one of the published FSM weights.
+
+    Its first layer left the constraint in the second phase, and TensorFlow's batch norm divides by
+    sqrt(variance + 1e-3).
+    """
+    network.constrained = nn.Conv2d(3, 6, 5, bias=False)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = 1e-3
+
+
 @register_method("fsm")
 class ForensicSimilarity(PairwiseMethod):
     """MISLNet trunk and similarity network, trained to tell whether two patches are from the same camera.
@@ -85,7 +100,8 @@ class ForensicSimilarity(PairwiseMethod):
     ``trained_on="cameras"`` (default) never shows it a generated image before the references are computed, as in
     paper 1; ``trained_on="seen"`` trains on pairs of the seen generators' images instead, which answers another
     question. ``init``: "camera" starts the trunk from the packaged camera-identification weights (the first of the
-    original's two phases), a file of ``osbench pretrain``, or "scratch".
+    original's two phases), a file of ``osbench pretrain``, or "scratch". ``weights=PREFIX`` reads the published
+    TensorFlow checkpoint for 256 or 128 px instead and trains nothing.
     """
 
     defaults: ClassVar[dict[str, Any]] = {
@@ -112,8 +128,9 @@ class ForensicSimilarity(PairwiseMethod):
         ],
         deviations=[
             (
-                "retrained: the published weights are for 256 and 128 px, and their training data is no public "
-                "download. Trained on virtual cameras, a stand-in for it, or on real photographs (photographs=FOLDER)"
+                "retrained: the published weights are for 256 and 128 px and have no licence (weights=PREFIX reads "
+                "them; their index was at hand to check names and sizes, the tensors were not). Their training data is "
+                "no public download: virtual cameras stand in for it, or real photographs (photographs=FOLDER)"
             ),
             (
                 "with trained_on=seen the pairs come from the seen generators: no longer the method of Table 3, and "
@@ -135,10 +152,15 @@ class ForensicSimilarity(PairwiseMethod):
     def build(self, n_classes: int, size: int) -> AttributionModel:
         network = build_network("mislnet", size)
         self.input_range = network.input_range
+        if self.options["weights"] != RETRAINED:
+            free_constraint(network)
         return AttributionModel(network, SimilarityHead(n_classes, network.embedding_dim))
 
     def convert(self, images: np.ndarray) -> Tensor:
         return scale_pixels(images, self.input_range, self.device)
+
+    def published(self, bundle: TensorBundle) -> dict[str, Tensor]:
+        return fsm_tensors(bundle)
 
     def initialize(self) -> str:
         init = self.options["init"]

@@ -33,17 +33,20 @@ from .cameras.bank import CropSource, build_bank
 from .cameras.sources import VirtualSource, photograph_source, virtual_source
 from .cameras.virtual import VirtualCamera
 from .locking import exclusive
+from .published_pairs import load_published, pinned_checkpoint
 from .rejection import Activations
+from .tf_checkpoint import TensorBundle
 from .trained import AttributionModel, TrainedMethod, check_training_images
 from .training import Validation, seeded_torch, train_network
 
-CAMERAS, SEEN = "cameras", "seen"
+CAMERAS, SEEN, RETRAINED = "cameras", "seen", "retrained"
 FORMAT_VERSION = 1
 CAMERA_SEED = 0
 HELD_OUT_PAIRS = 1024
 """At most; smaller held-out sets give as many pairs as they have images."""
 
 PAIR_DEFAULTS: dict[str, Any] = {
+    "weights": RETRAINED,
     "trained_on": CAMERAS,
     "photographs": "",
     "cameras": 70,
@@ -51,9 +54,10 @@ PAIR_DEFAULTS: dict[str, Any] = {
     "scene_count": 60,
     "crops": 2,
 }
-"""trained_on: "cameras" or "seen" (the seen classes' own training images). photographs: a folder of real ones,
-camera_model/**/*.jpg; else ``cameras`` virtual cameras in front of the photographs in the folder ``scenes``, or of
-``scene_count`` procedural scenes. crops: of each picture."""
+"""weights: "retrained", or the prefix of the published TensorFlow checkpoint. trained_on: "cameras" or "seen" (the
+seen classes' own training images). photographs: a folder of real ones, camera_model/**/*.jpg; else ``cameras`` virtual
+cameras in front of the photographs in the folder ``scenes``, or of ``scene_count`` procedural scenes. crops: of each
+picture."""
 
 
 class PairHead(nn.Module, ABC):
@@ -126,10 +130,16 @@ class PairwiseMethod(TrainedMethod):
         super().__init__(**options)
         if self.options["trained_on"] not in (CAMERAS, SEEN):
             raise UsageError(f"trained_on is '{CAMERAS}' or '{SEEN}', not '{self.options['trained_on']}'")
+        if self.options["weights"] != RETRAINED:
+            self.options["weights"] = pinned_checkpoint(self.options["weights"])
 
     @abstractmethod
     def draw(self, crops: Crops, rng: np.random.Generator, pairs: int) -> tuple[np.ndarray, np.ndarray]:
         """Random pairs: pixels uint8 (2 * pairs, S, S, 3) and the images' codes (2 * pairs, ...) int64."""
+
+    @abstractmethod
+    def published(self, bundle: TensorBundle) -> dict[str, Tensor]:
+        """The published weights under the names of ``model.state_dict()``."""
 
     def initialize(self) -> str:
         """Put pre-trained weights into the fresh model; returns what identifies them."""
@@ -150,11 +160,14 @@ class PairwiseMethod(TrainedMethod):
         self.learn_rejection(found, found)
 
     def learn_similarity(self, train: ImageSet, val: ImageSet, context: Context) -> None:
-        """Train trunk and head on pairs of camera crops, or of the seen classes."""
+        """Train trunk and head on pairs of camera crops or of the seen classes, or load published weights."""
+        if self.options["weights"] != RETRAINED:
+            load_published(self.model, self.options["weights"], self.published)
+            return
         begun_from = self.initialize()
         if self.options["trained_on"] == SEEN:
-            crops = [Crops(images, images.class_index, images.class_index) for images in (train, val)]
-            self._train(*crops, context.folder, context)
+            pairs_of_train, pairs_of_val = (Crops(x, x.class_index, x.class_index) for x in (train, val))
+            self._train(pairs_of_train, pairs_of_val, context.folder, context)
             return
         source = camera_source(self.options, self.crop_size)
         identity = self._identity(source, begun_from, context)

@@ -1,5 +1,7 @@
 """Pairs, the rule on top of similarities, and cameras that are trained on once."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -56,7 +58,7 @@ def test_similar_pairs_keep_their_order_where_the_probability_rounds_to_one():
 
 def test_the_rule_is_paper_1s_on_one_minus_similarity():
     """d = (.2, .25): class 0 is nearer (eq. 5); known_score is -.2 / sigma_0, although .25 / sigma_1 is smaller."""
-    method = ForensicSimilarity()
+    method: Any = ForensicSimilarity()
     method.sigmas = np.array([0.1, 0.5])
     logits = np.log((1 - np.array([[0.2, 0.25]])) / np.array([[0.2, 0.25]]))
     scores = method.answer(np.zeros((1, 200)), logits)["native"]
@@ -66,7 +68,7 @@ def test_the_rule_is_paper_1s_on_one_minus_similarity():
 
 
 def test_references_are_mean_features_and_sigma_has_n_minus_1():
-    method = ForensicSimilarity()
+    method: Any = ForensicSimilarity()
     method.device, method.class_names = torch.device("cpu"), ("a", "b")
     method.model = method.build(2, 32)
     features = np.random.default_rng(0).normal(size=(7, 200)).astype(np.float32)
@@ -91,7 +93,7 @@ def tiny_cameras(tmp_path, monkeypatch):
 
 def test_cameras_are_trained_on_once_for_all_folds(tiny_cameras, train_set, val_set, make_context, monkeypatch):
     """The second fit has other classes: it finds the trained network, and only its references are new."""
-    first = ForensicSimilarity(**tiny_cameras)
+    first: Any = ForensicSimilarity(**tiny_cameras)
     first.fit(train_set, val_set, make_context("first", epochs=1))
 
     def refuse(*args, **kwargs):
@@ -102,7 +104,7 @@ def test_cameras_are_trained_on_once_for_all_folds(tiny_cameras, train_set, val_
     two = train_set.subset(train_set.class_index < 2), val_set.subset(val_set.class_index < 2)
     context = make_context("second", epochs=1)
     context.class_names = ("alpha", "beta")
-    second = ForensicSimilarity(**tiny_cameras)
+    second: Any = ForensicSimilarity(**tiny_cameras)
     second.fit(*two, context)
     assert torch.equal(second.model.head.hidden.weight, first.model.head.hidden.weight)
     assert torch.equal(second.model.network.fc2.weight, first.model.network.fc2.weight)
