@@ -10,119 +10,134 @@ import numpy as np
 
 from ..families import load_safetensors_generator
 from ..progress import track
-from .frechet import EfficientNetLite0, features, frechet_distance
-from .plan import Workshop
+from .efficientnet import EfficientNetLite0
+from .frechet import features, frechet_distance
+from .report import curves_svg, points
+from .workshop import Workshop
 
 COUNT = 512
+REAL = ("training photographs, other crops", "held-out photographs", "noise")
 
 _HEAD = """# The zoo: small generators that ship with osbench
 
 Every network here is one of the seven families of paper 1 in its real architecture at small size, really trained, and
 really run by `osbench generate --suite mini`. What leaves a family's trace is its architecture; how these were trained
-differs from the papers, because a CPU had to do it: every adversarial family starts from reconstruction of training
+differs from the papers, so that minutes suffice: every adversarial family starts from reconstruction of training
 pictures (latent codes of a small shared autoencoder, `generation/training/teacher.py`) and then plays the usual game
 against a small plain discriminator with R1. The transformer and the diffusion model are trained as usual (stage one,
-then stage two). Projected GAN's projected discriminators are replaced by that same plain one.
+then stage two). {projected}
 
 Training pictures: `landscape` = public-domain photographs of Debian's `endless-sky-data` (split by photograph),
 `emoji` = npm `@lobehub/fluent-emoji-3d` (MIT) on coloured grounds. They are not shipped;
-`python -m osbench.generation.training --help` says how to redo every file here.
+`generation/training/README.md` says how to redo every file here.
 
 **Distance** = Frechet distance in EfficientNet-Lite0 features (64 main axes, {count} images each) to {count} training
 crops: comparable within this table, not with published FID values. *Held-out photographs* are crops of pictures that no
-model saw, *noise* is uniform: a model should lie far below noise.
+model saw, *noise* is uniform: a model should lie far below noise.{previous}
 
 """
+_PLAIN = "Projected GAN's projected discriminators are replaced by that same plain one."
+_PROJECTED = "Projected GAN plays against discriminators in EfficientNet-Lite0's features, as in its paper."
+_PREVIOUS = """
+*Before* is the distance of the model that this one replaces, measured against the same crops in the same way."""
 
 
-def write_card(zoo: Path, workshop: Workshop, model: EfficientNetLite0) -> Path:
-    """Measure every packaged model and write ``CARD.md`` and ``cards/distances.json`` into ``zoo``."""
+def write_card(zoo: Path, workshop: Workshop, model: EfficientNetLite0, previous: Path | None = None) -> Path:
+    """Measure every packaged model and write ``CARD.md`` and ``cards/distances.json`` into ``zoo``.
+
+    previous: an older zoo, whose models of the same names are measured as well.
+    """
     records = [json.loads(path.read_text()) for path in sorted((zoo / "cards").glob("*-*.json"))]
-    distances: dict[str, dict[str, float]] = {}
-    for training_set in sorted({r["model"].partition("/")[2] for r in records}):
-        distances[training_set] = _distances(zoo, workshop, model, training_set, records)
-    (zoo / "cards" / "distances.json").write_text(json.dumps(distances, indent=1) + "\n")
-    (zoo / "cards" / "curves.svg").write_text(_curves(records))
-    text = [_HEAD.format(count=COUNT), _table(records, distances), "\n![training curves](cards/curves.svg)\n"]
+    measured = _Measured(workshop, model, COUNT)
+    distances = measured.all([r["model"] for r in records], zoo)
+    before = {} if previous is None else measured.models([r["model"] for r in records], previous)
+    document = distances if previous is None else {**distances, "before": before}
+    (zoo / "cards" / "distances.json").write_text(json.dumps(document, indent=1) + "\n")
+    curves = {r["model"]: points(r["curve"], "swd") for r in records}
+    (zoo / "cards" / "curves.svg").write_text(curves_svg(curves))
+    projected = any(r["recipe"].get("discriminator") == "projected" for r in records)
+    head = _HEAD.format(
+        count=COUNT, projected=_PROJECTED if projected else _PLAIN, previous=_PREVIOUS if previous else ""
+    )
+    text = [head, _table(records, distances, before), "\n![training curves](cards/curves.svg)\n"]
     text += [_section(record) for record in records]
     card = zoo / "CARD.md"
     card.write_text("".join(text))
     return card
 
 
-def _distances(
-    zoo: Path, workshop: Workshop, model: EfficientNetLite0, training_set: str, records: list[dict[str, Any]]
-) -> dict[str, float]:
-    bank, held_out = workshop.bank(training_set, "bank"), workshop.bank(training_set, "held")
-    reference = features(model, bank[:COUNT])
-    noise = np.random.default_rng(0).integers(0, 256, bank[:COUNT].shape, dtype=np.uint8)
-    sets = {"training photographs, other crops": bank[COUNT : 2 * COUNT], "held-out photographs": held_out[:COUNT]}
-    sets["noise"] = noise
-    out = {name: frechet_distance(features(model, pixels), reference) for name, pixels in sets.items()}
-    for record in track(records, description=f"measuring {training_set}", total=len(records), unit="model"):
-        generator_name, _, its_set = record["model"].partition("/")
-        if its_set == training_set:
-            pixels = _samples(zoo / f"{generator_name}-{its_set}.safetensors")
-            out[record["model"]] = frechet_distance(features(model, pixels), reference)
-    return {name: round(value, 1) for name, value in out.items()}
+class _Measured:
+    """Frechet distances to training crops, whose features are computed once per training set."""
+
+    def __init__(self, workshop: Workshop, model: EfficientNetLite0, count: int) -> None:
+        self.workshop, self.model, self.count = workshop, model, count
+        self.references: dict[str, np.ndarray] = {}
+
+    def all(self, models: list[str], zoo: Path) -> dict[str, dict[str, float]]:
+        """By training set: its real crops, noise, and each of its models."""
+        measured = self.models(models, zoo)
+        return {
+            training_set: self._real(training_set) | {m: d for m, d in measured.items() if _set_of(m) == training_set}
+            for training_set in sorted({_set_of(m) for m in models})
+        }
+
+    def models(self, models: list[str], zoo: Path) -> dict[str, float]:
+        """By model, for those whose weights are in ``zoo``."""
+        files = {m: zoo / f"{m.replace('/', '-')}.safetensors" for m in models}
+        files = {m: path for m, path in files.items() if path.exists()}
+        return {
+            m: self._distance(_samples(path, self.count), _set_of(m))
+            for m, path in track(files.items(), description="measuring models", total=len(files), unit="model")
+        }
+
+    def _real(self, training_set: str) -> dict[str, float]:
+        bank, held_out = self.workshop.crops(training_set, "bank"), self.workshop.crops(training_set, "held")
+        noise = np.random.default_rng(0).integers(0, 256, bank[: self.count].shape, dtype=np.uint8)
+        sets = bank[self.count : 2 * self.count], held_out[: self.count], noise
+        return {name: self._distance(pixels, training_set) for name, pixels in zip(REAL, sets, strict=True)}
+
+    def _distance(self, pixels: np.ndarray, training_set: str) -> float:
+        if training_set not in self.references:
+            bank = self.workshop.crops(training_set, "bank")
+            self.references[training_set] = features(self.model, bank[: self.count])
+        return round(frechet_distance(features(self.model, pixels), self.references[training_set]), 1)
 
 
-def _samples(weights: Path) -> np.ndarray:
+def _set_of(model: str) -> str:
+    return model.partition("/")[2]
+
+
+def _samples(weights: Path, count: int) -> np.ndarray:
     generator = load_safetensors_generator(weights)
-    labels = np.random.default_rng(0).integers(0, generator.c_dim, COUNT) if generator.c_dim else None
+    labels = np.random.default_rng(0).integers(0, generator.c_dim, count) if generator.c_dim else None
     parts = [
-        generator.sample(range(i, i + 32), None if labels is None else labels[i : i + 32].tolist())
-        for i in range(0, COUNT, 32)
+        generator.sample(range(i, min(i + 32, count)), None if labels is None else labels[i : i + 32].tolist())
+        for i in range(0, count, 32)
     ]
     return np.concatenate(parts)
 
 
-def _table(records: list[dict[str, Any]], distances: dict[str, dict[str, float]]) -> str:
-    rows = ["| model | parameters | file, kB | minutes | images seen | distance |\n|---|---|---|---|---|---|\n"]
+def _table(records: list[dict[str, Any]], distances: dict[str, dict[str, float]], before: dict[str, float]) -> str:
+    columns = ["model", "parameters", "file, kB", "minutes", "images seen", "distance", *(["before"] if before else [])]
+    rows = [columns, ["---"] * len(columns)]
     for r in records:
-        distance = distances[r["model"].partition("/")[2]][r["model"]]
-        rows.append(
-            f"| {r['model']} | {r['parameters']:,} | {r['bytes'] / 1000:.0f} | {r['seconds'] / 60:.0f} "
-            f"| {r['images_seen']:,} | {distance} |\n"
-        )
+        row = [r["model"], f"{r['parameters']:,}", f"{r['bytes'] / 1000:.0f}", f"{r['seconds'] / 60:.0f}"]
+        row += [f"{r['images_seen']:,}", str(distances[_set_of(r["model"])][r["model"]])]
+        rows.append([*row, str(before.get(r["model"], "none"))] if before else row)
     for training_set, values in distances.items():
-        for name in ("training photographs, other crops", "held-out photographs", "noise"):
-            rows.append(f"| *{training_set}: {name}* | | | | | {values[name]} |\n")
-    return "".join(rows)
+        for name in REAL:
+            row = [f"*{training_set}: {name}*", "", "", "", "", str(values[name])]
+            rows.append([*row, ""] if before else row)
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def _section(record: dict[str, Any]) -> str:
     name = record["model"].replace("/", "-")
-    last = {k: v for k, v in record["curve"][-1].items() if k in ("swd", "seconds", "images")}
+    distances = [distance for _, distance in points(record["curve"], "swd")] or [None]
     return (
         f"\n## {record['model']}\n\n![samples](cards/{name}.png)\n\n"
         f"- sha256 `{record['sha256']}`\n"
         f"- trained {record['seconds']} s on {record['device']}, torch {record['torch']}\n"
-        f"- sliced Wasserstein distance to held-out crops: first {_first_swd(record)}, last {last.get('swd')}\n"
+        f"- sliced Wasserstein distance to held-out crops: first {distances[0]}, last {distances[-1]}\n"
         f"- config: `{json.dumps(record['config'])}`\n- recipe: `{json.dumps(record['recipe'])}`\n"
-    )
-
-
-def _first_swd(record: dict[str, Any]) -> float | None:
-    return next((p["swd"] for p in record["curve"] if "swd" in p), None)
-
-
-def _curves(records: list[dict[str, Any]]) -> str:
-    """Sliced Wasserstein distance over training time, one line a model (SVG)."""
-    series = {r["model"]: [(p["seconds"] / 60, p["swd"]) for p in r["curve"] if "swd" in p] for r in records}
-    minutes = max((x for points in series.values() for x, _ in points), default=1.0)
-    top = max((y for points in series.values() for x, y in points if x > 0.5), default=1.0)
-    lines = []
-    for i, (name, points) in enumerate(series.items()):
-        colour = f"hsl({360 * i / max(1, len(series)):.0f} 65% 45%)"
-        path = " ".join(f"{50 + 500 * x / minutes:.1f},{270 - 240 * min(y, top) / top:.1f}" for x, y in points)
-        lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        lines.append(f'<text x="565" y="{40 + 18 * i}" fill="{colour}">{name}</text>')
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 780 310" font-family="sans-serif" font-size="12">'
-        '<rect width="780" height="310" fill="white"/>'
-        '<path d="M50 30V270H550" fill="none" stroke="#888"/>'
-        f'<text x="50" y="290">0</text><text x="500" y="290">{minutes:.0f} minutes</text>'
-        f'<text x="8" y="35">{top:.0f}</text><text x="20" y="272">0</text>'
-        '<text x="50" y="18">sliced Wasserstein distance to held-out crops</text>' + "".join(lines) + "</svg>\n"
     )

@@ -1,4 +1,4 @@
-"""Losses of the zoo's training: multi-scale reconstruction, and the discriminator's game with R1."""
+"""Losses of the zoo's training: multi-scale reconstruction, and the discriminator's game with R1 or hinges."""
 
 from __future__ import annotations
 
@@ -16,29 +16,6 @@ def pyramid_loss(x: Tensor, y: Tensor, levels: int = 4) -> Tensor:
     return total / (2 * levels - 1)
 
 
-class Discriminator(nn.Module):
-    """Plain convolutional critic: space-to-depth, four stride-2 convolutions, minibatch deviation, one logit."""
-
-    def __init__(self, size: int, width: int = 24) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [nn.PixelUnshuffle(2), nn.Conv2d(12, width, 3, 1, 1), nn.LeakyReLU(0.2)]
-        side, channels = size // 2, width
-        while side > 4:
-            out = min(2 * channels, 6 * width)
-            layers += [nn.Conv2d(channels, out, 4, 2, 1), nn.LeakyReLU(0.2)]
-            side, channels = side // 2, out
-        self.features = nn.Sequential(*layers)
-        self.last = nn.Conv2d(channels + 1, channels, 3, 1, 1)
-        self.logit = nn.Linear(channels * 16, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Images (N, 3, S, S) -> logits (N,)."""
-        h = self.features(x)
-        deviation = (h.var(0, unbiased=False) + 1e-8).sqrt().mean().expand(len(h), 1, *h.shape[2:])
-        h = F.leaky_relu(self.last(torch.cat([h, deviation], 1)), 0.2)
-        return self.logit(h.flatten(1)).squeeze(1)
-
-
 def generator_loss(fake_logits: Tensor) -> Tensor:
     """Non-saturating loss of the generator (Goodfellow et al. 2014)."""
     return F.softplus(-fake_logits).mean()
@@ -47,6 +24,16 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """Logistic loss of the discriminator."""
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
+
+
+def hinge_generator_loss(fake_logits: Tensor) -> Tensor:
+    """The generator's side of the hinge loss (Lim & Ye 2017; Sauer et al. 2021)."""
+    return -fake_logits.mean()
+
+
+def hinge_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """Hinge loss of the discriminator."""
+    return F.relu(1 - real_logits).mean() + F.relu(1 + fake_logits).mean()
 
 
 def r1_penalty(discriminator: nn.Module, real: Tensor) -> Tensor:

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from .hardware import Hardware
+
+
+def adam(
+    parameters: Iterable[nn.Parameter],
+    rate: float,
+    betas: tuple[float, float],
+    hardware: Hardware,
+    decay: float | None = None,
+) -> torch.optim.Optimizer:
+    """Adam, or with ``decay`` AdamW, in one kernel where the device has one."""
+    fused = True if hardware.device.type == "cuda" else None
+    if decay is None:
+        return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=fused)
+    return torch.optim.AdamW(parameters, lr=rate, betas=betas, weight_decay=decay, fused=fused)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
@@ -23,7 +42,11 @@ def descend(optimiser: torch.optim.Optimizer, loss: Tensor, model: nn.Module, cl
 @torch.no_grad()
 def average(target: nn.Module, model: nn.Module, decay: float) -> None:
     """Move the parameters of ``target`` towards ``model``; buffers are copied."""
-    for a, b in zip(target.parameters(), model.parameters(), strict=True):
-        a.lerp_(b, 1 - decay)
+    get_ema_multi_avg_fn(decay)(list(target.parameters()), list(model.parameters()), None)
     for a, b in zip(target.buffers(), model.buffers(), strict=True):
         a.copy_(b)
+
+
+def early_decay(ceiling: float, step: int) -> float:
+    """Decay of the moving average: small at first, so that the random start is soon forgotten."""
+    return min(ceiling, (1 + step) / (10 + step))

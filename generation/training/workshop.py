@@ -1,0 +1,171 @@
+"""The folder in which a zoo is made: pictures, banks of crops, codes, and one folder per model in training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+
+from ..errors import DatasetError
+from ..families import save_generator
+from ..progress import get_logger
+from .adversarial import AdversarialRecipe, AdversarialTraining
+from .bank import Bank
+from .diffusion import DiffusionRecipe, DiffusionTraining
+from .hardware import Hardware
+from .loop import Training
+from .pack import pack
+from .pictures import Pictures, load_pictures
+from .plan import Plan
+from .report import grid
+from .stand_in import stand_in_pictures
+from .teacher import Codes, load_codes, train_teacher
+from .tokens import TokenRecipe, TokenTraining
+
+STAND_IN = "stand-in"
+_SEEDS = {"bank": 0, "held": 1}
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """``root`` holds everything that a zoo's making leaves behind, save what ``export`` writes."""
+
+    root: Path
+    plan: Plan
+    hardware: Hardware = field(default_factory=Hardware)
+
+    @property
+    def pictures_file(self) -> Path:
+        """All training pictures of all training sets."""
+        return self.root / "pictures.parquet"
+
+    @property
+    def features_file(self) -> Path:
+        """Where the weights of EfficientNet-Lite0 are looked for."""
+        return self.root / "efficientnet-lite0.pth"
+
+    def pack(self, training_set: str, source: Path) -> Path:
+        """Add a training set to the packed pictures and cut its crops; returns the packed file."""
+        pack(training_set, source, self.pictures_file)
+        self._cut(training_set, load_pictures(self.pictures_file, training_set, self._height(training_set)))
+        return self.pictures_file
+
+    def has_pictures(self, training_set: str) -> bool:
+        """Whether crops of a training set are there or can be cut."""
+        return self._crops(training_set, "bank").exists() or training_set in self._packed()
+
+    def with_stand_in(self, training_set: str) -> Workshop:
+        """A workshop beside this one whose pictures of ``training_set`` are computed, with crops ready."""
+        other = replace(self, root=self.root / STAND_IN)
+        if not other.has_pictures(training_set):
+            other._cut(training_set, stand_in_pictures(self._height(training_set)))
+        return other
+
+    def crops(self, training_set: str, part: str) -> np.ndarray:
+        """The ``bank`` or ``held`` crops (N, S, S, 3) uint8 of a training set, or with ``-labels`` their classes.
+
+        Cut from the packed pictures if they are not there yet; DatasetError if those are not there either.
+        """
+        path = self._crops(training_set, part)
+        if not path.exists():
+            self._cut(training_set, load_pictures(self.pictures_file, training_set, self._height(training_set)))
+        return np.load(path, mmap_mode="c")
+
+    def codes(self, training_set: str) -> Codes:
+        """The teacher's codes of the bank."""
+        path = self.codes_file(training_set)
+        if not path.exists():
+            raise DatasetError(f"{path}: not there; run the 'teach' step for '{training_set}' first.")
+        return load_codes(path)
+
+    def codes_file(self, training_set: str) -> Path:
+        return self.root / f"{training_set}-codes.npz"
+
+    def teach(self, training_set: str, minutes: float | None = None) -> Path:
+        """Train the teacher of a training set."""
+        out, plan = self.codes_file(training_set), self.plan
+        bank = Bank(self.crops(training_set, "bank"), self.hardware)
+        minutes = plan.teacher_minutes if minutes is None else minutes
+        train_teacher(bank, plan.z_dim, minutes, out, self.hardware, width=plan.teacher_width)
+        return out
+
+    def training(self, model: str) -> Training:
+        """The training of ``generator/training_set``, resumed if begun."""
+        generator, _, training_set = model.partition("/")
+        recipe = self.plan.recipe(generator)
+        bank, held_out = self.crops(training_set, "bank"), np.asarray(self.crops(training_set, "held"))
+        folder, hardware = self.folder(model), self.hardware
+        if isinstance(recipe, AdversarialRecipe):
+            features = self.features_file if self.features_file.exists() else None
+            codes = self.codes(training_set)
+            return AdversarialTraining(recipe, bank, codes, held_out, folder, hardware, features=features)
+        if isinstance(recipe, TokenRecipe):
+            return TokenTraining(recipe, bank, held_out, folder, hardware)
+        assert isinstance(recipe, DiffusionRecipe)
+        labels = np.asarray(self.crops(training_set, "bank-labels"))
+        return DiffusionTraining(recipe, bank, labels, held_out, folder, hardware)
+
+    def folder(self, model: str) -> Path:
+        """Where a model's training lives."""
+        return self.root / model.replace("/", "-")
+
+    def train(self, model: str, minutes: float | None = None) -> Training:
+        """Train one model up to its planned (or the given) number of minutes in all."""
+        training = self.training(model)
+        training.run(self.plan.minutes(model.partition("/")[0]) if minutes is None else minutes)
+        return training
+
+    def export(self, model: str, out: Path) -> Path:
+        """Weights (float16 safetensors), sample grid (PNG) and training record (JSON) into ``out``."""
+        training = self.training(model)
+        name = training.folder.name
+        (out / "cards").mkdir(parents=True, exist_ok=True)
+        weights = out / f"{name}.safetensors"
+        save_generator(training.average, weights)
+        grid(training.samples(64)).save(out / "cards" / f"{name}.png", optimize=True)
+        record = {
+            "model": model,
+            "suite": self.plan.suite,
+            "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+            "bytes": weights.stat().st_size,
+            "parameters": sum(p.numel() for p in training.average.parameters()),
+            "config": training.average.config,
+            "recipe": {k: v for k, v in asdict(training.recipe).items() if k != "config"},
+            "images_seen": training.progress.images,
+            "seconds": round(training.progress.seconds),
+            "device": training.progress.device or str(self.hardware),
+            "torch": torch.__version__,
+            "curve": training.progress.curve,
+        }
+        (out / "cards" / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+        return weights
+
+    def training_sets(self) -> list[str]:
+        """Those with pictures, sorted."""
+        cut = {path.name.removesuffix("-bank.npy") for path in self.root.glob("*-bank.npy")}
+        return sorted(cut | self._packed())
+
+    def _packed(self) -> set[str]:
+        if not self.pictures_file.exists():
+            return set()
+        return set(pq.read_table(self.pictures_file, columns=["training_set"])["training_set"].to_pylist())
+
+    def _crops(self, training_set: str, part: str) -> Path:
+        return self.root / f"{training_set}-{part}.npy"
+
+    def _height(self, training_set: str) -> int:
+        return self.plan.picture_height.get(training_set, 2 * self.plan.resolution)
+
+    def _cut(self, training_set: str, pictures: Pictures) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        for part, seed in _SEEDS.items():
+            count = getattr(self.plan, part)
+            crops, labels = pictures.crops(self.plan.resolution, count, seed, held_out=part == "held")
+            np.save(self._crops(training_set, f"{part}-labels"), labels)
+            np.save(self._crops(training_set, part), crops)
+        get_logger().info("%s: %d pictures, %d crops for training", training_set, len(pictures.pixels), self.plan.bank)
