@@ -60,8 +60,8 @@ def _mean_log_power(planes: np.ndarray, w: int) -> np.ndarray:
         for x in corners:
             window = planes[..., y : y + w, x : x + w]
             window = window - window.mean((2, 3), keepdims=True)
-            transformed = rfft2(window * taper)
-            total += np.log(np.real(transformed) ** 2 + np.imag(transformed) ** 2 + FLOOR)
+            power = np.abs(np.asarray(rfft2(window * taper))) ** 2
+            total += np.log(power + FLOOR)
     mean = total / len(corners) ** 2
     half = np.arange(w // 2 + 1)
     return (mean[:, :, half] + mean[:, :, -half]) / 2
