@@ -33,9 +33,9 @@ def _patches(x: Tensor, per_image: int, generator: torch.Generator) -> Tensor:
 def sliced_wasserstein(a: Tensor, b: Tensor, levels: int = 3, projections: int = 128, seed: int = 0) -> float:
     """Mean over pyramid levels of the sliced Wasserstein-1 distance of 7x7 patches, times 1000.
 
-    ``a`` and ``b`` are float (N, 3, S, S) in [-1, 1] with the same N. Patches are centred and scaled per channel by
-    the statistics of each set, as in the paper, so that texture counts and overall brightness does not, except on the
-    coarsest level, which stays as it is.
+    ``a`` and ``b`` are float (N, 3, S, S) in [-1, 1] with the same N, S at least 32. Every level is measured in units
+    of the deviation of ``b``'s patches, so that fine texture counts as much as layout. Each set is cut at places of
+    its own: the distance of a set to itself is not 0, but falls with the number of images.
     """
     g = torch.Generator().manual_seed(seed)
     distances = []

@@ -30,7 +30,8 @@ TOKENS = {
 DIFFUSION = {
     "autoencoder": {
         "sample_size": SIDE, "latent_channels": 4, "block_out_channels": [8, 8, 8], "layers_per_block": 1,
-        "norm_num_groups": 4, "down_block_types": ["DownEncoderBlock2D"] * 3, "up_block_types": ["UpDecoderBlock2D"] * 3,
+        "norm_num_groups": 4,
+        "down_block_types": ["DownEncoderBlock2D"] * 3, "up_block_types": ["UpDecoderBlock2D"] * 3,
     },
     "unet": {
         "sample_size": 8, "in_channels": 4, "out_channels": 4, "block_out_channels": [8, 8], "layers_per_block": 1,
@@ -111,7 +112,7 @@ def make_training(crops: tuple[np.ndarray, np.ndarray]) -> MakeTraining:
 @pytest.fixture
 def toy_plan() -> Plan:
     """One model of each kind."""
-    small = {"minutes": 0.05, "batch": 4, "width": 8}
+    small = {"minutes": 0.02, "batch": 4, "width": 8}
     return Plan(
         suite="toy", resolution=SIDE, z_dim=8, bank=48, held=16, teacher_minutes=0.02, teacher_width=8,
         picture_height={"landscape": 48, "emoji": 48},

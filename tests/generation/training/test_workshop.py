@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from osbench.generation.errors import DatasetError
+from osbench.generation.families import load_safetensors_generator
+from osbench.generation.training import card as card_module
+from osbench.generation.training import stand_in
+from osbench.generation.training.card import write_card
+from osbench.generation.training.efficientnet import EfficientNetLite0
+from osbench.generation.training.plan import Plan
+from osbench.generation.training.redo import redo
+from osbench.generation.training.workshop import STAND_IN, Workshop
+from PIL import Image
+
+MODELS = ("projected_gan/landscape", "taming/landscape", "latent_diffusion/landscape")
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package of 20 photographs, computed ones."""
+    folder = tmp_path / "package/usr/share/games/endless-sky/images/land"
+    folder.mkdir(parents=True)
+    for i, pixels in enumerate(stand_in.stand_in_pictures(64, count=20).pixels):
+        Image.fromarray(pixels).save(folder / f"{('hills', 'sea')[i % 2]}{i}.jpg", quality=95)
+    return tmp_path / "package"
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, toy_plan: Plan) -> Workshop:
+    return Workshop(tmp_path / "work", toy_plan)
+
+
+def test_from_package_to_card(
+    workshop: Workshop, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not workshop.has_pictures("landscape")
+    with pytest.raises(DatasetError, match="'pack' step"):
+        workshop.crops("landscape", "bank")
+    workshop.pack("landscape", package)
+    assert workshop.training_sets() == ["landscape"]
+    assert workshop.crops("landscape", "bank").shape == (48, 32, 32, 3)
+    assert workshop.crops("landscape", "held").shape == (16, 32, 32, 3)
+    assert set(workshop.crops("landscape", "bank-labels")) == {0, 1}
+
+    with pytest.raises(DatasetError, match="'teach' step"):
+        workshop.training("projected_gan/landscape")
+    workshop.teach("landscape")
+
+    zoo = tmp_path / "zoo"
+    for model in MODELS:
+        training = workshop.train(model)
+        assert training.progress.step > 0
+        weights = workshop.export(model, zoo)
+        loaded = load_safetensors_generator(weights)
+        for name, tensor in training.average.state_dict().items():
+            stored = tensor.half().float() if tensor.is_floating_point() else tensor
+            assert torch.equal(loaded.state_dict()[name], stored), name
+        record = json.loads((zoo / "cards" / f"{weights.stem}.json").read_text())
+        assert record["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+        assert record["suite"] == "toy"
+        assert record["seconds"] >= 1
+        assert record["device"].startswith("CPU")
+        assert record["curve"] == training.progress.curve
+        assert Image.open(zoo / "cards" / f"{weights.stem}.png").size == (256, 256)
+
+    monkeypatch.setattr(card_module, "COUNT", 6)
+    torch.manual_seed(0)
+    network = EfficientNetLite0().eval()
+    text = write_card(zoo, workshop, network).read_text()
+    assert all(f"| {model} |" in text for model in MODELS)
+    assert "before" not in text
+    distances = json.loads((zoo / "cards/distances.json").read_text())["landscape"]
+    assert set(distances) == {*MODELS, "training photographs, other crops", "held-out photographs", "noise"}
+    assert (zoo / "cards/curves.svg").read_text().count("<polyline") == 3
+
+    compared = write_card(zoo, workshop, network, previous=zoo).read_text()
+    table = [row.split("|") for row in compared.splitlines() if row.startswith("| ") and "/landscape" in row]
+    assert len(table) == 3
+    assert all(row[6].strip() == row[7].strip() for row in table)  # a zoo compared with itself
+
+
+def test_codes_are_not_needed_where_codes_are_not_used(workshop: Workshop, package: Path) -> None:
+    workshop.pack("landscape", package)
+    assert workshop.training("taming/landscape").progress.step == 0
+
+
+def test_lost_crops_are_cut_again(workshop: Workshop, package: Path) -> None:
+    workshop.pack("landscape", package)
+    before = np.array(workshop.crops("landscape", "bank"))
+    for path in workshop.root.glob("*.npy"):
+        path.unlink()
+    assert np.array_equal(workshop.crops("landscape", "bank"), before)
+
+
+def test_redo_on_stand_ins_lowers_the_distance(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stand_in, "COUNT", 24)
+    result = redo(workshop, "projected_gan/landscape", minutes=0.1)
+    assert result.lowered
+    assert "stand-in" in str(result)
+    assert "stand-ins take their place" in caplog.text
+    assert (workshop.root / STAND_IN / "projected_gan-landscape/grid.png").exists()
+    assert not workshop.has_pictures("landscape")  # real pictures that come later are not mixed with them
+
+
+def test_redo_prefers_real_pictures(workshop: Workshop, package: Path) -> None:
+    workshop.pack("landscape", package)
+    result = redo(workshop, "taming/landscape", minutes=0.02)
+    assert result.pictures == "landscape pictures"
+    assert not (workshop.root / STAND_IN).exists()
