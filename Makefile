@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test test-all lint bench bench-generate card clean
+.PHONY: help install demo test test-all lint bench bench-generate bench-gpu zoo card clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,15 @@ bench: $(STAMP)  ## speed ratios against the public way of doing the same work, 
 
 bench-generate: $(STAMP)  ## images per second of every family against a straightforward loop, into build/bench-generate.json
 	$(BIN)/python -m tests.bench_generate
+
+bench-gpu: $(STAMP)  ## throughput of families and of training on a GPU, into build/bench-gpu.json
+	$(BIN)/python -m tests.bench_gpu
+
+MODEL ?= stylegan2/landscape
+MINUTES ?= 2
+DEVICE ?= auto
+zoo: $(STAMP)  ## train one model of the zoo: make zoo MODEL=stylegan2/landscape MINUTES=2 DEVICE=cpu
+	$(BIN)/python -m osbench.generation.training --device $(DEVICE) redo $(MODEL) --minutes $(MINUTES)
 
 card: demo  ## DATASET_CARD.md and the README's table, from the demo's dataset and board
 	cp build/demo/data/README.md DATASET_CARD.md

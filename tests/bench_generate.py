@@ -23,13 +23,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from osbench.generation.catalog import Source, load_suite
 from osbench.generation.engines.local import run_local
 from osbench.generation.families import Generator, family_class, save_generator
 from osbench.generation.networks import open_network
 from osbench.generation.seeds import image_seed
 from osbench.generation.shards import Unit, draw_quality, native_batches, write_shard
+from osbench.generation.training.plan import load_plan
 from PIL import Image
 
 OUT = Path("build/bench-generate.json")
@@ -62,11 +62,8 @@ def _unit(source: Source, folder: Path) -> Unit:
 
 
 def _save_random_network(source: Source, path: Path) -> None:
-    from osbench.generation import training
-
-    recipes = yaml.safe_load((Path(training.__file__).parent / "recipes.yaml").read_text())["models"]
     torch.manual_seed(0)
-    network = family_class(str(source.family))(**recipes[source.generator]["config"])
+    network = family_class(str(source.family))(**load_plan("mini-v1").recipe(source.generator).config)
     if source.generator == "projected_gan":  # fresh from its initialisation it makes one flat grey
         with torch.no_grad():
             network.get_parameter("synthesis.to_big.weight").mul_(1e4)
