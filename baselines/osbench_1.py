@@ -85,7 +85,7 @@ class Osbench1(Method):
                 "design chosen without the unseen generators: each of the five seen generators of the mini suite "
                 "(protocol fang2023, 600 images each) was left out of training in turn and treated as unseen. Mean "
                 "AUROC of these five rotations: 0.988 as it is; 0.944 discriminative axes alone; 0.961 dominant axes "
-                "alone; 0.984 luma alone; 0.568 chroma alone"
+                "alone; 0.984 luma alone; 0.568 chroma alone; 0.738 'proposed' after 20 epochs"
             ),
             (
                 "tried in the same rotations and left out because they did not help: co-occurrences of residuals, "
