@@ -22,7 +22,8 @@ def board_markdown(document: dict[str, Any]) -> str:
     lines = ["| method | rejection | seeds | " + " | ".join(columns.values()) + " |", "|---" * (3 + len(columns)) + "|"]
     for entry in document["entries"]:
         cells = [_cell(entry["metrics"].get(name)) for name in columns]
-        lines.append(f"| {entry['method']} | {entry['rejection']} | {len(entry['seeds'])} | {' | '.join(cells)} |")
+        rule = f"{entry['rejection']} ({entry['variant']})" if entry["variant"] else entry["rejection"]
+        lines.append(f"| {entry['method']} | {rule} | {len(entry['seeds'])} | {' | '.join(cells)} |")
     where = f"Suite {document['suite']}, protocol {document['protocol']}, manifest `{document['manifest_id'][:12]}`"
     return "\n".join([f"{where}; 95 % intervals over images:", "", *lines])
 

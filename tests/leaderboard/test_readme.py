@@ -12,7 +12,7 @@ from osbench.leaderboard.readme import BEGIN, END, update
 
 def _board(folder: Path, auc: float) -> Path:
     metric = {"mean": auc, "low": auc - 0.1, "high": None}
-    entry = {"method": "m", "rejection": "never", "seeds": [0, 1], "metrics": {"auc_af1_crr": metric}}
+    entry = {"method": "m", "rejection": "never", "variant": "lr=1", "seeds": [0, 1], "metrics": {"auc_af1_crr": metric}}
     document = {"suite": "mini", "protocol": "fang2023", "manifest_id": "f" * 64, "entries": [entry]}
     folder.mkdir(exist_ok=True)
     (folder / "leaderboard.json").write_text(json.dumps(document))
@@ -24,7 +24,7 @@ def test_the_table_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
     readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     update(_board(tmp_path / "b", 0.5), readme)
     first = readme.read_text()
-    assert "| m | never | 2 | 0.500 | - | - | - | - |" in first
+    assert "| m | never (lr=1) | 2 | 0.500 | - | - | - | - |" in first
     assert "old" not in first
     assert first.startswith("before\n")
     assert first.endswith("\nafter\n")
