@@ -57,6 +57,8 @@ reference: demo  ## about 15 minutes: three seeds of the demo, then the README's
 	$(BIN)/osbench run --suite mini --out build/demo --seeds 3
 	$(BIN)/osbench evaluate --method proposed --option preset=paper-literal --epochs 20 --seeds 3 \
 		--data build/demo/data --out build/demo/runs
+	$(BIN)/osbench evaluate --method proposed --option init=camera --epochs 20 --seeds 3 \
+		--data build/demo/data --out build/demo/runs
 	$(BIN)/osbench leaderboard build build/demo/runs --out build/demo/leaderboard
 	cp build/demo/data/README.md DATASET_CARD.md
 	$(BIN)/python -m osbench.leaderboard.readme build/demo/leaderboard README.md
