@@ -140,12 +140,12 @@ def redo(ctx: click.Context, model: str, minutes: float) -> None:
 
 
 @main.command()
-@click.argument("models", nargs=-1, required=True, metavar=f"{MODEL}...")
+@click.argument("models", nargs=-1, metavar=f"[{MODEL}]...")
 @_zoo
 @click.pass_obj
 def export(workshop: Workshop, models: tuple[str, ...], out: Path) -> None:
-    """Write float16 weights, the sample grid and the training record of finished models into the zoo."""
-    for model in models:
+    """Write float16 weights, the sample grid and the training record of models (default: all begun) into the zoo."""
+    for model in models or workshop.begun():
         click.echo(workshop.export(model, out))
 
 

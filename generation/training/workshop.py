@@ -114,6 +114,11 @@ class Workshop:
         """Where a model's training lives."""
         return self.root / model.replace("/", "-")
 
+    def begun(self) -> list[str]:
+        """Models of the plan that have a checkpoint."""
+        models = [f"{generator}/{t}" for t in self.training_sets() for generator in self.plan.models]
+        return [model for model in models if (self.folder(model) / "state.pt").exists()]
+
     def train(self, model: str, minutes: float | None = None) -> Training:
         """Train one model up to its planned (or the given) number of minutes in all."""
         training = self.training(model)

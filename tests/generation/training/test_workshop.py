@@ -69,6 +69,7 @@ def test_from_package_to_card(
         assert record["curve"] == training.progress.curve
         assert Image.open(zoo / "cards" / f"{weights.stem}.png").size == (256, 256)
 
+    assert sorted(workshop.begun()) == sorted(MODELS)
     monkeypatch.setattr(card_module, "COUNT", 6)
     torch.manual_seed(0)
     network = EfficientNetLite0().eval()
