@@ -32,5 +32,5 @@ class ClipClassifier(UsesClip, Classifier):
         return super().arrays() | {"clip_sha256": np.frombuffer(bytes.fromhex(self.clip.sha256), np.uint8)}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        self.expected_sha256 = arrays["clip_sha256"].tobytes().hex()
+        self.expect(arrays["clip_sha256"].tobytes().hex())
         super().restore({name: array for name, array in arrays.items() if name != "clip_sha256"})

@@ -163,6 +163,12 @@ class UsesClip(Method):
             self._clip = clip
         return self._clip
 
+    def expect(self, sha256: str) -> None:
+        """Accept no other weights than these. CheckpointError if others are in use already."""
+        if self._clip is not None and self._clip.sha256 != sha256:
+            raise CheckpointError(f"{self._clip.source} holds other weights than this method was fitted with.")
+        self.expected_sha256 = sha256
+
     def to(self, device: torch.device) -> Self:
         super().to(device)
         self.device = device

@@ -26,7 +26,8 @@ class Recipe:
 
     lr is multiplied by lr_decay every decay_every epochs; in the first warmup_epochs only parameter groups marked
     ``"warm": True`` move. The weights of the epoch with the best ``monitor`` on the seen validation images are kept,
-    and training stops once ``patience`` epochs brought no better one.
+    and training stops once ``patience`` epochs brought no better one. With cosine, the rate follows half a cosine wave
+    from lr towards 0 instead.
     """
 
     epochs: int
@@ -36,6 +37,7 @@ class Recipe:
     clip_value: float | None = None
     monitor: Literal["accuracy", "loss"] = "accuracy"
     patience: int | None = None
+    cosine: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ class _Step:
 
 def _set_learning_rates(optimizer: torch.optim.Optimizer, recipe: Recipe, epoch: int) -> None:
     factor = recipe.lr_decay ** (epoch // recipe.decay_every)
+    if recipe.cosine:
+        factor = (1 + math.cos(math.pi * epoch / recipe.epochs)) / 2
     for group in optimizer.param_groups:
         base = group.setdefault("initial_lr", group["lr"])
         frozen = epoch < recipe.warmup_epochs and not group.get("warm", False)
