@@ -46,7 +46,7 @@ class DeFake(ClipClassifier):
         "models, ACM CCS 2023",
         url="https://arxiv.org/abs/2210.06998",
         faithful=[
-            "CLIP ViT-B/32 features of image and caption, 1024-512-256-classes, ReLU, dropout 0.5 after the first layer",
+            "CLIP ViT-B/32 features of image and caption, 1024-512-256-classes, ReLU, dropout 0.5 after the first one",
             "Adam 3e-4, batch 32, 50 epochs",
             "captions by BLIP (base), beam search over 3 beams, 5 to 60 tokens, or from a file",
         ],

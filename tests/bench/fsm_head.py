@@ -1,4 +1,4 @@
-"""FSM: similarity of 64 images to 64 references, from cached trunk features, pair by pair against the split head.
+"""FSM: similarity of 128 images to 64 references, from cached trunk features, pair by pair against the split head.
 
 The public code (and every port of it) tiles queries and references into pairs and runs the head on batches of 48 pairs:
 the shared layer again for each pair, then a layer on 3 x 2048 concatenated numbers. Both sides start from trunk
@@ -13,7 +13,7 @@ import torch
 from osbench.baselines.fsm import SimilarityHead
 from torch import Tensor
 
-QUERIES, REFERENCES, DIM, PUBLIC_BATCH, REPEATS = 64, 64, 200, 48, 4
+QUERIES, REFERENCES, DIM, PUBLIC_BATCH, REPEATS = 128, 64, 200, 48, 3
 
 
 def published_similarity(head: SimilarityHead, queries: Tensor, references: Tensor) -> Tensor:
