@@ -48,11 +48,16 @@ UNRANKED = Rank(None, None, None)
 
 
 def order(estimates: Sequence[Estimate], names: Sequence[str]) -> list[int]:
-    """Positions of the estimates from best to worst: by value, then name; those without a value last."""
+    """Positions of the estimates from best to worst: by value, then upper bound, then name; those without a value last.
 
-    def key(position: int) -> tuple[bool, float, str]:
-        mean = estimates[position].mean if estimates[position].valid else None
-        return mean is None, 0.0 if mean is None else -mean, names[position]
+    Of two equal values the one that reaches higher comes first: fewer intervals can lie wholly above it.
+    """
+
+    def key(position: int) -> tuple[bool, float, float, str]:
+        estimate = estimates[position]
+        if estimate.mean is None or not estimate.valid:
+            return True, 0.0, 0.0, names[position]
+        return False, -estimate.mean, -estimate.bounds[1], names[position]
 
     return sorted(range(len(estimates)), key=key)
 

@@ -92,5 +92,10 @@ def test_ranks_follow_the_rule_and_the_order(estimates: list[Estimate]) -> None:
         assert own.rank == max([own.low, *above])
 
 
+def test_equal_values_do_not_push_each_other_down() -> None:
+    narrow, wide, best = Estimate(0.0, 0.0, 0.0), Estimate(0.0, 0.0, 1.0), Estimate(1.0, 1.0, 1.0)
+    assert [r.rank for r in rank([narrow, wide, best])] == [2, 1, 1]
+
+
 def _larger(first: Estimate, second: Estimate) -> bool:
     return first.mean is not None and second.mean is not None and first.mean > second.mean
