@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
@@ -12,6 +13,10 @@ import torch
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 torch.set_num_threads(1)
+
+# No deadlines: a busy machine is no defect. CI repeats its cases, so that only a change can break it; elsewhere they vary.
+hypothesis.settings.register_profile("osbench", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("osbench")
 
 
 @pytest.fixture(scope="session")
