@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 torch.set_num_threads(1)
 
-# No deadlines: a busy machine is no defect. CI repeats its cases, so that only a change can break it; elsewhere they vary.
+# No deadlines: a busy machine is no defect. In CI the cases repeat, so that only a change can break it.
 hypothesis.settings.register_profile("osbench", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("osbench")
 
