@@ -98,7 +98,6 @@ class ExifNet(PairwiseMethod):
         "lr_decay": 1.0,
         "decay_every": 1,
         "weight_decay": 0.0,
-        "flip": False,
     }
     card = MethodCard(
         title="EXIF-Net: learned self-consistency",

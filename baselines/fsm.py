@@ -114,7 +114,6 @@ class ForensicSimilarity(PairwiseMethod):
         "decay_every": 1,
         "weight_decay": 0.0,
         "frozen_epochs": 1,
-        "flip": False,
     }
     card = MethodCard(
         title="FSM: forensic similarity network",

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..generation.progress import get_logger
+
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
@@ -15,7 +17,11 @@ def exclusive(path: Path) -> Iterator[None]:
         try:
             import fcntl
 
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                get_logger().info("waiting for another process that holds %s", path)
+                fcntl.flock(handle, fcntl.LOCK_EX)
         except ImportError:  # Windows: two processes would only do the same work twice
             pass
         yield

@@ -32,6 +32,7 @@ from ..generation.publish import partial_path, publish
 from .cameras.bank import CropSource, build_bank
 from .cameras.sources import VirtualSource, photograph_source, virtual_source
 from .cameras.virtual import VirtualCamera
+from .inputs import Inputs
 from .locking import exclusive
 from .published_pairs import load_published, pinned_checkpoint
 from .rejection import Activations
@@ -144,6 +145,10 @@ class PairwiseMethod(TrainedMethod):
     def initialize(self) -> str:
         """Put pre-trained weights into the fresh model; returns what identifies them."""
         return "scratch"
+
+    def inputs(self, images: ImageSet, context: Context, name: str) -> Inputs:
+        """The images that references are computed from, as they are."""
+        return Inputs(images, self.convert)
 
     # -- training --------------------------------------------------------------------------------------------------
 
