@@ -62,8 +62,11 @@ class ProjectedDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.interpolate(x, size=(self.side, self.side), mode="bilinear")
-        heads = zip(self.heads, self._mixed(x), strict=True)
-        return torch.cat([cast(Tensor, head(features)) for head, features in heads], 1)
+        mixed = list(self._mixed(x))
+        # Spectral norms are estimated in float32, whatever precision the frozen part runs in.
+        with torch.autocast(x.device.type, enabled=False):
+            logits = [cast(Tensor, head(scale.float())) for head, scale in zip(self.heads, mixed, strict=True)]
+        return torch.cat(logits, 1)
 
     def _mixed(self, x: Tensor) -> Iterator[Tensor]:
         """The mixed scales, fine to coarse."""

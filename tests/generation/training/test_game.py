@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from osbench.generation.training import game as game_module
 from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.game import Game, Rules
 from osbench.generation.training.hardware import Hardware
+from torch import nn
 
 from .conftest import SIDE
 
@@ -79,6 +81,23 @@ def test_projected_parts(features: Path) -> None:
         logits = discriminator(pictures(0.0))
     # Patches per scale: 56 and 28 px shrink to 7, 14 to 7, 7 stays; a 4x4 kernel gives 4x4 logits on each.
     assert logits.shape == (2, 4 * 16)
+
+
+def test_projected_heads_stay_in_float32(features: Path) -> None:
+    logits = []
+    for mixed in (False, True):
+        torch.manual_seed(2)
+        game = Game(Rules("projected", width=8), SIDE, Hardware(mixed=mixed, channels_last=mixed), features)
+        seen: list[torch.dtype] = []
+        for i in range(4):
+            game.discriminator.get_submodule(f"heads.{i}").register_forward_hook(_note_type(seen))
+        logits.append(game._logits(pictures(0.0)).detach())
+        assert seen == 4 * [torch.float32]
+    assert torch.allclose(logits[0], logits[1], atol=0.1 * float(logits[0].abs().max()))
+
+
+def _note_type(seen: list[torch.dtype]) -> Callable[[nn.Module, object, torch.Tensor], None]:
+    return lambda module, inputs, output: seen.append(output.dtype)
 
 
 def test_unknown_kind_and_missing_weights() -> None:
