@@ -30,8 +30,8 @@ from .trained import AttributionModel
 from .training import Recipe
 
 WIDTH, HIDDEN = 2048, 64
-CHUNK = 64 << 20
-"""Numbers in the widest intermediate array of :meth:`SimilarityHead.against`."""
+CHUNK = 1 << 20
+"""Numbers in the widest intermediate array of :meth:`SimilarityHead.against`; 4 MB stay in the cores' caches."""
 
 
 class SimilarityHead(PairHead):
