@@ -73,16 +73,17 @@ def _save_random_network(source: Source, path: Path) -> None:
 def _measure(unit: Unit) -> dict[str, float | int]:
     network = open_network(unit.source, unit.source_sha256, "cpu")
     seeds = [image_seed(unit.namespace, unit.source.generator, unit.source.training_set, i) for i in unit.indices]
-    batched = [image.pixels for batch in native_batches(unit, unit.indices) for image in batch]
-    looped = _loop(unit, network, seeds)
+    made = [image for batch in native_batches(unit, unit.indices) for image in batch]
+    batched, labels = [image.pixels for image in made], [image.class_label for image in made]
+    looped = _loop(unit, network, seeds, labels)
     levels = max(int(np.abs(a.astype(int) - b).max()) for a, b in zip(batched, looped, strict=True))
     ours, loop, loop_threads = [], [], []
     for _ in range(REPEATS):
         torch.set_num_threads(1)
         ours.append(_seconds(lambda: write_shard(unit)))
-        loop.append(_seconds(lambda: _loop(unit, network, seeds)))
+        loop.append(_seconds(lambda: _loop(unit, network, seeds, labels)))
         torch.set_num_threads(os.cpu_count() or 1)
-        loop_threads.append(_seconds(lambda: _loop(unit, network, seeds)))
+        loop_threads.append(_seconds(lambda: _loop(unit, network, seeds, labels)))
     pool = _pool_rate(unit)
     return {
         "images_per_s": IMAGES / min(ours),
@@ -95,11 +96,11 @@ def _measure(unit: Unit) -> dict[str, float | int]:
     }
 
 
-def _loop(unit: Unit, network: Generator, seeds: list[int]) -> list[np.ndarray]:
-    """One image per forward pass, saved whole by Pillow."""
+def _loop(unit: Unit, network: Generator, seeds: list[int], labels: list[int | None]) -> list[np.ndarray]:
+    """One image per forward pass, of the same seed and class as ours, saved whole by Pillow."""
     images = []
-    for index, seed in enumerate(seeds):
-        image = network.sample([seed], **unit.source.sampling)[0]
+    for index, (seed, label) in enumerate(zip(seeds, labels, strict=True)):
+        image = network.sample([seed], None if label is None else [label], **unit.source.sampling)[0]
         quality = draw_quality(seed, unit.recipe.qualities)
         if quality is None:
             Image.fromarray(image).save(unit.dataset / f"{index}.png")
