@@ -10,7 +10,6 @@ that about 9x is what there is to gain on that part.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import torch
@@ -18,7 +17,9 @@ from osbench.baselines.fsm import SimilarityHead
 from osbench.baselines.networks import EmbeddingNetwork, build_network
 from torch import Tensor
 
-QUERIES, REFERENCES, SIZE, PUBLIC_BATCH, REPEATS = 48, 24, 48, 48, 3
+from ._pairs import measure_sides
+
+QUERIES, REFERENCES, SIZE, PUBLIC_BATCH = 48, 24, 48, 48
 
 
 def published_similarity(
@@ -54,7 +55,7 @@ def run() -> dict[str, float | bool]:
 
 @torch.inference_mode()
 def _measure() -> dict[str, float | bool]:
-    """Interleaved repeats (the slow whole one once), minimum of each; equality of the probabilities to 1e-6."""
+    """The four sides of :func:`measure_sides` on random images and a random network."""
     torch.manual_seed(0)
     queries, references = (torch.rand(n, 3, SIZE, SIZE) * 255 for n in (QUERIES, REFERENCES))
     trunk = settled_trunk(queries)
@@ -66,23 +67,4 @@ def _measure() -> dict[str, float | bool]:
         "our head": lambda: head.against(*features).sigmoid(),
         "published head": lambda: published_similarity(head, torch.nn.Identity(), *features),
     }
-    results: dict[str, Tensor] = {}
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
-    for repeat in range(REPEATS):
-        for name, side in sides.items():
-            if name == "published" and repeat:
-                continue
-            start = time.thread_time()
-            results[name] = side()
-            seconds[name].append(time.thread_time() - start)
-    best = {name: min(values) for name, values in seconds.items()}
-    difference = max((result - results["published"]).abs().max().item() for result in results.values())
-    return {
-        "ratio": best["published"] / best["ours"],
-        "ours_s": best["ours"],
-        "reference_s": best["published"],
-        "equal": difference < 1e-6,
-        "head_ratio": best["published head"] / best["our head"],
-        "largest_difference": difference,
-        "spread": results["published"].std().item(),
-    }
+    return measure_sides(sides)
