@@ -13,6 +13,10 @@ from ..benchmark.method import Scores
 from .networks import build_network, scale_pixels
 from .rejection import Activations, LinearHead, RejectionRule, build_rule, rule_names
 from .trained import TRAINING_DEFAULTS, AttributionModel, TrainedMethod
+from .training import Recipe
+
+CLASSIFIER_DEFAULTS: dict[str, Any] = {**TRAINING_DEFAULTS, "patience": 5}
+"""Training stops after ``patience`` epochs without better accuracy on seen validation images."""
 
 
 class SoftmaxHead(nn.Module):
@@ -45,7 +49,7 @@ class Classifier(TrainedMethod):
 
     rejections: ClassVar[tuple[str, ...]] = rule_names()
     network: ClassVar[str]
-    defaults: ClassVar[dict[str, Any]] = TRAINING_DEFAULTS
+    defaults: ClassVar[dict[str, Any]] = CLASSIFIER_DEFAULTS
 
     rules: dict[str, RejectionRule]
 
@@ -56,6 +60,10 @@ class Classifier(TrainedMethod):
 
     def convert(self, images: np.ndarray) -> Tensor:
         return scale_pixels(images, self.input_range, self.device)
+
+    def recipe(self, epochs: int) -> Recipe:
+        o = self.options
+        return Recipe(epochs, lr_decay=o["lr_decay"], decay_every=o["decay_every"], patience=o["patience"])
 
     def linear_head(self) -> LinearHead:
         """The last layer, for the rules that look at it."""

@@ -153,6 +153,14 @@ class UsesClip(Method):
         super().__init__(**options)
         self.options["clip"] = pinned(self.options["clip"])
 
+    def missing(self) -> str | None:
+        """Why CLIP's weights cannot be used, None if they are there."""
+        try:
+            find_folder(self.options["clip"].partition(_PIN)[0])
+        except CheckpointError as error:
+            return str(error)
+        return None
+
     @property
     def clip(self) -> Clip:
         """The network. CheckpointError if it is not there, or not the one that this method was fitted with."""

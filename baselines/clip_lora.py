@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from .training import Recipe
 
 TEMPLATE = "a photo of a {}."
 TARGETS = ["q_proj", "k_proj", "v_proj"]
+NO_PEFT = 'clip-lora needs peft: pip install "osbench[clip]".'
 
 
 class ImageTower(nn.Module):
@@ -126,6 +128,9 @@ class ClipLora(ClipClassifier):
         input_range="0..1, then CLIP's mean and standard deviation",
     )
 
+    def missing(self) -> str | None:
+        return super().missing() or (None if find_spec("peft") else NO_PEFT)
+
     def build(self, n_classes: int, size: int) -> AttributionModel:
         model = with_lora(load_model(self.clip.folder), self.options)
         sentences = [TEMPLATE.format(name.replace("_", " ")) for name in self.class_names]
@@ -160,7 +165,7 @@ def with_lora(model: Any, options: dict[str, Any]) -> Any:
     try:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
-        raise UsageError('clip-lora needs peft: pip install "osbench[clip]".') from error
+        raise UsageError(NO_PEFT) from error
     config = LoraConfig(
         r=options["rank"], lora_alpha=options["alpha"], lora_dropout=options["dropout"], target_modules=TARGETS
     )

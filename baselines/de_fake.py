@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from ..benchmark.method import MethodCard, register_method
-from ..generation.errors import DatasetError
+from ..generation.errors import CheckpointError, DatasetError
 from .captions import BLIP, Blip, CaptionFile
 from .classifier import SoftmaxHead
 from .clip_classifier import ClipClassifier
-from .clip_features import CLIP_BASE_32, RESAMPLING
+from .clip_features import CLIP_BASE_32, RESAMPLING, find_folder
 from .trained import AttributionModel
 from .training import Recipe
 
@@ -72,6 +72,15 @@ class DeFake(ClipClassifier):
         captions = self.options["captions"]
         if captions and _PIN not in captions:
             self.options["captions"] = f"{captions}{_PIN}{_sha256(Path(captions))}"
+
+    def missing(self) -> str | None:
+        found = super().missing()
+        if found is None and not self.options["captions"]:
+            try:
+                find_folder(self.options["captioner"])
+            except CheckpointError as error:
+                return f"{error} Or give captions of your own: --option captions=FILE."
+        return found
 
     @property
     def captions(self) -> CaptionFile | Blip:

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..benchmark.method import MethodCard, register_method
-from .classifier import Classifier, SoftmaxHead
+from .classifier import CLASSIFIER_DEFAULTS, Classifier, SoftmaxHead
 from .networks import build_network
-from .trained import TRAINING_DEFAULTS, AttributionModel
+from .trained import AttributionModel
 
 
 class DropoutSoftmaxHead(SoftmaxHead):
@@ -29,7 +29,7 @@ class EfficientNetB4Classifier(Classifier):
     """EfficientNet-B4 from scratch with cross-entropy on the seen generators."""
 
     network = "efficientnet-b4"
-    defaults: ClassVar[dict[str, Any]] = {**TRAINING_DEFAULTS, "flip": True, "dropout": 0.4}
+    defaults: ClassVar[dict[str, Any]] = {**CLASSIFIER_DEFAULTS, "flip": True, "dropout": 0.4}
     card = MethodCard(
         title="EfficientNet-B4 classifier",
         paper="Tan and Le, EfficientNet, ICML 2019; a trained baseline of Bongini et al., WIFS 2025",
@@ -44,7 +44,8 @@ class EfficientNetB4Classifier(Classifier):
             "random initialisation: no ImageNet weights are shipped or downloaded; paper 2 does not say which it used",
             (
                 "paper 2 does not state its training recipe: the schedule of the other classifiers here (AdamW 7e-4, "
-                "x0.6 every 2 epochs, batch 64), mirrored images, crops without resampling"
+                "x0.6 every 2 epochs, batch 64, at most 30 epochs, early stopping after 5 without better validation "
+                "accuracy), mirrored images, crops without resampling"
             ),
             "symmetric padding and batch-norm momentum 0.1 instead of TensorFlow's padding and 0.01",
             "rejection rules other than 'never' are ours; for centroid-sigma the candidate stays the arg max",

@@ -23,7 +23,7 @@ class ResNet50Classifier(Classifier):
             (
                 "paper 1 does not state initialisation, optimiser or batch size for this row: random initialisation "
                 "(residual branches start at zero), paper 1's own schedule from scratch (AdamW 7e-4, x0.6 every 2 "
-                "epochs), batch 64"
+                "epochs, at most 30), batch 64, early stopping after 5 epochs without better validation accuracy"
             ),
             (
                 "paper 1 never lets it reject (rule 'never'); the other rules are ours. For centroid-sigma the "

@@ -220,13 +220,17 @@ def seed_everything(seed: int) -> None:
 def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Scores]:
     parts: dict[str, list[Scores]] = {}
     with progress_bar(description, len(images), "img") as bar:
-        for pixels, _, positions in images.batches(PREDICT_BATCH):
-            for rejection, scores in method.predict(pixels).items():
-                if len(scores) != len(pixels):
-                    raise RunError(f"method {method.name} gave {len(scores)} scores for {len(pixels)} images.")
-                parts.setdefault(rejection, []).append(scores)
+        for number, (pixels, _, positions) in enumerate(images.batches(PREDICT_BATCH), 1):
+            try:
+                for rejection, scores in method.predict(pixels).items():
+                    if len(scores) != len(pixels):
+                        raise RunError(f"{len(scores)} scores for {len(pixels)} images.")
+                    parts.setdefault(rejection, []).append(scores.check())
+            except RunError as error:
+                where = f"method {method.name}, batch {number} (from image {images.image_ids[positions[0]]})"
+                raise RunError(f"{where}: {error}") from error
             bar.update(len(positions))
-    return {rejection: Scores.concatenate(batches).check() for rejection, batches in parts.items()}
+    return {rejection: Scores.concatenate(batches) for rejection, batches in parts.items()}
 
 
 @contextmanager

@@ -156,6 +156,13 @@ class Method(ABC):
                 raise unknown_name(f"option of method {self.name}", key, self.defaults)
         self.options = {**self.defaults, **options}
 
+    def missing(self) -> str | None:
+        """What this method needs and this machine lacks (weights, a package) and how to get it; None if it can run.
+
+        Asked before many methods are run unattended: one that cannot run is left out then, and named.
+        """
+        return None
+
     @abstractmethod
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Learn from seen images alone; checkpoint into ``context.folder`` and resume from what lies there."""

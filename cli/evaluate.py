@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from .options import emit, handle_errors, json_option
+from .options import emit, handle_errors, json_option, table
+
+if TYPE_CHECKING:
+    from ..benchmark.survey import Summary, Survey
 
 
 @click.command()
@@ -27,6 +31,7 @@ from .options import emit, handle_errors, json_option
     "--crop-size", type=click.IntRange(min=1), default=None, help="Centre crop in pixels; default: as stored."
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+@click.option("--network", default=None, help="Embedding network of proposed; short for --option network=NAME.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter. Repeatable.")
 @click.option("--check", is_flag=True, help="Compare every image with its recorded hash first.")
 @json_option
@@ -42,41 +47,45 @@ def command(
     epochs: int | None,
     crop_size: int | None,
     device: str,
+    network: str | None,
     options: tuple[str, ...],
     check: bool,
     as_json: bool,
 ) -> None:
     """Fit methods on seen generators, ask them about validation and test, publish one run per rejection rule.
 
-    Interrupted? The same command continues where it stopped; finished runs are skipped.
+    Interrupted? The same command continues where it stopped; finished runs are skipped. With --method all, a method
+    whose weights are not on this machine is left out and named, and one that fails does not stop the others.
     """
     from .. import baselines  # noqa: F401  (registers the built-in methods)
     from ..benchmark.evaluate import evaluate
     from ..benchmark.manifest import open_manifests
     from ..benchmark.method import get_method, method_names, parse_options
+    from ..benchmark.survey import Survey, summarize, survey
     from ..generation.dataset import Dataset
+    from ..generation.errors import RunError
 
-    names = method_names() if "all" in methods else list(dict.fromkeys(methods))
+    everything = "all" in methods
+    names = method_names() if everything else list(dict.fromkeys(methods))
+    if network is not None:
+        options = (*options, f"network={network}")
     parsed = {name: parse_options(get_method(name), options) for name in names}
     dataset = Dataset.open(data)
-    runs = [
-        run
-        for manifest in open_manifests(dataset, protocol, fold)
-        for name in names
-        for run in evaluate(
-            name,
-            dataset,
-            manifest,
-            seeds=range(seeds),
-            out=out,
-            device=device,
-            options=parsed[name],
-            rejections=rejections or None,
-            epochs=epochs,
-            crop_size=crop_size,
-            check=check,
-        )
-    ]
+    manifests = open_manifests(dataset, protocol, fold)
+    settings = {
+        "seeds": range(seeds),
+        "out": out,
+        "device": device,
+        "rejections": rejections or None,
+        "epochs": epochs,
+        "crop_size": crop_size,
+        "check": check,
+    }
+    if everything:
+        found = survey(names, dataset, manifests, options=parsed, **settings)
+    else:
+        fits = [(manifest, name) for manifest in manifests for name in names]
+        found = Survey([r for m, name in fits for r in evaluate(name, dataset, m, options=parsed[name], **settings)])
     documents = [
         {
             "run": str(run.folder),
@@ -86,7 +95,29 @@ def command(
             "fold": run.info["manifest"]["fold"],
             "wall_time_s": run.info["wall_time_s"],
         }
-        for run in runs
+        for run in found.runs
     ]
-    lines = [f"{run.folder}  ({run.info['wall_time_s']:.1f} s)" for run in runs]
-    emit(as_json, documents, "\n".join([*lines, f"Next: osbench leaderboard build {out} --out SITE"]))
+    emit(as_json, documents, _text(found, summarize(found.runs, manifests), out))
+    if found.failed:
+        raise RunError(f"{len(found.failed)} of {len(names)} methods failed: {', '.join(found.failed)}.")
+
+
+def _text(found: Survey, summaries: list[Summary], out: Path) -> str:
+    """The runs, a line for each method, and what there is to do next."""
+    rows = [("method", "fold", "rules", "seeds", "time per seed", "accuracy on seen test images")]
+    rows += [
+        (
+            s.method,
+            s.fold,
+            str(s.rules),
+            str(s.seeds),
+            f"{s.seconds:.1f} s",
+            f"{s.accuracy:.3f} (chance {s.chance:.3f})",
+        )
+        for s in summaries
+    ]
+    lines = [str(run.folder) for run in found.runs]
+    lines += ["", table(rows), ""]
+    lines += [f"left out: {name}: {reason}" for name, reason in found.missing.items()]
+    lines += [f"failed: {name}: {reason}" for name, reason in found.failed.items()]
+    return "\n".join([*lines, f"Next: osbench leaderboard build {out} --out SITE"])

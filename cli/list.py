@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import emit, handle_errors, json_option
+from .options import emit, handle_errors, json_option, table
 
 if TYPE_CHECKING:
     from ..generation.catalog import Source
@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """List sources, methods, protocols, suites, networks and rejection rules."""
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))] if rows else []
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows)
 
 
 @command.command()
@@ -51,7 +46,7 @@ def sources(suite_name: str, as_json: bool) -> None:
     ]
     shown = ("name", "architecture", "training_set", "native_size", "licence")
     lines = [(*(str(r[key]) for key in shown), _weights_text(s)) for r, s in zip(rows, suite.sources, strict=True)]
-    emit(as_json, rows, _table(lines))
+    emit(as_json, rows, table(lines))
 
 
 def _weights_text(source: Source) -> str:
@@ -71,7 +66,13 @@ def methods(as_json: bool) -> None:
     from ..benchmark.method import get_method, method_names
 
     rows = [{"name": name, "card": asdict(get_method(name).card)} for name in method_names()]
-    emit(as_json, rows, _table([(r["name"], r["card"]["title"], r["card"]["paper"]) for r in rows]))
+    shown = [(r["name"], r["card"]["title"], _published_text(r["card"]["published"]), r["card"]["paper"]) for r in rows]
+    emit(as_json, rows, table([("method", "what it is", "published", "paper"), *shown]))
+
+
+def _published_text(numbers: dict[str, float]) -> str:
+    """The numbers that a paper prints, or "none"."""
+    return ", ".join(f"{name} {value:g}" for name, value in numbers.items()) or "none"
 
 
 @command.command()
@@ -82,7 +83,7 @@ def protocols(as_json: bool) -> None:
     from ..benchmark.protocols import load_protocol, protocol_names
 
     rows = [{"name": name, "description": load_protocol(name).description} for name in protocol_names()]
-    emit(as_json, rows, _table([(r["name"], r["description"]) for r in rows]))
+    emit(as_json, rows, table([(r["name"], r["description"]) for r in rows]))
 
 
 @command.command()
@@ -96,4 +97,4 @@ def suites(as_json: bool) -> None:
         {"name": name, "version": (suite := load_suite(name)).version, "sources": len(suite.sources)}
         for name in suite_names()
     ]
-    emit(as_json, rows, _table([(r["name"], r["version"], f"{r['sources']} sources") for r in rows]))
+    emit(as_json, rows, table([(r["name"], r["version"], f"{r['sources']} sources") for r in rows]))

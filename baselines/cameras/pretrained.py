@@ -54,10 +54,16 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
+def find_packaged(network: str, crop_size: int) -> Path | None:
+    """The file that ships with osbench for this network and crop size, None if there is none."""
+    path = _PACKAGED / f"{network}-{crop_size}.safetensors"
+    return path if path.is_file() else None
+
+
 def packaged_weights(network: str, crop_size: int) -> Path:
     """The file that ships with osbench. CheckpointError, saying how to make one, if there is none."""
-    path = _PACKAGED / f"{network}-{crop_size}.safetensors"
-    if not path.is_file():
+    path = find_packaged(network, crop_size)
+    if path is None:
         known = ", ".join(sorted(p.stem for p in _PACKAGED.glob("*.safetensors"))) or "none"
         raise CheckpointError(
             f"no packaged camera weights for network {network} and crops of {crop_size} px (there are: {known}); make "

@@ -1,0 +1,176 @@
+"""What all tables share: runs on the suite at hand, and how a printed and a measured number are set side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ...benchmark.evaluate import evaluate, torch_device
+from ...benchmark.manifest import Manifest
+from ...benchmark.metrics import Outcome, bootstrap_intervals, choose_threshold, paired_difference
+from ...benchmark.metrics.intervals import Interval
+from ...benchmark.runs import Run
+from ...benchmark.score import DEFAULT_RULE, answers_of
+from ...generation.dataset import Dataset
+from ..cameras.pretrained import CAMERA, find_packaged, read_card
+from ..cameras.pretraining import PretrainingRecipe, pretrain
+from ..cameras.sources import virtual_source
+
+AGREES, CONTRADICTS, CANNOT_TELL = "agrees", "contradicts", "cannot tell"
+
+
+@dataclass(frozen=True)
+class CameraPretraining:
+    """How a network is pre-trained for which no weights are packaged: on virtual cameras, as ``osbench pretrain`` does.
+
+    scenes: a folder of photographs for the cameras to take pictures of, None = ``scene_count`` procedural scenes.
+    crops: of each picture.
+    """
+
+    epochs: int = PretrainingRecipe.epochs
+    scenes: Path | None = None
+    scene_count: int = 60
+    cameras: int = 70
+    crops: int = 6
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The suite at hand, and how methods are trained on it.
+
+    Attributes
+    ----------
+    out: gets ``runs/`` and ``cameras/``; everything in it is continued when the same experiment is run again.
+    seeds: training seeds 0 to ``seeds`` - 1.
+    epochs: of what learns from generated images, None = each method's own.
+    preset: reading of ProxyNCA++ for the proposed method; "paper-literal" takes equations 2 and 3 as printed.
+    replicates: of every bootstrap.
+    """
+
+    dataset: Dataset
+    manifest: Manifest
+    out: Path
+    seeds: int = 3
+    epochs: int | None = None
+    preset: str = "paper-literal"
+    device: str = "cpu"
+    pretraining: CameraPretraining = field(default_factory=CameraPretraining)
+    replicates: int = 1000
+
+    def entry(self, method: str, rejection: str, options: Mapping[str, Any], epochs: int | None) -> Entry:
+        """Fit a method with every seed, or take the runs that are there."""
+        runs = evaluate(
+            method,
+            self.dataset,
+            self.manifest,
+            seeds=range(self.seeds),
+            out=self.out / "runs",
+            device=self.device,
+            options=options,
+            rejections=[rejection],
+            epochs=epochs,
+        )
+        return Entry.of(runs, self.manifest)
+
+    def camera_weights(self, network: str) -> tuple[str, dict[str, Any]]:
+        """Option ``init`` for a start from camera identification, and the card of those weights.
+
+        The packaged weights where there are some for this network and crop size; else a file below ``out/cameras``,
+        which is trained now (and continued if that was interrupted).
+        """
+        size, how = self.manifest.crop_size, self.pretraining
+        packaged = find_packaged(network, size)
+        if packaged is not None:
+            return CAMERA, read_card(packaged)
+        file = self.out / "cameras" / f"{network}-{size}.safetensors"
+        source = virtual_source(how.cameras, size, how.crops, 0, scenes=how.scenes, scene_count=how.scene_count)
+        card = pretrain(
+            source,
+            PretrainingRecipe(network, epochs=how.epochs),
+            file,
+            device=torch_device(self.device),
+            cache=self.out / "cameras" / "crops",
+            half=True,
+        )
+        return str(file), card
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The runs of one method over its seeds, with their answers to the test images and their thresholds."""
+
+    runs: list[Run]
+    tests: list[Outcome]
+    thresholds: list[float]
+
+    @classmethod
+    def of(cls, runs: list[Run], manifest: Manifest) -> Entry:
+        """Thresholds come from seen validation images (rule ``accept-95``)."""
+        answers = [answers_of(run, manifest) for run in runs]
+        thresholds = [choose_threshold(DEFAULT_RULE, a.validation) for a in answers]
+        return cls(runs, [a.test for a in answers], thresholds)
+
+    @property
+    def seconds(self) -> float:
+        """Mean wall time of a seed."""
+        return sum(run.info["wall_time_s"] for run in self.runs) / len(self.runs)
+
+    def intervals(self, metrics: Sequence[str], replicates: int) -> dict[str, Interval]:
+        """Means over seeds with 95 % intervals over images and seeds."""
+        return bootstrap_intervals(self.tests, self.thresholds, metrics, replicates=replicates)
+
+
+def made_with(entries: Iterable[Entry]) -> dict[str, Any]:
+    """``created``, ``versions``, ``git`` and ``hardware`` of the newest run of these entries."""
+    infos = [run.info for entry in entries for run in entry.runs]
+    newest = max(infos, key=lambda info: datetime.fromisoformat(info["created"]))
+    return {key: newest[key] for key in ("created", "versions", "git", "hardware")}
+
+
+def beside(published: float | None, found: Interval) -> dict[str, float | None]:
+    """A printed number and ours: ``published``, ``reproduced``, ``low``, ``high``, ``difference`` (ours - printed)."""
+    estimate = _number(found.estimate)
+    both = published is not None and estimate is not None
+    return {
+        "published": published,
+        "reproduced": estimate,
+        "low": _number(found.low),
+        "high": _number(found.high),
+        "difference": round(estimate - published, 6) if both else None,  # type: ignore[operator]
+    }
+
+
+def comparison(published: float | None, better: Entry, other: Entry, metric: str, replicates: int) -> dict[str, Any]:
+    """Does one entry beat another as it does in the paper? ``published`` is the printed difference.
+
+    Keys: ``published``, ``reproduced``, ``low``, ``high`` (paired bootstrap), ``p_value``, ``verdict``.
+    """
+    found = paired_difference(
+        better.tests, other.tests, metric, thresholds=(better.thresholds, other.thresholds), replicates=replicates
+    )
+    return {
+        "published": None if published is None else round(published, 6),
+        "reproduced": _number(found.difference),
+        "low": _number(found.low),
+        "high": _number(found.high),
+        "p_value": _number(found.p_value),
+        "verdict": verdict(published, found.low, found.high),
+    }
+
+
+def verdict(published: float | None, low: float, high: float) -> str:
+    """Whether an interval of a difference lies on the same side of 0 as the printed difference.
+
+    "cannot tell" where it holds 0, where nothing or 0 is printed, or where it is undefined.
+    """
+    if not published or not (low > 0 or high < 0):
+        return CANNOT_TELL
+    return AGREES if (low > 0) == (published > 0) else CONTRADICTS
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 6) if math.isfinite(value) else None

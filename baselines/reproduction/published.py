@@ -1,0 +1,50 @@
+"""What a paper prints: read from ``<paper>.yaml`` in this folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...generation.errors import unknown_name
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper with its tables.
+
+    Attributes
+    ----------
+    protocol: the protocol that its experiments follow.
+    setting: ``images_per_source``, ``sources`` and ``crop_size`` (pixels) of its experiments.
+    tables: number of a table -> ``caption``, ``rows`` and whatever else the maker of that table reads.
+    """
+
+    name: str
+    title: str
+    url: str
+    protocol: str
+    setting: dict[str, int]
+    tables: dict[int, dict[str, Any]]
+
+    def table(self, number: int) -> dict[str, Any]:
+        """What table ``number`` prints; UsageError if it is none that can be reproduced."""
+        if number not in self.tables:
+            raise unknown_name(f"table of {self.name}", str(number), map(str, self.tables))
+        return self.tables[number]
+
+
+def paper_names() -> list[str]:
+    """Papers whose tables can be reproduced, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+
+
+def load_paper(name: str) -> Paper:
+    """The paper of that name; UsageError with a suggestion if there is none."""
+    if name not in paper_names():
+        raise unknown_name("paper", name, paper_names())
+    return Paper(name=name, **yaml.safe_load((_FOLDER / f"{name}.yaml").read_text("utf-8")))

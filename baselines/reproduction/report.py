@@ -1,0 +1,243 @@
+"""``results.json``: what was reproduced, and ``RESULTS.md``: the same for people. No number there is typed by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ...benchmark.metrics import PRIMARY
+from ...generation.errors import RunError
+from ...generation.publish import write_atomically
+from .experiment import Experiment
+from .published import Paper
+
+SCHEMA_VERSION = 1
+JSON_FILE, PAGE_FILE = "results.json", "RESULTS.md"
+
+_ARMS = {
+    "scratch": "from scratch",
+    "camera": "pre-trained",
+    "camera-same-rate": "pre-trained, rate of scratch",
+}
+_HEAD = """# Results beside the papers
+
+Written by `osbench reproduce` from the runs' predictions; the same in `results.json`. Do not edit.
+
+"published" is what the paper prints, "here" a mean over training seeds with a 95 % interval over seeds and images of
+these generators, "difference" is here minus published. A verdict compares directions only: *agrees* or *contradicts* if
+the paired 95 % interval of the difference between two rows lies on one side of 0, else *cannot tell*. Intervals of a
+few seeds understate what training again would change, and the verdicts are not corrected for their number.
+"""
+
+
+def table_document(paper: Paper, number: int, body: dict[str, Any], experiment: Experiment) -> dict[str, Any]:
+    """One table with what a reader must know about how it was made; ``body`` holds its ``rows`` and ``made``."""
+    manifest = experiment.manifest
+    counts = manifest.counts()
+    per_class = manifest.rows("train")["class_index"].value_counts()
+    return {
+        "paper": paper.name,
+        "table": number,
+        "caption": paper.table(number)["caption"],
+        "suite": manifest.suite,
+        "suite_version": experiment.dataset.suite_version,
+        "protocol": manifest.protocol,
+        "manifest_id": manifest.manifest_id,
+        "setting": {
+            "images_per_source": max(sum(splits.values()) for splits in counts.values()),
+            "sources": len(counts),
+            "crop_size": manifest.crop_size,
+            "train_per_class": int(per_class.min()),
+        },
+        "published_setting": paper.setting,
+        "seeds": experiment.seeds,
+        "epochs": experiment.epochs,
+        "preset": experiment.preset,
+        "threshold_rule": "accept-95",
+        "replicates": experiment.replicates,
+        **body,
+    }
+
+
+def write_results(folder: Path, tables: list[dict[str, Any]], papers: Mapping[str, Paper]) -> tuple[Path, Path]:
+    """Put tables into ``results.json`` (replacing those of the same paper, number and suite) and render ``RESULTS.md``.
+
+    Returns both paths. RunError if there is a ``results.json`` that cannot be read: nothing is overwritten then.
+    """
+    data, page = folder / JSON_FILE, folder / PAGE_FILE
+    kept = {_key(table): table for table in read_results(data)["tables"]} if data.exists() else {}
+    kept |= {_key(table): table for table in tables}
+    ordered = [kept[key] for key in sorted(kept)]
+    text = "\n".join([_HEAD, *(_section(table, papers[table["paper"]]) for table in ordered)])
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {"schema_version": SCHEMA_VERSION, "tables": ordered}
+    write_atomically(data, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+    write_atomically(page, text.encode())
+    return data, page
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """The document of a ``results.json``; RunError in one line if it is damaged or of another version."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+        if document["schema_version"] != SCHEMA_VERSION or not isinstance(document["tables"], list):
+            raise ValueError(f"schema version {document['schema_version']!r}")
+        for table in document["tables"]:
+            _key(table)
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path} is no results file of this osbench ({error}); move it away to start a new one."
+        ) from error
+    return document
+
+
+def _key(table: dict[str, Any]) -> tuple[str, int, str]:
+    return table["paper"], table["table"], table["suite"]
+
+
+def _section(table: dict[str, Any], paper: Paper) -> str:
+    body = {2: _table2, 3: _table3}[table["table"]](table)
+    return "\n".join(
+        [
+            f"## {paper.name}, table {table['table']}, on the suite {table['suite']} ({table['suite_version']})",
+            "",
+            f"{table['caption']}. [{paper.title}]({paper.url}).",
+            "",
+            _setting(table),
+            "",
+            body,
+            "",
+            _made(table),
+            "",
+        ]
+    )
+
+
+def _setting(table: dict[str, Any]) -> str:
+    ours, theirs = table["setting"], table["published_setting"]
+    rows = {"images per source": "images_per_source", "sources": "sources", "crop in pixels": "crop_size"}
+    lines = ["| | paper | here |", "|---|---|---|"]
+    lines += [f"| {title} | {theirs[key]:,} | {ours[key]:,} |" for title, key in rows.items()]
+    if all(ours[key] == theirs[key] for key in rows.values()):
+        claim = "The sizes are the paper's: values may be compared, within what seeds and weights leave open."
+    else:
+        claim = (
+            "**The sizes differ, and so do contents and generators: the values may not be compared with the paper's. "
+            "What may be compared is the direction of a difference between two rows or columns.**"
+        )
+    return "\n".join([*lines, "", claim])
+
+
+def _table2(table: dict[str, Any]) -> str:
+    arms = [arm for arm in _ARMS if any(arm in row["arms"] for row in table["rows"])]
+    head = ["network"]
+    for arm in arms:
+        head += [f"{_ARMS[arm]}: published", "here", "difference"] if arm in ("scratch", "camera") else [_ARMS[arm]]
+    lines = _header(head)
+    for row in table["rows"]:
+        cells = [row["network"]]
+        for arm in arms:
+            value = row["arms"][arm][PRIMARY]
+            published = [_plain(value["published"]), _estimate(value), _signed(value["difference"])]
+            cells += published if arm in ("scratch", "camera") else [_estimate(value)]
+        lines.append(_line(cells))
+    lines += ["", "What pre-training changes (pre-trained minus from scratch, paired):", ""]
+    lines += _header(["network", "published", "here", "p", "direction", *([_ARMS[arms[2]]] if len(arms) > 2 else [])])
+    for row in table["rows"]:
+        gain = row["gains"]["camera"]
+        cells = [
+            row["network"],
+            _signed(gain["published"]),
+            _difference(gain),
+            _plain(gain["p_value"]),
+            gain["verdict"],
+        ]
+        cells += [_difference(row["gains"][arm]) for arm in arms[2:]]
+        lines.append(_line(cells))
+    lines += ["", "The pre-trained weights, and accuracy on seen test images:", ""]
+    lines += _header(
+        ["network", "learned from", "crops x epochs", "names the camera (chance)", *(_ARMS[a] for a in arms)]
+    )
+    for row in table["rows"]:
+        p = row["pretraining"]
+        scenes = f", {p['scenes']}" if p["scenes"] else ""
+        lines.append(
+            _line(
+                [
+                    row["network"],
+                    f"{p['cameras']} cameras ({p['kind'].split(':')[0]}){scenes}",
+                    f"{p['crops']:,} x {p['epochs']}",
+                    f"{p['accuracy']:.3f} ({p['chance']:.3f})",
+                    *(_plain(row["arms"][arm]["accuracy"]["reproduced"]) for arm in arms),
+                ]
+            )
+        )
+    return "\n".join(lines)
+
+
+def _table3(table: dict[str, Any]) -> str:
+    seen = list(dict.fromkeys(a for row in table["rows"] for a in row["f1"]))
+    unseen = list(dict.fromkeys(a for row in table["rows"] for a in row["crr_each"]))
+    lines = _header(["method", "", *(f"{a} F1" for a in seen), "aF1", *(f"{a} CRR" for a in unseen), "CRR", "accuracy"])
+    for row in table["rows"]:
+        values = [*(row["f1"][a] for a in seen), row["af1"], *(row["crr_each"][a] for a in unseen), row["crr"]]
+        name = row["method"] if row["rejection"] == "native" else f"{row['method']}, {row['rejection']}"
+        lines.append(_line([name, "published", *(_plain(v["published"]) for v in values), ""]))
+        lines.append(_line(["", "here", *(_estimate(v) for v in values), _plain(row["accuracy"]["reproduced"])]))
+        lines.append(_line(["", "difference", *(_signed(v["difference"]) for v in values), ""]))
+    lines += ["", "The proposed method against the others (proposed minus this, paired):", ""]
+    lines += _header(["method", "aF1 published", "aF1 here", "direction", "CRR published", "CRR here", "direction"])
+    for row in table["rows"]:
+        against = row["proposed_minus_this"]
+        if against:
+            cells = [
+                cell
+                for name in ("af1", "crr")
+                for cell in (_signed(against[name]["published"]), _difference(against[name]), against[name]["verdict"])
+            ]
+            lines.append(_line([row["method"], *cells]))
+    lines += ["", "Classifiers never reject in this table, as in the paper; the board has their other rejection rules."]
+    return "\n".join(lines)
+
+
+def _made(table: dict[str, Any]) -> str:
+    made = table["made"]
+    epochs = "each method's own number of epochs" if table["epochs"] is None else f"{table['epochs']} epochs"
+    git = made["git"]
+    revision = f", revision {git['revision'][:10]}{' with changes' if git['dirty'] else ''}" if git else ""
+    return (
+        f"{table['seeds']} seeds, {epochs}, ProxyNCA++ preset `{table['preset']}`, "
+        f"threshold `{table['threshold_rule']}`, manifest `{table['manifest_id'][:12]}`, "
+        f"{table['replicates']} bootstrap replicates. "
+        f"{made['created'][:10]}, {made['hardware']['device_name']}, torch {made['versions']['torch']}{revision}."
+    )
+
+
+def _header(cells: list[str]) -> list[str]:
+    return [_line(cells), "|---" * len(cells) + "|"]
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _plain(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.3f}"
+
+
+def _estimate(value: dict[str, float | None]) -> str:
+    if value["low"] is None or value["high"] is None:
+        return _plain(value["reproduced"])
+    return f"{value['reproduced']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+
+
+def _difference(value: dict[str, Any]) -> str:
+    if value["low"] is None or value["high"] is None:
+        return _signed(value["reproduced"])
+    return f"{value['reproduced']:+.3f} ({value['low']:+.3f} to {value['high']:+.3f})"

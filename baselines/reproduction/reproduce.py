@@ -1,0 +1,84 @@
+"""One call from a paper's name to ``RESULTS.md``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ...benchmark.manifest import open_manifests
+from ...generation.dataset import Dataset
+from ...generation.errors import unknown_name
+from ...generation.generate import generate
+from ...generation.progress import get_logger
+from ..losses.proxy_nca import PRESETS
+from .experiment import CameraPretraining, Experiment
+from .published import Paper, load_paper, paper_names
+from .report import table_document, write_results
+from .table2 import make_table2
+from .table3 import make_table3
+
+SUITE = "mini"
+"""What is generated where no suite is at hand."""
+
+
+def reproduce(
+    paper_name: str,
+    tables: Sequence[int] = (),
+    *,
+    rows: Sequence[str] = (),
+    data: Path | None = None,
+    out: Path,
+    results: Path,
+    seeds: int = 3,
+    epochs: int | None = None,
+    preset: str = "paper-literal",
+    same_rate: bool = False,
+    scenes: Path | None = None,
+    pretrain_epochs: int | None = None,
+    device: str = "cpu",
+) -> tuple[dict[str, Any], Path]:
+    """Make the tables of a paper on the suite at hand; returns the new tables' document and the path of RESULTS.md.
+
+    tables: their numbers, empty = all. rows: only these, of whichever table has them. data: a dataset folder, None =
+    ``out/data``, where the mini suite is generated if it is not there. The other parameters are those of
+    :class:`Experiment` and :class:`CameraPretraining`. UsageError for an unknown paper, table, row or preset, before
+    anything is made.
+    """
+    paper = load_paper(paper_name)
+    chosen = list(dict.fromkeys(tables)) or sorted(paper.tables)
+    _check(paper, chosen, rows, preset)
+    dataset = _dataset(out / "data") if data is None else Dataset.open(data)
+    (manifest,) = open_manifests(dataset, paper.protocol)
+    pretraining = CameraPretraining(scenes=scenes)
+    if pretrain_epochs is not None:
+        pretraining = CameraPretraining(pretrain_epochs, scenes)
+    experiment = Experiment(dataset, manifest, out, seeds, epochs, preset, device, pretraining)
+    made = []
+    for number in chosen:
+        get_logger().info("%s, table %d: %s", paper.name, number, paper.table(number)["caption"])
+        own = [name for name in rows if name in paper.table(number)["rows"]]
+        if rows and not own:
+            continue
+        if number == 2:
+            body = make_table2(paper, experiment, rows=own, same_rate=same_rate)
+        else:
+            body = make_table3(paper, experiment, rows=own)
+        made.append(table_document(paper, number, body, experiment))
+    papers = {name: load_paper(name) for name in paper_names()}
+    _, page = write_results(results, made, papers)
+    return {"tables": made}, page
+
+
+def _check(paper: Paper, tables: Sequence[int], rows: Sequence[str], preset: str) -> None:
+    known = {name for number in tables for name in paper.table(number)["rows"]}
+    for name in rows:
+        if name not in known:
+            raise unknown_name("row", name, known)
+    if preset not in PRESETS:
+        raise unknown_name("preset", preset, PRESETS)
+
+
+def _dataset(folder: Path) -> Dataset:
+    return generate(SUITE, folder, workers=os.cpu_count() or 1)

@@ -1,0 +1,103 @@
+"""Table 2 of paper 1: five embedding networks, from scratch and after pre-training on camera models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...benchmark.metrics import PRIMARY
+from ...generation.errors import unknown_name
+from ...generation.progress import get_logger
+from ..cameras.pretrained import CAMERA as PRETRAINED
+from ..cameras.pretrained import SCRATCH
+from ..proposed import Proposed
+from .experiment import Entry, Experiment, beside, comparison, made_with
+from .published import Paper
+
+SAME_RATE = "camera-same-rate"
+"""The arm that the paper has not: pre-trained weights at the learning rate of training from scratch."""
+
+
+def make_table2(
+    paper: Paper, experiment: Experiment, *, rows: Sequence[str] = (), same_rate: bool = False
+) -> dict[str, Any]:
+    """Train every network both ways; returns ``rows``, one for each network, and ``made`` (:func:`made_with`).
+
+    Paper 1 changes two things at once: pre-trained networks also learn at 1e-4 instead of 7e-4. ``same_rate`` adds a
+    third arm with the start of the one and the rate of the other.
+
+    Keys of a row: ``network``; ``arms`` (arm -> ``auc_af1_crr`` as :func:`beside` gives it, ``accuracy`` on seen test
+    images, ``lr``, ``seconds`` per seed); ``gains`` (pre-trained arm -> :func:`comparison` with scratch);
+    ``pretraining`` (what the weights were trained on). ``rows``: only these networks; UsageError for others.
+    """
+    printed: dict[str, dict[str, float]] = paper.table(2)["rows"]
+    for name in rows:
+        if name not in printed:
+            raise unknown_name("row of table 2", name, printed)
+    trained = {name: _trained(name, experiment, same_rate) for name in printed if name in (rows or printed)}
+    return {
+        "rows": [_row(name, *arms, printed[name], experiment) for name, arms in trained.items()],
+        "made": made_with(entry for arms, _ in trained.values() for entry in arms.values()),
+    }
+
+
+def _trained(network: str, experiment: Experiment, same_rate: bool) -> tuple[dict[str, Entry], dict[str, Any]]:
+    """Arm -> entry, and the card of the pre-trained weights."""
+    entries = {SCRATCH: _train(network, experiment, SCRATCH)}
+    init, card = experiment.camera_weights(network)
+    entries[PRETRAINED] = _train(network, experiment, init)
+    if same_rate:
+        entries[SAME_RATE] = _train(network, experiment, init, lr=Proposed.defaults["lr"])
+    return entries, card
+
+
+def _train(network: str, experiment: Experiment, init: str, **given: Any) -> Entry:
+    get_logger().info("%s, start: %s%s", network, init, f", lr {given['lr']}" if given else "")
+    options = {"network": network, "preset": experiment.preset, "init": init, **given}
+    return experiment.entry("proposed", "native", options, experiment.epochs)
+
+
+def _row(
+    network: str, entries: dict[str, Entry], card: dict[str, Any], printed: dict[str, float], experiment: Experiment
+) -> dict[str, Any]:
+    published_gain = printed[PRETRAINED] - printed[SCRATCH]
+    gains = {
+        arm: comparison(
+            published_gain if arm == PRETRAINED else None,
+            entry,
+            entries[SCRATCH],
+            PRIMARY,
+            experiment.replicates,
+        )
+        for arm, entry in entries.items()
+        if arm != SCRATCH
+    }
+    return {
+        "network": network,
+        "arms": {arm: _arm(entry, printed.get(arm), experiment) for arm, entry in entries.items()},
+        "gains": gains,
+        "pretraining": _pretraining(card),
+    }
+
+
+def _arm(entry: Entry, printed: float | None, experiment: Experiment) -> dict[str, Any]:
+    found = entry.intervals([PRIMARY, "accuracy"], experiment.replicates)
+    return {
+        PRIMARY: beside(printed, found[PRIMARY]),
+        "accuracy": beside(None, found["accuracy"]),
+        "lr": entry.runs[0].info["config"]["resolved"]["options"]["lr"],
+        "seconds": round(entry.seconds, 1),
+    }
+
+
+def _pretraining(card: dict[str, Any]) -> dict[str, Any]:
+    scenes = card["trained_on"].get("scenes", {})
+    return {
+        "kind": card["trained_on"]["kind"],
+        "cameras": card["cameras"],
+        "scenes": f"{scenes['count']} {scenes['kind']}" if scenes else "",
+        "crops": card["crops"]["train"],
+        "epochs": card["recipe"]["epochs"],
+        "accuracy": card["accuracy"]["held_out_scenes"],
+        "chance": card["accuracy"]["chance"],
+    }
