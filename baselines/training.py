@@ -85,8 +85,8 @@ def train_network(
     """
     progress = _Progress.restore(folder / CHECKPOINT, model, optimizer)
     step = _Step(model, loss, optimizer, recipe.clip_value)
-    with progress_bar(description, recipe.epochs * batch_count, "batch") as bar:
-        bar.update(min(progress.epoch, recipe.epochs) * batch_count)
+    finished = min(progress.epoch, recipe.epochs) * batch_count
+    with progress_bar(description, recipe.epochs * batch_count, "batch", finished) as bar:
         while progress.epoch < recipe.epochs and not progress.exhausted(recipe):
             epoch = progress.epoch
             _set_learning_rates(optimizer, recipe, epoch)

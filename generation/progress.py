@@ -81,9 +81,9 @@ class _TerminalBar:
 class _LineBar:
     """A line at most every :data:`LINE_EVERY_SECONDS`, and one at the end."""
 
-    def __init__(self, description: str, total: float | None, unit: str) -> None:
+    def __init__(self, description: str, total: float | None, unit: str, done: int) -> None:
         self._description, self._total, self._unit = description, total, unit
-        self._done = 0
+        self._before = self._done = done
         self._start = self._printed = time.monotonic()
         self._postfix: dict[str, Any] = {}
 
@@ -96,27 +96,32 @@ class _LineBar:
     def line(self) -> None:
         self._printed = time.monotonic()
         seconds = max(self._printed - self._start, 1e-9)
-        rate = self._done / seconds
+        rate = (self._done - self._before) / seconds
         text = f"{self._description}: {self._done}"
         if self._total:
             text += f"/{self._total:g}"
         text += f" {self._unit}, {rate:.1f} {self._unit}/s"
-        if self._total and self._done and self._done < self._total:
+        if self._total and rate and self._done < self._total:
             text += f", {tqdm.format_interval((self._total - self._done) / rate)} left"
         text += "".join(f", {key} {value}" for key, value in self._postfix.items())
         get_logger().info(text)
 
 
 @contextmanager
-def progress_bar(description: str, total: float | None = None, unit: str = "it") -> Iterator[Bar]:
-    """A bar to update by hand: ``with progress_bar("generate", 4200, "img") as bar: bar.update(20, shard=3)``."""
+def progress_bar(description: str, total: float | None = None, unit: str = "it", done: int = 0) -> Iterator[Bar]:
+    """A bar to update by hand: ``with progress_bar("generate", 4200, "img") as bar: bar.update(20, shard=3)``.
+
+    done: units that an earlier, interrupted run finished; they count, but not for the rate.
+    """
     if _quiet:
         yield _SilentBar()
     elif sys.stderr.isatty():
-        with tqdm(total=total, desc=description, unit=unit, file=sys.stderr, dynamic_ncols=True, smoothing=0.1) as bar:
+        with tqdm(
+            total=total, desc=description, unit=unit, initial=done, file=sys.stderr, dynamic_ncols=True, smoothing=0.1
+        ) as bar:
             yield _TerminalBar(bar)
     else:
-        lines = _LineBar(description, total, unit)
+        lines = _LineBar(description, total, unit, done)
         yield lines
         lines.line()
 

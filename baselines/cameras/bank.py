@@ -71,8 +71,7 @@ def build_bank(source: CropSource, folder: Path, *, workers: int = 1) -> ImageSe
     done = _memory_map(folder / DONE, (len(labels),))
     pixels = _memory_map(folder / PIXELS, (len(labels) * rows, size, size, 3))
     missing = np.flatnonzero(done == 0).tolist()
-    with progress_bar("camera pictures", len(labels) * rows, "crop") as bar:
-        bar.update((len(labels) - len(missing)) * rows)
+    with progress_bar("camera pictures", len(labels) * rows, "crop", (len(labels) - len(missing)) * rows) as bar:
         for unit, crops in _made(source, missing, workers):
             pixels[unit * rows : (unit + 1) * rows] = crops
             pixels.flush()

@@ -57,6 +57,23 @@ def test_evaluate_makes_the_manifest_and_the_runs(folder: Path, runs: list[dict]
     assert all((Path(r["run"]) / "predictions.parquet").is_file() for r in runs)
 
 
+def test_evaluate_ends_with_a_line_for_each_method(folder: Path, runs: list[dict]) -> None:
+    arguments = ["--method", folder / "method.py", "--data", folder / "data", "--out", folder / "runs"]
+    result = call("evaluate", *arguments, "--seeds", 2, "--option", "bins=5")
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("nearest-colour-cli")]
+    name, fold, rules, seeds, seconds, unit, accuracy, _, chance = line.split()
+    assert (name, fold, rules, seeds, unit, chance) == ("nearest-colour-cli", "fang2023", "2", "2", "s", "0.333)")
+    assert float(seconds) == pytest.approx(sum(r["wall_time_s"] for r in runs) / 4, abs=0.06)
+    assert 0.333 < float(accuracy) <= 1
+
+
+def test_network_is_short_for_the_option(folder: Path) -> None:
+    arguments = ["--method", folder / "method.py", "--data", folder / "data", "--out", folder / "networks"]
+    result = call("evaluate", *arguments, "--network", "mislnet")
+    assert result.exit_code == 2
+    assert "unknown option of method nearest-colour-cli 'network'" in result.stderr
+
+
 def test_evaluate_all_folds_of_a_rotation(folder: Path) -> None:
     arguments = ["--method", folder / "method.py", "--data", folder / "data", "--out", folder / "rotated", "--json"]
     result = call("evaluate", *arguments, "--protocol", "rotate-one", "--fold", "all", "--rejection", "never")
