@@ -38,7 +38,12 @@ from .options import emit, handle_errors, json_option
     show_default=True,
     help="Reading of ProxyNCA++ for the proposed method: paper-literal, official or osbench.",
 )
-@click.option("--same-rate", is_flag=True, help="Table 2: a third column, pre-trained but at the rate of scratch.")
+@click.option(
+    "--same-rate",
+    multiple=True,
+    metavar="NETWORK",
+    help="Table 2: also pre-trained at the rate of scratch. Repeatable.",
+)
 @click.option(
     "--scenes", type=click.Path(path_type=Path), help="Photographs for the virtual cameras to take pictures of."
 )
@@ -56,7 +61,7 @@ def command(
     seeds: int,
     epochs: int | None,
     preset: str,
-    same_rate: bool,
+    same_rate: tuple[str, ...],
     scenes: Path | None,
     pretrain_epochs: int | None,
     device: str,

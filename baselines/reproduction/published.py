@@ -20,7 +20,8 @@ class Paper:
     Attributes
     ----------
     protocol: the protocol that its experiments follow.
-    setting: ``images_per_source``, ``sources`` and ``crop_size`` (pixels) of its experiments.
+    setting: ``images_per_source``, ``sources``, ``crop_size`` (pixels) and ``train_per_class`` (images of a seen class
+        in an epoch) of its experiments.
     tables: number of a table -> ``caption``, ``rows`` and whatever else the maker of that table reads.
     """
 

@@ -34,7 +34,7 @@ def reproduce(
     seeds: int = 3,
     epochs: int | None = None,
     preset: str = "paper-literal",
-    same_rate: bool = False,
+    same_rate: Sequence[str] = (),
     scenes: Path | None = None,
     pretrain_epochs: int | None = None,
     device: str = "cpu",

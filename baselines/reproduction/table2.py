@@ -19,22 +19,22 @@ SAME_RATE = "camera-same-rate"
 
 
 def make_table2(
-    paper: Paper, experiment: Experiment, *, rows: Sequence[str] = (), same_rate: bool = False
+    paper: Paper, experiment: Experiment, *, rows: Sequence[str] = (), same_rate: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Train every network both ways; returns ``rows``, one for each network, and ``made`` (:func:`made_with`).
 
-    Paper 1 changes two things at once: pre-trained networks also learn at 1e-4 instead of 7e-4. ``same_rate`` adds a
-    third arm with the start of the one and the rate of the other.
+    Paper 1 changes two things at once: pre-trained networks also learn at 1e-4 instead of 7e-4. For the
+    networks in ``same_rate`` there is a third arm with the start of the one and the rate of the other.
 
     Keys of a row: ``network``; ``arms`` (arm -> ``auc_af1_crr`` as :func:`beside` gives it, ``accuracy`` on seen test
     images, ``lr``, ``seconds`` per seed); ``gains`` (pre-trained arm -> :func:`comparison` with scratch);
     ``pretraining`` (what the weights were trained on). ``rows``: only these networks; UsageError for others.
     """
     printed: dict[str, dict[str, float]] = paper.table(2)["rows"]
-    for name in rows:
+    for name in (*rows, *same_rate):
         if name not in printed:
             raise unknown_name("row of table 2", name, printed)
-    trained = {name: _trained(name, experiment, same_rate) for name in printed if name in (rows or printed)}
+    trained = {name: _trained(name, experiment, name in same_rate) for name in printed if name in (rows or printed)}
     return {
         "rows": [_row(name, *arms, printed[name], experiment) for name, arms in trained.items()],
         "made": made_with(entry for arms, _ in trained.values() for entry in arms.values()),
