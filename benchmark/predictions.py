@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -111,7 +111,8 @@ def write_predictions(predictions: Predictions, path: Path, *, compact: bool = F
         }
     )
     if compact:
-        pq.write_table(table, path, compression="zstd", compression_level=19, use_dictionary=["candidate"])
+        few_values: Any = ["candidate"]
+        pq.write_table(table, path, compression="zstd", compression_level=19, use_dictionary=few_values)
     else:
         pq.write_table(table, path, compression="zstd")
 

@@ -28,7 +28,8 @@ class Plan:
 
     resolution: side of crops and models. z_dim: length of the teacher's codes. bank, held: number of crops for
     training and of held-out pictures. picture_height: at which a training set's pictures are decoded. models: by
-    generator, ``kind``, ``minutes`` and the fields of that kind's recipe. zoo: the folder of its weights in generation/zoo.
+    generator, ``kind``, ``minutes`` and the fields of that kind's recipe. zoo: the folder of its
+    weights in generation/zoo.
     """
 
     suite: str
