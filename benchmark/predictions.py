@@ -1,15 +1,16 @@
 """Predictions: one row per validation and test image, the only thing that numbers are computed from.
 
 ``predictions.parquet`` has the columns ``image_id`` string, ``class_scores`` fixed-size list of K float32,
-``known_score`` float32, ``candidate`` int32. A file may come from anybody, so its size, schema and row count are
-checked from its footer before any row is read.
+``known_score`` float32, ``candidate`` int32. A compact file holds ``class_scores`` as float16: no metric reads them,
+while every metric follows from ``known_score`` and ``candidate``, which are always exact. A file may come from anybody,
+so its size, schema and row count are checked from its footer before any row is read.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -93,10 +94,14 @@ class Predictions:
         )
 
 
-def write_predictions(predictions: Predictions, path: Path) -> None:
-    """Write Parquet; the same answers give the same bytes."""
+def write_predictions(predictions: Predictions, path: Path, *, compact: bool = False) -> None:
+    """Write Parquet; the same answers give the same bytes.
+
+    compact: class_scores rounded to float16 (float32 still, if one of them is beyond its range of 65504).
+    """
     s = predictions.scores
-    flat = pa.array(np.ascontiguousarray(s.class_scores).reshape(-1), pa.float32())
+    half = compact and bool((np.abs(s.class_scores) <= np.finfo(np.float16).max).all())
+    flat = pa.array(s.class_scores.astype(np.float16 if half else np.float32).reshape(-1))
     table = pa.table(
         {
             "image_id": pa.array(predictions.image_ids.tolist(), pa.string()),
@@ -105,7 +110,11 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
             "candidate": pa.array(s.candidate.astype(np.int32), pa.int32()),
         }
     )
-    pq.write_table(table, path, compression="zstd")
+    if compact:
+        few_values: Any = ["candidate"]
+        pq.write_table(table, path, compression="zstd", compression_level=19, use_dictionary=few_values)
+    else:
+        pq.write_table(table, path, compression="zstd")
 
 
 def read_predictions(path: Path, n_classes: int) -> Predictions:
@@ -140,8 +149,11 @@ def _check_footer(file: pq.ParquetFile, n_classes: int, path: Path) -> None:
         raise RunError(f"{path}: columns are {', '.join(names)}; expected {', '.join(COLUMNS)}.")
     lists = schema.field("class_scores").type
     kinds = {"known_score": pa.float32(), "candidate": pa.int32()}
-    if not (pa.types.is_fixed_size_list(lists) or pa.types.is_list(lists)) or lists.value_type != pa.float32():
-        raise RunError(f"{path}: class_scores is {lists}; expected a list of {n_classes} float32.")
+    if not (pa.types.is_fixed_size_list(lists) or pa.types.is_list(lists)) or lists.value_type not in (
+        pa.float32(),
+        pa.float16(),
+    ):
+        raise RunError(f"{path}: class_scores is {lists}; expected a list of {n_classes} float32 or float16.")
     for name, kind in kinds.items():
         if schema.field(name).type != kind:
             raise RunError(f"{path}: {name} is {schema.field(name).type}; expected {kind}.")

@@ -108,11 +108,19 @@ class Run:
         return cls(folder, read_run_info(folder / RUN_FILE))
 
     @classmethod
-    def write(cls, folder: Path, info: dict[str, Any], predictions: Predictions, model: Path | None = None) -> Run:
+    def write(
+        cls,
+        folder: Path,
+        info: dict[str, Any],
+        predictions: Predictions,
+        model: Path | None = None,
+        *,
+        compact: bool = False,
+    ) -> Run:
         """Publish a run: everything is written beside the target and renamed into place in one step.
 
         ``model`` is a folder whose files are hard-linked (copied across file systems). A run that already lies
-        there is replaced.
+        there is replaced. compact: see :func:`.predictions.write_predictions`.
         """
         check_run_info(info, str(folder))
         predictions.check()
@@ -121,7 +129,7 @@ class Run:
             shutil.rmtree(abandoned, ignore_errors=True)
         partial.mkdir(parents=True)
         try:
-            write_predictions(predictions, partial / PREDICTIONS_FILE)
+            write_predictions(predictions, partial / PREDICTIONS_FILE, compact=compact)
             (partial / RUN_FILE).write_text(json.dumps(info, indent=2, allow_nan=False) + "\n", encoding="utf-8")
             if model is not None:
                 link_tree(model, partial / MODEL_FOLDER)

@@ -31,6 +31,7 @@ def build(runs: Path, out: Path, data: Path | None, manifest_id: str | None, boo
     """Score and rank all runs in the folder RUNS; write index.html, leaderboard.json and leaderboard.parquet."""
     from ..leaderboard.board import PAGE_FILE, build_board
     from ..leaderboard.sources import find_board_dataset, lookup_manifest
+    from ..leaderboard.spread import spread_text
     from ..leaderboard.tables import board_text
 
     dataset = find_board_dataset(runs, data)
@@ -38,4 +39,4 @@ def build(runs: Path, out: Path, data: Path | None, manifest_id: str | None, boo
         runs, lookup_manifest(runs, dataset), out, dataset=dataset, manifest_id=manifest_id, bootstrap=bootstrap
     )
     page = (out / PAGE_FILE).resolve()
-    emit(as_json, document | {"page": str(page)}, f"{board_text(document)}\n{page}")
+    emit(as_json, document | {"page": str(page)}, f"{board_text(document)}\n{spread_text(document)}\n{page}")

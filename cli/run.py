@@ -35,9 +35,14 @@ def command(
     """
     from .. import baselines  # noqa: F401  (registers the built-in methods)
     from ..leaderboard.pipeline import run_line
+    from ..leaderboard.spread import spread_text
     from ..leaderboard.tables import board_text
 
     line = run_line(suite, out, count=count, seeds=seeds, methods=methods, workers=workers, device=device)
     document = {"page": str(line.page), "seconds": line.seconds, "leaderboard": line.board}
     times = ", ".join(f"{name} {value:.0f} s" for name, value in line.seconds.items())
-    emit(as_json, document, f"{board_text(line.board)}\n\nTime: {times}\nOpen {line.page.resolve()}")
+    emit(
+        as_json,
+        document,
+        f"{board_text(line.board)}\n{spread_text(line.board)}\n\nTime: {times}\nOpen {line.page.resolve()}",
+    )

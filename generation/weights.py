@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .catalog import Source, Suite, WeightFile
 from .downloads import Downloader, cached_file
-from .errors import CheckpointError, GenerationError, UsageError, unknown_name
+from .errors import CheckpointError, DatasetError, GenerationError, UsageError, unknown_name
 from .hub import cached_model, download_model
 from .licences import accept_licences, accepted_licences
 from .progress import get_logger
@@ -37,6 +37,7 @@ def locate_weights(
     unless every licence is accepted. UsageError for a bad request; MissingWeightsError, after one logged line per
     source, if some have no weights.
     """
+    _check_own_weights(suite, sources)
     files = _given_files(sources, given or {})
     accept_licences(suite, accept)
     found: dict[str, Path] = {**files, **_on_this_machine(sources, files)}
@@ -62,6 +63,17 @@ def local_weights(sources: Sequence[Source], given: Mapping[str, str | Path] | N
     found |= _on_this_machine(sources, found)
     located = [replace(s, weights=found[s.name]) if s.name in found else s for s in sources]
     return [s for s in located if s.folder is not None or (s.weights is not None and s.weights.exists())]
+
+
+def _check_own_weights(suite: Suite, sources: Sequence[Source]) -> None:
+    """DatasetError, in one line, if weights that a suite brings itself are not there."""
+    absent = [s.weights for s in sources if s.weights is not None and not s.weights.exists()]
+    if absent:
+        names = ", ".join(path.name for path in absent)
+        raise DatasetError(
+            f"suite {suite.name}: {len(absent)} of {len(sources)} weight files are missing in {absent[0].parent} "
+            f"({names}); {suite.without_weights}."
+        )
 
 
 def _given_files(sources: Sequence[Source], given: Mapping[str, str | Path]) -> dict[str, Path]:

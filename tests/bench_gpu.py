@@ -183,7 +183,8 @@ def _images(sizes: Sizes) -> ImageSet:
 
 
 def _ceiling(device: torch.device, dtype: torch.dtype, sizes: Sizes) -> float:
-    """Operations per second of a large product of random matrices."""
+    """Operations per second of a large product of random matrices, on the matrix units that convolutions may use."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
     a, b = (torch.randn(sizes.matrix, sizes.matrix, device=device).to(dtype) for _ in range(2))
     return 2 * sizes.matrix**3 / _seconds(lambda: a @ b, sizes.repeats)
 

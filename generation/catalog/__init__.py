@@ -134,6 +134,7 @@ class Suite:
     """A named, versioned set of sources with one recipe.
 
     count: images per source unless told otherwise. licences: what the file says about the sources' licences, by id.
+    without_weights: what to do where the suite's own weights are not there.
     """
 
     name: str
@@ -143,6 +144,7 @@ class Suite:
     recipe: Recipe
     sources: tuple[Source, ...]
     licences: dict[str, Licence] = field(default_factory=dict)
+    without_weights: str = "leave them out with --source"
 
     @property
     def crop_size(self) -> int:
@@ -196,6 +198,7 @@ def _read_suite(path: Path, weights_folder: Path) -> Suite:
             licences={
                 key: read_entry(Licence, {"id": key, **entry}) for key, entry in document.get("licences", {}).items()
             },
+            without_weights=str(document.get("without_weights", Suite.without_weights)),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
         reason = f"missing {error}" if isinstance(error, KeyError) else " ".join(str(error).split())

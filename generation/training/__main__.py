@@ -20,7 +20,7 @@ ZOO = Path(__file__).parent.parent / "zoo"
 MODEL = "GENERATOR/TRAINING_SET"
 
 _minutes = click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Default: the plan's.")
-_zoo = click.option("--out", type=click.Path(path_type=Path), default=ZOO, show_default="the packaged zoo")
+_zoo = click.option("--out", type=click.Path(path_type=Path), help="Default: the packaged zoo of the suite.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -143,10 +143,10 @@ def redo(ctx: click.Context, model: str, minutes: float) -> None:
 @click.argument("models", nargs=-1, metavar=f"[{MODEL}]...")
 @_zoo
 @click.pass_obj
-def export(workshop: Workshop, models: tuple[str, ...], out: Path) -> None:
+def export(workshop: Workshop, models: tuple[str, ...], out: Path | None) -> None:
     """Write float16 weights, the sample grid and the training record of models (default: all begun) into the zoo."""
     for model in models or workshop.begun():
-        click.echo(workshop.export(model, out))
+        click.echo(workshop.export(model, out or ZOO / workshop.plan.zoo))
 
 
 @main.command()
@@ -158,12 +158,16 @@ def export(workshop: Workshop, models: tuple[str, ...], out: Path) -> None:
 @click.option("--previous", type=click.Path(exists=True, path_type=Path), help="An older zoo to compare with.")
 @_zoo
 @click.pass_obj
-def card(workshop: Workshop, features: Path | None, previous: Path | None, out: Path) -> None:
+def card(workshop: Workshop, features: Path | None, previous: Path | None, out: Path | None) -> None:
     """Measure the zoo's models and write its card."""
     from .card import write_card
     from .efficientnet import load_features
 
-    click.echo(write_card(out, workshop, load_features(features or workshop.features_file), previous))
+    click.echo(
+        write_card(
+            out or ZOO / workshop.plan.zoo, workshop, load_features(features or workshop.features_file), previous
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import DatasetError, unknown_name
+from .limits import PICTURES_BYTES, check_size
 
 HELD_OUT = 0.1
 
@@ -41,6 +42,7 @@ def pack(training_set: str, source: Path, out: Path) -> int:
     """Add the pictures of the package unpacked at ``source`` to the Parquet file ``out``; returns their number.
 
     Pictures of the same training set that are there already are replaced; a tenth is marked as held out, by picture.
+    DatasetError, ``out`` unchanged, if the file would be over 40 MB.
     """
     if training_set not in _SOURCES:
         raise unknown_name("training set", training_set, _SOURCES)
@@ -66,7 +68,11 @@ def pack(training_set: str, source: Path, out: Path) -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_suffix(".partial")
     pq.write_table(table, partial, compression="none")
-    partial.replace(out)
+    try:
+        check_size(partial, PICTURES_BYTES, f"take fewer pictures than the {len(rows)} of '{training_set}'")
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
     return len(rows)
 
 

@@ -28,7 +28,8 @@ class Plan:
 
     resolution: side of crops and models. z_dim: length of the teacher's codes. bank, held: number of crops for
     training and of held-out pictures. picture_height: at which a training set's pictures are decoded. models: by
-    generator, ``kind``, ``minutes`` and the fields of that kind's recipe.
+    generator, ``kind``, ``minutes`` and the fields of that kind's recipe. zoo: the folder of its
+    weights in generation/zoo.
     """
 
     suite: str
@@ -40,6 +41,7 @@ class Plan:
     picture_height: dict[str, int]
     models: dict[str, dict[str, Any]]
     teacher_width: int = 24
+    zoo: str = "."
 
     def recipe(self, generator: str) -> BaseRecipe:
         """The recipe of a model; UsageError if there is none."""

@@ -18,6 +18,7 @@ from .adversarial import AdversarialRecipe, AdversarialTraining
 from .bank import Bank
 from .diffusion import DiffusionRecipe, DiffusionTraining
 from .hardware import Hardware
+from .limits import MODEL_BYTES, ZOO_BYTES, check_size
 from .loop import Training
 from .pack import pack
 from .pictures import Pictures, load_pictures
@@ -126,13 +127,25 @@ class Workshop:
         return training
 
     def export(self, model: str, out: Path) -> Path:
-        """Weights (float16 safetensors), sample grid (PNG) and training record (JSON) into ``out``."""
+        """Weights (float16 safetensors), sample grid (PNG) and training record (JSON) into ``out``.
+
+        DatasetError, before any file is replaced, if the weights are over 4 MB; at the end if ``out`` is over 60 MB.
+        """
         training = self.training(model)
         name = training.folder.name
         (out / "cards").mkdir(parents=True, exist_ok=True)
         weights = out / f"{name}.safetensors"
-        save_generator(training.average, weights)
-        grid(training.samples(64)).save(out / "cards" / f"{name}.png", optimize=True)
+        partial = weights.with_suffix(".partial")
+        save_generator(training.average, partial)
+        try:
+            check_size(partial, MODEL_BYTES, f"make the widths of {model} in the recipes smaller")
+            partial.replace(weights)
+        finally:
+            partial.unlink(missing_ok=True)
+        # A larger picture would not be seen better, and 14 full grids of 128 px take a third of the zoo's 60 MB.
+        grid(training.samples(64 if self.plan.resolution <= 64 else 32)).save(
+            out / "cards" / f"{name}.png", optimize=True
+        )
         record = {
             "model": model,
             "suite": self.plan.suite,
@@ -148,6 +161,7 @@ class Workshop:
             "curve": training.progress.curve,
         }
         (out / "cards" / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+        check_size(out, ZOO_BYTES, "remove models that are no longer used")
         return weights
 
     def training_sets(self) -> list[str]:

@@ -90,6 +90,14 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "candidate type": ({"candidate": pa.array([1.0] * 6, pa.float32())}, "candidate is float; expected int32"),
     "K": ({"class_scores": pa.array([[0.5] * 4] * 6, pa.list_(pa.float32(), 4))}, "24 class scores for 6 rows"),
     "no lists": ({"class_scores": pa.array([0.5] * 6, pa.float32())}, "expected a list of 3 float32"),
+    "double lists": (
+        {"class_scores": pa.array([[0.5] * 3] * 6, pa.list_(pa.float64(), 3))},
+        "expected a list of 3 float32 or float16",
+    ),
+    "half inf": (
+        {"class_scores": pa.array([[np.float16("inf")] * 3] * 6, pa.list_(pa.float16(), 3))},
+        "row 0 are not finite",
+    ),
     "ragged": (
         {"class_scores": pa.array([[0.5] * 2, [0.5] * 4] * 3, pa.list_(pa.float32()))},
         "row 0 has 2 class scores; expected 3",
@@ -144,3 +152,21 @@ def test_a_truncated_file(full: Predictions, tmp_path: Path) -> None:
         path.write_bytes(data[:length])
         with pytest.raises(RunError):
             read_predictions(path, 3)
+
+
+def test_compact_rounds_class_scores_and_nothing_else(full: Predictions, tmp_path: Path) -> None:
+    path = tmp_path / "p.parquet"
+    write_predictions(full, path, compact=True)
+    assert pq.read_schema(path).field("class_scores").type == pa.list_(pa.float16(), 3)
+    again = read_predictions(path, 3)
+    assert again.image_ids.tolist() == full.image_ids.tolist()
+    assert (again.scores.known_score == full.scores.known_score).all()
+    assert (again.scores.candidate == full.scores.candidate).all()
+    assert again.scores.class_scores.dtype == np.float32
+    assert (again.scores.class_scores == full.scores.class_scores.astype(np.float16)).all()
+
+
+def test_scores_beyond_float16_stay_as_they_are(full: Predictions, tmp_path: Path) -> None:
+    full.scores.class_scores[0, 0] = 1e5
+    write_predictions(full, tmp_path / "p.parquet", compact=True)
+    assert (read_predictions(tmp_path / "p.parquet", 3).scores.class_scores == full.scores.class_scores).all()

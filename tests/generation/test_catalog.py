@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from osbench.generation.catalog import Recipe, Source, load_suite, suite_names
 from osbench.generation.errors import UsageError
+from osbench.generation.training.plan import load_plan
 
 
 def test_mini_suite_has_the_seven_generators_of_paper_1() -> None:
@@ -184,3 +186,17 @@ def test_one_name_in_the_cache_is_one_file(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(document))
     with pytest.raises(UsageError, match="two different weight files are called"):
         load_suite(path)
+
+
+def test_mini_v2_has_every_family_twice_and_two_crops() -> None:
+    small, whole = load_suite("mini-v2"), load_suite("mini-v2-128")
+    assert (small.crop_size, whole.crop_size) == (64, 128)
+    assert small.sources == whole.sources
+    assert replace(small.recipe, crop_size=128) == whole.recipe
+    families = {s.generator for s in load_suite("mini").sources}
+    assert {s.name for s in small.sources} == {f"{g}/{t}" for g in families for t in ("landscape", "emoji")}
+    plan = load_plan("mini-v2")
+    for source in small.sources:
+        assert source.native_size == plan.resolution
+        assert source.weights is not None
+        assert source.weights.parts[-3:] == ("zoo", plan.zoo, f"{source.name.replace('/', '-')}.safetensors")

@@ -8,7 +8,7 @@ import pytest
 from osbench.generation import downloads, hub, weights
 from osbench.generation.catalog import HubModel, Source, Suite, WeightFile, load_suite
 from osbench.generation.downloads import Downloader
-from osbench.generation.errors import CheckpointError, UsageError
+from osbench.generation.errors import CheckpointError, DatasetError, UsageError
 from osbench.generation.licences import accept_licences, acceptance_file, accepted_licences, licence_matrix
 from osbench.generation.weights import MissingWeightsError, local_weights, locate_weights
 
@@ -204,3 +204,11 @@ def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(CheckpointError, match="HF_HUB_OFFLINE is set"):
         hub.download_model(HubModel("lab/sd", "0123456789", 1), Downloader(timeout=2))
+
+
+def test_own_weights_that_are_missing_are_named_in_one_line(tmp_path: Path) -> None:
+    suite = load_suite("mini-v2")
+    sources = [replace(s, weights=tmp_path / s.weights.name) for s in suite.sources if s.weights is not None]
+    with pytest.raises(DatasetError, match=r"14 of 14 .*taming-emoji.*generation/training/README.md") as caught:
+        locate_weights(suite, sources)
+    assert "\n" not in str(caught.value)

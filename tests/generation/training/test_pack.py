@@ -122,3 +122,14 @@ def test_one_line_errors(packed: Path, tmp_path: Path) -> None:
         load_pictures(tmp_path / "broken", "emoji", 40)
     with pytest.raises(DatasetError, match="holds no 'portraits'"):
         load_pictures(packed, "portraits", 40)
+
+
+def test_a_file_over_the_limit_is_not_packed(
+    packed: Path, packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("osbench.generation.training.pack.PICTURES_BYTES", 1000)
+    before = packed.read_bytes()
+    with pytest.raises(DatasetError, match="take fewer pictures"):
+        pack("emoji", packages, packed)
+    assert packed.read_bytes() == before
+    assert not packed.with_suffix(".partial").exists()

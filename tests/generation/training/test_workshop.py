@@ -11,6 +11,7 @@ from osbench.generation.errors import DatasetError
 from osbench.generation.families import load_safetensors_generator
 from osbench.generation.training import card as card_module
 from osbench.generation.training import stand_in
+from osbench.generation.training import workshop as workshop_module
 from osbench.generation.training.card import write_card
 from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.plan import Plan
@@ -116,3 +117,13 @@ def test_redo_prefers_real_pictures(workshop: Workshop, package: Path) -> None:
     result = redo(workshop, "taming/landscape", minutes=0.02)
     assert result.pictures == "landscape pictures"
     assert not (workshop.root / STAND_IN).exists()
+
+
+def test_weights_over_the_limit_are_not_exported(
+    workshop: Workshop, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.pack("landscape", package)
+    monkeypatch.setattr(workshop_module, "MODEL_BYTES", 1000)
+    with pytest.raises(DatasetError, match=r"widths of taming/landscape"):
+        workshop.export("taming/landscape", tmp_path / "zoo")
+    assert [path for path in (tmp_path / "zoo").rglob("*") if path.is_file()] == []

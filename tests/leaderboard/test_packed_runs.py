@@ -1,0 +1,50 @@
+"""A board of packed runs is the board of the runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from osbench.benchmark.manifest import Manifest
+from osbench.benchmark.runs import PREDICTIONS_FILE, RUN_FILE, list_runs
+from osbench.cli import main
+from osbench.generation.errors import RunError
+from osbench.leaderboard.board import build_board
+from osbench.leaderboard.submit import prepare
+
+from .synthetic_runs import Drawn, write_run
+
+
+def test_every_number_of_the_board_is_the_same_to_the_bit(manifest: Manifest, board_runs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "packed"
+    result = CliRunner().invoke(main, ["pack", str(board_runs), "--out", str(out), "--json"])
+    assert result.exit_code == 0, result.output
+    packed = json.loads(result.stdout)
+    assert packed["bytes_after"] < packed["bytes_before"]
+    assert packed["largest_change"] > 0
+    boards = [build_board(runs, None, tmp_path / name, bootstrap=20) for name, runs in (("a", board_runs), ("b", out))]
+    assert json.dumps(boards[0]) == json.dumps(boards[1])
+    for before, after in zip(list_runs(board_runs), list_runs(out), strict=True):
+        assert (before.folder / RUN_FILE).read_bytes() == (after.folder / RUN_FILE).read_bytes()
+        a, b = before.predictions(manifest).scores, after.predictions(manifest).scores
+        assert (a.known_score == b.known_score).all()
+        assert np.allclose(a.class_scores, b.class_scores, rtol=2**-11, atol=2**-25)
+        assert sorted(path.name for path in after.folder.iterdir()) == [PREDICTIONS_FILE, RUN_FILE]
+
+
+def test_a_packed_run_can_be_submitted(manifest: Manifest, tmp_path: Path) -> None:
+    write_run(tmp_path / "runs", manifest, Drawn("proposed", "native", 0.9, 3.0), 0)
+    assert CliRunner().invoke(main, ["pack", str(tmp_path / "runs"), "--out", str(tmp_path / "packed")]).exit_code == 0
+    assert prepare(list_runs(tmp_path / "packed")[0].folder).files[PREDICTIONS_FILE]
+
+
+def test_a_pack_has_a_folder_of_its_own(manifest: Manifest, tmp_path: Path) -> None:
+    from osbench.benchmark.pack import pack_runs
+
+    write_run(tmp_path / "runs", manifest, Drawn("proposed", "native", 0.9, 3.0), 0)
+    for out in (tmp_path / "runs", tmp_path / "runs/packed", tmp_path):
+        with pytest.raises(RunError, match="folder of its own"):
+            pack_runs(tmp_path / "runs", out)
