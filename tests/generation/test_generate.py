@@ -175,7 +175,8 @@ def test_crop_larger_than_the_image(tiny_suite: Path, tmp_path: Path) -> None:
 def test_missing_weights(tiny_suite: Path, tmp_path: Path) -> None:
     path = tmp_path / "tiny.yaml"
     path.write_text(tiny_suite.read_text())
-    with pytest.raises(DatasetError, match=r"2 of 2 weight files are missing in .* \(alpha\.safetensors, beta\.safetensors\)"):
+    message = r"2 of 2 weight files are missing in .* \(alpha\.safetensors, beta\.safetensors\)"
+    with pytest.raises(DatasetError, match=message):
         generate(path, tmp_path / "data")
 
 
