@@ -156,5 +156,10 @@ def _text(found: Survey, summaries: list[Summary], out: Path) -> str:
     lines += ["", table(rows), ""]
     lines += [f"left out: {name}: {reason}" for name, reason in found.missing.items()]
     lines += [f"failed: {name}: {reason}" for name, reason in found.failed.items()]
-    lines += [f"no room: {cell}: {count} test images do not fit" for cell, count in found.without_room.items()]
+    # Whether there is room depends on these two alone.
+    crowded = {(cell.phase, cell.resize): count for cell, count in found.without_room.items()}
+    lines += [
+        f"left out: phase {phase} with resize {resize:g}: no room in the stored frames of {count} test images"
+        for (phase, resize), count in crowded.items()
+    ]
     return "\n".join([*lines, f"Next: osbench leaderboard build {out} --out SITE"])
