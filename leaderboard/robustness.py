@@ -36,5 +36,8 @@ def entry_surface(runs: Sequence[ScoredRun], manifest: Manifest) -> list[dict[st
             len(shared),
             len(runs),
         )
-    means = {cell: {name: float(np.mean([s[cell][name] for s in found])) for name in SURFACE_METRICS} for cell in shared}
-    return null_for_nan(surface_document(means))
+    return null_for_nan(surface_document({cell: _means([seed[cell] for seed in found]) for cell in shared}))
+
+
+def _means(seeds: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([numbers[name] for numbers in seeds])) for name in SURFACE_METRICS}
