@@ -5,6 +5,7 @@
     RUNS/<method>/<run_id>/run.json               how it was made
                            predictions.parquet    what it answered for every validation and test image
                            model/                 the fitted method (never part of a submission)
+                           laundered/             answers to laundered test images, if asked (nor this)
     RUNS/manifests/<manifest_id>.parquet          once for all runs on it
 
 Numbers are not part of a run: they are derived from its predictions whenever somebody asks.
