@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..generation.errors import DatasetError, RunError
-from .method import Method, Scores, get_method
-from .runs import Run
+from ..generation.errors import DatasetError
+from .method import Method, Scores
+from .runs import Run, load_model
 from .score import threshold_of
 
 UNKNOWN = "unknown"
@@ -64,7 +64,7 @@ def attribute(
     """
     crop_size = int(run.info["config"]["resolved"]["crop_size"])
     threshold, val_scores = threshold_of(run, run.manifest(), threshold_rule)
-    method = _load_model(run, method_file)
+    method = load_model(run, method_file)
     batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
     scores = Scores.concatenate([_answers(method, run.rejection, batch, crop_size) for batch in batches]).check()
     return [
@@ -75,15 +75,6 @@ def attribute(
 
 def _answers(method: Method, rejection: str, images: Sequence[Path], crop_size: int) -> Scores:
     return method.predict(np.stack([read_centre_crop(Path(path), crop_size) for path in images]))[rejection]
-
-
-def _load_model(run: Run, method_file: str | None) -> Method:
-    cls = get_method(method_file or run.method)
-    if cls.name != run.method:
-        raise RunError(f"{run.folder} is a run of {run.method}, but {method_file} defines {cls.name}.")
-    if not run.model.is_dir():
-        raise RunError(f"{run.folder} has no model/ folder (a submission has none): evaluate again.")
-    return cls.load(run.model)
 
 
 def read_centre_crop(path: Path, size: int) -> np.ndarray:

@@ -222,15 +222,23 @@ def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Sc
     with progress_bar(description, len(images), "img") as bar:
         for number, (pixels, _, positions) in enumerate(images.batches(PREDICT_BATCH), 1):
             try:
-                for rejection, scores in method.predict(pixels).items():
-                    if len(scores) != len(pixels):
-                        raise RunError(f"{len(scores)} scores for {len(pixels)} images.")
-                    parts.setdefault(rejection, []).append(scores.check())
+                for rejection, scores in ask(method, pixels).items():
+                    parts.setdefault(rejection, []).append(scores)
             except RunError as error:
                 where = f"method {method.name}, batch {number} (from image {images.image_ids[positions[0]]})"
                 raise RunError(f"{where}: {error}") from error
             bar.update(len(positions))
     return {rejection: Scores.concatenate(batches) for rejection, batches in parts.items()}
+
+
+def ask(method: Method, pixels: np.ndarray) -> dict[str, Scores]:
+    """Checked answers to uint8 (N, S, S, 3), by rejection rule; RunError unless each has N rows of finite scores."""
+    answers = method.predict(pixels)
+    for scores in answers.values():
+        if len(scores) != len(pixels):
+            raise RunError(f"{len(scores)} scores for {len(pixels)} images.")
+        scores.check()
+    return answers
 
 
 @contextmanager

@@ -151,7 +151,7 @@ def load_images(
         )
     index = dataset.index()
     store = _open_cache(dataset, index, size, check, cache)
-    rows = _rows_of(manifest, index, dataset)
+    rows = index_positions(manifest.column("image_id"), index, dataset)
     return ImageSet(
         store=store,
         rows=rows,
@@ -163,10 +163,11 @@ def load_images(
     )
 
 
-def _rows_of(manifest: Manifest, index: pd.DataFrame, dataset: Dataset) -> np.ndarray:
-    positions = pd.Index(index["image_id"]).get_indexer(pd.Index(manifest.table["image_id"]))
+def index_positions(image_ids: np.ndarray, index: pd.DataFrame, dataset: Dataset) -> np.ndarray:
+    """Rows int64 (N,) of a dataset's index that hold these images of a manifest; DatasetError if one is not there."""
+    positions = pd.Index(index["image_id"]).get_indexer(pd.Index(image_ids))
     if (positions < 0).any():
-        missing = manifest.table["image_id"].iloc[int(np.argmax(positions < 0))]
+        missing = image_ids[int(np.argmax(positions < 0))]
         raise DatasetError(f"{dataset.path} has no image {missing} of the manifest; split this dataset again.")
     return positions.astype(np.int64)
 

@@ -59,8 +59,10 @@ class Predictions:
             raise RunError(f"image {self.image_ids[int(repeated.to_numpy().argmax())]} is answered twice.")
         return self
 
-    def join(self, manifest: Manifest, where: str = "predictions") -> Predictions:
-        """The same answers in the order of the manifest's val and test rows.
+    def join(
+        self, manifest: Manifest, where: str = "predictions", splits: tuple[str, ...] = ("val", "test")
+    ) -> Predictions:
+        """The same answers in the order of the manifest's rows of ``splits``.
 
         RunError, naming ``where`` and the first image, if an image is missing, unknown or answered twice, or if K
         differs.
@@ -69,7 +71,7 @@ class Predictions:
             raise RunError(
                 f"{where}: scores for {self.n_classes} generators, the manifest has {len(manifest.seen)} seen."
             )
-        wanted = manifest.rows("val", "test")["image_id"]
+        wanted = manifest.rows(*splits)["image_id"]
         positions = pd.Index(self.image_ids).get_indexer(pd.Index(wanted))
         missing = positions < 0
         if missing.any():
@@ -80,7 +82,7 @@ class Predictions:
         if len(self) != len(wanted):
             unknown = ~pd.Series(self.image_ids).isin(wanted).to_numpy()
             raise RunError(
-                f"{where}: {int(unknown.sum())} answers are for images outside the manifest's validation and test, "
+                f"{where}: {int(unknown.sum())} answers are for images outside the manifest's {' and '.join(splits)}, "
                 f"first {self.image_ids[int(unknown.argmax())]}."
             )
         return self.take(positions)

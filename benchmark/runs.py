@@ -5,6 +5,7 @@
     RUNS/<method>/<run_id>/run.json               how it was made
                            predictions.parquet    what it answered for every validation and test image
                            model/                 the fitted method (never part of a submission)
+                           laundered/             answers to laundered test images, if asked (nor this)
     RUNS/manifests/<manifest_id>.parquet          once for all runs on it
 
 Numbers are not part of a run: they are derived from its predictions whenever somebody asks.
@@ -23,6 +24,7 @@ from typing import Any
 from ..generation.errors import RunError
 from ..generation.publish import partial_path
 from .manifest import Manifest, read_manifest, write_manifest
+from .method import Method, get_method
 from .predictions import Predictions, read_predictions, write_predictions
 
 RUN_SCHEMA_VERSION = 1
@@ -155,6 +157,19 @@ class Run:
                 "would not compare; evaluate again on this dataset."
             )
         return predictions.join(manifest, str(self.folder))
+
+
+def load_model(run: Run, method_file: str | None = None) -> Method:
+    """The fitted method of a run. ``method_file``: where the method is defined, if it is not registered.
+
+    RunError for a run without a model, or if the file defines another method; UsageError for an unknown method.
+    """
+    cls = get_method(method_file or run.method)
+    if cls.name != run.method:
+        raise RunError(f"{run.folder} is a run of {run.method}, but {method_file} defines {cls.name}.")
+    if not run.model.is_dir():
+        raise RunError(f"{run.folder} has no model/ folder (a submission has none): evaluate again.")
+    return cls.load(run.model)
 
 
 def read_run_info(path: Path) -> dict[str, Any]:

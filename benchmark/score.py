@@ -22,6 +22,7 @@ from .metrics import (
     per_generator_intervals,
 )
 from .metrics import threshold_rule as rule_of
+from .predictions import Predictions
 from .runs import Run
 
 DEFAULT_RULE = "accept-95"
@@ -37,24 +38,30 @@ class Answers:
 
 def answers_of(run: Run, manifest: Manifest) -> Answers:
     """Join a run's predictions with the truth; RunError if they do not fit the manifest exactly."""
-    scores = run.predictions(manifest).scores
-    rows = manifest.rows("val", "test")
+    predictions = run.predictions(manifest)
+    is_test = np.asarray(manifest.rows("val", "test")["split"] == "test")
+    return Answers(
+        validation=_outcome(predictions.take(~is_test), manifest, "val", 0),
+        test=outcome_of_test(predictions.take(is_test), manifest),
+    )
+
+
+def outcome_of_test(predictions: Predictions, manifest: Manifest) -> Outcome:
+    """The answers to all test images, in the order of the manifest, with the truth."""
+    return _outcome(predictions, manifest, "test", len(manifest.unseen))
+
+
+def _outcome(predictions: Predictions, manifest: Manifest, split: str, n_unseen: int) -> Outcome:
+    rows, scores = manifest.rows(split), predictions.scores
     groups = {name: i for i, name in enumerate(manifest.unseen)}
-    unseen_group = np.array([groups.get(name, -1) for name in rows["generator"]], dtype=np.int64)
-    truth = np.asarray(rows["class_index"], dtype=np.int64)
-
-    def outcome(split: str, n_unseen: int) -> Outcome:
-        mask = np.asarray(rows["split"] == split)
-        return Outcome(
-            truth=truth[mask],
-            unseen_group=unseen_group[mask],
-            candidate=scores.candidate[mask],
-            known_score=scores.known_score[mask].astype(np.float64),
-            n_classes=len(manifest.seen),
-            n_unseen=n_unseen,
-        )
-
-    return Answers(validation=outcome("val", 0), test=outcome("test", len(manifest.unseen)))
+    return Outcome(
+        truth=np.asarray(rows["class_index"], dtype=np.int64),
+        unseen_group=np.array([groups.get(name, -1) for name in rows["generator"]], dtype=np.int64),
+        candidate=scores.candidate,
+        known_score=scores.known_score.astype(np.float64),
+        n_classes=len(manifest.seen),
+        n_unseen=n_unseen,
+    )
 
 
 def threshold_of(run: Run, manifest: Manifest, rule: str = DEFAULT_RULE) -> tuple[float, np.ndarray]:

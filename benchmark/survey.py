@@ -12,6 +12,8 @@ from ..generation.dataset import Dataset
 from ..generation.errors import OsbenchError
 from ..generation.progress import get_logger
 from .evaluate import evaluate
+from .laundered import launder_runs
+from .laundering import Cell, Grid
 from .manifest import Manifest
 from .method import get_method
 from .metrics import closed_set_accuracy
@@ -27,11 +29,13 @@ class Survey:
     ----------
     runs: all runs, manifest by manifest and method by method.
     missing, failed: method -> why, in one line; its other runs are in ``runs``.
+    without_room: cells of the laundering grid that were left out -> number of test images that do not fit.
     """
 
     runs: list[Run] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    without_room: dict[Cell, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,13 @@ def survey(
     manifests: Sequence[Manifest],
     *,
     options: Mapping[str, Mapping[str, Any]],
+    grid: Grid | None = None,
     **settings: Any,
 ) -> Survey:
     """:func:`evaluate` every method on every manifest and go on when one fails.
 
-    options: method -> its hyper-parameters. settings: the keyword arguments of :func:`evaluate`. A method that says
-    that it is :meth:`~.method.Method.missing` something is not tried.
+    options: method -> its hyper-parameters. grid, settings: see :func:`add_method`. A method that says that it is
+    :meth:`~.method.Method.missing` something is not tried.
     """
     found = Survey()
     for name in methods:
@@ -78,11 +83,31 @@ def survey(
         for number, name in enumerate(present, 1):
             get_logger().info("[%d/%d] %s on %s", number, len(present), name, manifest.fold)
             try:
-                found.runs += evaluate(name, dataset, manifest, options=options.get(name), **settings)
+                add_method(found, name, dataset, manifest, options=options.get(name), grid=grid, **settings)
             except OsbenchError as error:
                 found.failed[name] = str(error)
                 get_logger().warning("%s failed: %s", name, error)
     return found
+
+
+def add_method(
+    found: Survey,
+    name: str,
+    dataset: Dataset,
+    manifest: Manifest,
+    *,
+    options: Mapping[str, Any] | None,
+    grid: Grid | None = None,
+    **settings: Any,
+) -> None:
+    """:func:`evaluate` one method on one manifest into ``found``, and launder its runs if a grid is given.
+
+    settings: the other keyword arguments of :func:`evaluate`. Raises what that and :func:`launder_runs` raise.
+    """
+    runs = evaluate(name, dataset, manifest, options=options, **settings)
+    found.runs += runs
+    if grid is not None:
+        found.without_room |= launder_runs(runs, dataset, manifest, grid, device=settings.get("device", "cpu"))
 
 
 def summarize(runs: Sequence[Run], manifests: Sequence[Manifest]) -> list[Summary]:

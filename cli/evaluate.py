@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import emit, handle_errors, json_option, table
 
 if TYPE_CHECKING:
+    from ..benchmark.runs import Run
     from ..benchmark.survey import Summary, Survey
 
 
@@ -34,6 +35,19 @@ if TYPE_CHECKING:
 @click.option("--network", default=None, help="Embedding network of proposed; short for --option network=NAME.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter. Repeatable.")
 @click.option("--check", is_flag=True, help="Compare every image with its recorded hash first.")
+@click.option(
+    "--launder",
+    is_flag=True,
+    help="Afterwards ask every run again about test images that were blurred, resized, moved and compressed, each by a "
+    "few strengths. The threshold stays. Runs that exist are not fitted again.",
+)
+@click.option(
+    "--launder-grid",
+    default=None,
+    metavar="AXIS=VALUES;...",
+    help="The same with strengths of your own: 'quality=none,70;phase=0,4;resize=1,0.75;blur=0,1'. An axis that is not "
+    "named stays clean.",
+)
 @json_option
 @handle_errors
 def command(
@@ -50,18 +64,23 @@ def command(
     network: str | None,
     options: tuple[str, ...],
     check: bool,
+    launder: bool,
+    launder_grid: str | None,
     as_json: bool,
 ) -> None:
     """Fit methods on seen generators, ask them about validation and test, publish one run per rejection rule.
 
     Interrupted? The same command continues where it stopped; finished runs are skipped. With --method all, a method
     whose weights are not on this machine is left out and named, and one that fails does not stop the others.
+
+    --launder shows how much of a result survives a platform: after `osbench leaderboard build` the page has a heat map
+    for every laundered run, and `osbench score RUN` prints it.
     """
     from .. import baselines  # noqa: F401  (registers the built-in methods)
-    from ..benchmark.evaluate import evaluate
+    from ..benchmark.laundering import Grid, parse_grid
     from ..benchmark.manifest import open_manifests
     from ..benchmark.method import get_method, method_names, parse_options
-    from ..benchmark.survey import Survey, summarize, survey
+    from ..benchmark.survey import Survey, add_method, summarize, survey
     from ..generation.dataset import Dataset
     from ..generation.errors import RunError
 
@@ -70,6 +89,7 @@ def command(
     if network is not None:
         options = (*options, f"network={network}")
     parsed = {name: parse_options(get_method(name), options) for name in names}
+    grid = parse_grid(launder_grid) if launder_grid is not None else Grid() if launder else None
     dataset = Dataset.open(data)
     manifests = open_manifests(dataset, protocol, fold)
     settings = {
@@ -80,12 +100,14 @@ def command(
         "epochs": epochs,
         "crop_size": crop_size,
         "check": check,
+        "grid": grid,
     }
     if everything:
         found = survey(names, dataset, manifests, options=parsed, **settings)
     else:
-        fits = [(manifest, name) for manifest in manifests for name in names]
-        found = Survey([r for m, name in fits for r in evaluate(name, dataset, m, options=parsed[name], **settings)])
+        found = Survey()
+        for manifest, name in [(manifest, name) for manifest in manifests for name in names]:
+            add_method(found, name, dataset, manifest, options=parsed[name], **settings)
     documents = [
         {
             "run": str(run.folder),
@@ -94,12 +116,26 @@ def command(
             "seed": run.seed,
             "fold": run.info["manifest"]["fold"],
             "wall_time_s": run.info["wall_time_s"],
+            **({} if grid is None else _laundered(run, found)),
         }
         for run in found.runs
     ]
     emit(as_json, documents, _text(found, summarize(found.runs, manifests), out))
     if found.failed:
         raise RunError(f"{len(found.failed)} of {len(names)} methods failed: {', '.join(found.failed)}.")
+
+
+def _laundered(run: Run, found: Survey) -> dict[str, Any]:
+    """Where a run's laundered answers are, in how many cells, and which cells had no room (and for how many images)."""
+    from ..benchmark.laundered import LAUNDERED_FOLDER, laundered_cells
+
+    return {
+        "laundered": {
+            "folder": str(run.folder / LAUNDERED_FOLDER),
+            "cells": len(laundered_cells(run)),
+            "without_room": {str(cell): count for cell, count in found.without_room.items()},
+        }
+    }
 
 
 def _text(found: Survey, summaries: list[Summary], out: Path) -> str:
@@ -120,4 +156,10 @@ def _text(found: Survey, summaries: list[Summary], out: Path) -> str:
     lines += ["", table(rows), ""]
     lines += [f"left out: {name}: {reason}" for name, reason in found.missing.items()]
     lines += [f"failed: {name}: {reason}" for name, reason in found.failed.items()]
+    # Whether there is room depends on these two alone.
+    crowded = {(cell.phase, cell.resize): count for cell, count in found.without_room.items()}
+    lines += [
+        f"left out: phase {phase} with resize {resize:g}: no room in the stored frames of {count} test images"
+        for (phase, resize), count in crowded.items()
+    ]
     return "\n".join([*lines, f"Next: osbench leaderboard build {out} --out SITE"])

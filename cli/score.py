@@ -17,8 +17,12 @@ from .options import emit, handle_errors, json_option
 @json_option
 @handle_errors
 def command(run_folder: Path, data: Path | None, threshold_rule: str, bootstrap: int, as_json: bool) -> None:
-    """Score the run folder RUN: metrics with intervals, every generator, and who was taken for whom."""
+    """Score the run folder RUN: metrics with intervals, every generator, and who was taken for whom.
+
+    A run that was laundered (`osbench evaluate --launder`) also gets its metrics under every treatment.
+    """
     from ..benchmark.manifest import open_manifests
+    from ..benchmark.robustness import surface, surface_document, surface_table
     from ..benchmark.runs import Run
     from ..benchmark.score import score_run, score_tables
     from ..generation.dataset import Dataset
@@ -30,4 +34,8 @@ def command(run_folder: Path, data: Path | None, threshold_rule: str, bootstrap:
         made = run.info["manifest"]
         manifest = open_manifests(Dataset.open(data), made["protocol"], made["fold"])[0]
     document = score_run(run, manifest, threshold_rule=threshold_rule, bootstrap=bootstrap)
-    emit(as_json, document, score_tables(document))
+    text = score_tables(document)
+    rows = surface_document(surface(run, manifest, document["threshold"]["value"]))
+    if rows:
+        document["laundered"], text = rows, f"{text}\n\n{surface_table(rows)}"
+    emit(as_json, document, text)

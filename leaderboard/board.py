@@ -43,6 +43,7 @@ from .entry import (
 )
 from .gallery import gallery, holds_images
 from .ranking import Estimate, order, rank
+from .robustness import entry_surface
 from .site import render_page
 from .tables import board_frame
 
@@ -202,6 +203,7 @@ def _entry(runs: list[ScoredRun], manifest: Manifest, bootstrap: int) -> dict[st
         "card": entry_card(first),
         "hardware": entry_hardware(first),
         "wall_time_s": entry_seconds(runs),
+        "laundered": entry_surface(runs, manifest),
         "curve": entry_curve(runs),
         "confusion": entry_confusion(runs, manifest),
         "histogram": entry_histogram(runs[0], manifest),

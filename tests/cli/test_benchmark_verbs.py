@@ -82,6 +82,28 @@ def test_evaluate_all_folds_of_a_rotation(folder: Path) -> None:
     assert folds == [f"rotate-one/{g}" for g in sorted(GENERATORS)]
 
 
+def test_evaluate_launders_runs_that_exist(folder: Path, runs: list[dict]) -> None:
+    method, data = folder / "method.py", folder / "data"
+    arguments = ["evaluate", "--method", method, "--data", data, "--out", folder / "runs", "--option", "bins=5"]
+    fitted = {path: path.stat().st_mtime_ns for path in (folder / "runs").rglob("run.json")}
+    grid = ["--seeds", 2, "--launder-grid", "quality=50;resize=0.5;blur=2"]
+    result = call(*arguments, *grid, "--json")
+    assert result.exit_code == 0, result.output
+    documents = json.loads(result.stdout)
+    assert [d["run"] for d in documents] == [r["run"] for r in runs]
+    for document in documents:
+        assert document["laundered"]["cells"] == 4
+        assert document["laundered"]["without_room"]["quality none, phase 0, resize 0.5, blur 0"] == 10
+        assert len(list(Path(document["laundered"]["folder"]).iterdir())) == 4
+    assert {path: path.stat().st_mtime_ns for path in fitted} == fitted
+    assert "left out: phase 0 with resize 0.5: no room in the stored frames of 10" in call(*arguments, *grid).stdout
+
+    scored = json.loads(call("score", runs[0]["run"], "--bootstrap", 5, "--json").stdout)
+    assert scored["laundered"][0]["af1"] == pytest.approx(scored["metrics"]["af1"]["estimate"])
+    assert "at the threshold of the clean validation images" in call("score", runs[0]["run"], "--bootstrap", 5).stdout
+    assert "--launder" in call("evaluate", "--help").stdout
+
+
 @pytest.mark.parametrize("with_data", [False, True])
 def test_score_prints_a_table_or_one_document(folder: Path, runs: list[dict], with_data: bool) -> None:
     arguments = ["--bootstrap", 20, *(["--data", folder / "data"] if with_data else [])]
@@ -118,6 +140,7 @@ def test_errors_are_one_line_on_stderr(folder: Path, runs: list[dict], tmp_path:
         (2, "no method file", [*evaluate, "no.py"]),
         (2, "choose one", [*evaluate, method, "--protocol", "rotate"]),
         (1, "crop size 99", [*evaluate, method, "--crop-size", 99]),
+        (2, "Did you mean 'quality'", [*evaluate, method, "--launder-grid", "qualty=70"]),
         (1, "is not a run", ["score", tmp_path]),
         (1, "no such image", ["attribute", "absent.png", "--run", runs[0]["run"]]),
         (1, "is not a run", ["attribute", "absent.png", "--run", tmp_path]),

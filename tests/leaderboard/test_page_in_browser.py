@@ -8,15 +8,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from osbench.benchmark.laundering import Grid
 from osbench.benchmark.manifest import Manifest
 from osbench.generation.dataset import Dataset
 from osbench.leaderboard.board import JSON_FILE, PAGE_FILE, build_board
 
 from .browser import Page, find_browser, open_page
-from .synthetic_runs import CARD, Drawn, write_board_runs, write_run
+from .synthetic_runs import CARD, Drawn, write_board_runs, write_laundered, write_run
 from .test_site import HOSTILE
 
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="no Chromium or Chrome on this machine")
+
+LAUNDERED = [cell for cell in Grid().cells() if (cell.phase, cell.resize) != (4, 0.75)]
+"""As on the mini suite, where a frame has no room for the rest of the grid."""
 
 READY = "document.documentElement.dataset.ready === 'true'"
 METHODS = "[...document.querySelectorAll('#table tbody tr')].map(row => row.dataset.entry)"
@@ -26,7 +30,9 @@ METHODS = "[...document.querySelectorAll('#table tbody tr')].map(row => row.data
 def site(dataset: Dataset, manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A board with pictures and one hostile entry."""
     folder = tmp_path_factory.mktemp("page")
-    write_board_runs(folder / "runs", manifest, seeds=2)
+    for run in write_board_runs(folder / "runs", manifest, seeds=2):
+        if run.method == "proposed":
+            write_laundered(run, manifest, LAUNDERED)
     card = {**CARD, "title": HOSTILE, "url": "javascript:alert(3)", "faithful": [HOSTILE]}
     write_run(folder / "runs", manifest, Drawn(HOSTILE, "=msp", 0.3, 0.5, card=card), 0)
     build_board(folder / "runs", None, folder / "site", dataset=dataset, bootstrap=20)
@@ -133,6 +139,27 @@ def test_choosing_a_row_changes_the_address_and_the_entry(page: Page) -> None:
     page.click("tr[data-entry='resnet50/never'] td.value")
     assert page.evaluate("location.hash") == "#entry=resnet50%2Fnever"
     assert "accepts everything" in page.evaluate("document.querySelector('#entry-body').textContent")
+
+
+def test_a_laundered_entry_has_a_heat_map_of_any_metric(page: Page, site: Path) -> None:
+    rows = json.loads((site / JSON_FILE).read_text())["entries"][0]["laundered"]
+    values = "[...document.querySelectorAll('.heat td:not(.no-room)')].map(cell => parseFloat(cell.textContent))"
+    clean = "document.querySelector('.heat .clean').textContent"
+    assert page.evaluate("document.querySelectorAll('.heat td').length") == 72
+    assert page.evaluate("document.querySelectorAll('.heat .no-room').length") == 12
+    for name in ("af1", "crr", "auc_af1_crr", "accuracy"):
+        page.click(f"[data-heat={name}]")
+        assert page.evaluate("document.querySelector('.choices [aria-pressed=true]').dataset.heat") == name
+        assert page.evaluate(clean) == f"{rows[0][name]:.2f} (clean)"
+        shown = page.evaluate(values)
+        assert sorted(shown) == pytest.approx(sorted(row[name] for row in rows), abs=0.0051)
+    assert "threshold: that of the clean validation images" in page.evaluate(
+        "document.querySelector('.robustness').textContent"
+    )
+    page.evaluate("location.hash = 'entry=resnet50%2Fmsp'")  # was never laundered
+    page.wait_for("document.querySelector('#pick').value === 'resnet50/msp'")
+    assert page.evaluate("document.querySelector('.robustness')") is None
+    assert page.problems == []
 
 
 def test_the_chart_reads_out_values_to_pointer_and_keyboard(page: Page) -> None:

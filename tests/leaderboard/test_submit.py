@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
+from osbench.benchmark.laundering import CLEAN
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.runs import Run
 from osbench.generation.errors import RunError, UsageError
@@ -15,7 +16,7 @@ from osbench.leaderboard.board import build_board
 from osbench.leaderboard.submit import prepare, submit
 from osbench.leaderboard.targets.submission import Submission
 
-from .synthetic_runs import Drawn, draw_predictions, write_run
+from .synthetic_runs import Drawn, draw_predictions, write_laundered, write_run
 
 METHOD = Drawn("proposed", "native", 0.9, 3.0)
 
@@ -25,6 +26,7 @@ def run(manifest: Manifest, tmp_path: Path) -> Run:
     run = write_run(tmp_path / "runs", manifest, METHOD, 0)
     (run.folder / "model").mkdir()
     (run.folder / "model" / "weights.safetensors").write_bytes(b"not for submission")
+    write_laundered(run, manifest, [CLEAN])
     return run
 
 

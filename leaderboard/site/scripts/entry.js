@@ -1,4 +1,4 @@
-// One entry: its card, what its numbers allow to claim, its confusion matrix and its distances.
+// One entry: its card, what its numbers allow to claim, its confusion matrix, its distances, its robustness.
 
 function bullets(title, lines, className) {
   if (!lines || !lines.length) return null;
@@ -123,6 +123,7 @@ function drawEntry(entry) {
   byId("entry-body").replaceChildren(
     el("div", { class: "entry-grid" }, cardBlock(entry), claimsBlock(entry)),
     el("div", { class: "entry-grid even" }, confusionBlock(entry), histogramBlock(entry)),
+    ...robustnessBlocks(entry),
     numbersBlock(entry));
   byId("pick").value = entry.id;
 }

@@ -1,0 +1,62 @@
+"""The stored frames of test images: for those who need the pixels around the benchmark crop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..generation.dataset import Dataset
+from ..generation.errors import DatasetError
+from ..generation.pixels import Box, decode_frame
+from .images import index_positions
+from .manifest import Manifest
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """One image as it is stored: encoded bytes, its size in pixels, and the square that a method gets of it."""
+
+    image_id: str
+    data: bytes
+    height: int
+    width: int
+    crop: Box
+
+    def decode(self) -> np.ndarray:
+        """The whole frame, uint8 (height, width, 3)."""
+        return decode_frame(self.data)
+
+
+def load_test_frames(dataset: Dataset, manifest: Manifest, crop_size: int) -> list[StoredFrame]:
+    """All test images in the order of the manifest, in memory but not decoded (a few kilobytes each).
+
+    crop_size: side in pixels; smaller than the stored crop means its centre, as for training.
+    DatasetError for a damaged shard or a manifest of another dataset.
+    """
+    index = dataset.index()
+    ids = np.asarray(manifest.rows("test")["image_id"], dtype=str)
+    wanted = index.iloc[index_positions(ids, index, dataset)]
+    found = {frame.image_id: frame for frame in _read(dataset, wanted, crop_size)}
+    return [found[name] for name in ids]
+
+
+def _read(dataset: Dataset, wanted: pd.DataFrame, size: int) -> Iterator[StoredFrame]:
+    margin = (dataset.crop_size - size) // 2
+    for shard, rows in wanted.groupby("shard", sort=True):
+        encoded = dataset.read_images(str(shard), rows["row"].tolist())
+        places = rows[["image_id", "crop_x", "crop_y"]].itertuples(index=False, name=None)
+        for data, (name, x, y) in zip(encoded, places, strict=True):
+            yield _frame(name, data, Box(x + margin, y + margin, size, size), f"{dataset.path / str(shard)}, {name}")
+
+
+def _frame(name: str, data: bytes, crop: Box, where: str) -> StoredFrame:
+    try:
+        height, width = decode_frame(data).shape[:2]
+    except DatasetError as error:
+        raise DatasetError(f"{where}: {error}") from error
+    if crop.x < 0 or crop.y < 0 or crop.x + crop.width > width or crop.y + crop.height > height:
+        raise DatasetError(f"{where}: its crop leaves the stored {width}x{height} frame. Run 'osbench verify'.")
+    return StoredFrame(name, data, height, width, crop)
