@@ -66,11 +66,11 @@ def methods(as_json: bool) -> None:
     from ..benchmark.method import get_method, method_names
 
     rows = [{"name": name, "card": asdict(get_method(name).card)} for name in method_names()]
-    shown = [(r["name"], r["card"]["title"], _published_text(r["card"]["published"]), r["card"]["paper"]) for r in rows]
+    shown = [(r["name"], r["card"]["title"], published_text(r["card"]["published"]), r["card"]["paper"]) for r in rows]
     emit(as_json, rows, table([("method", "what it is", "published", "paper"), *shown]))
 
 
-def _published_text(numbers: dict[str, float]) -> str:
+def published_text(numbers: dict[str, float]) -> str:
     """The numbers that a paper prints, or "none"."""
     return ", ".join(f"{name} {value:g}" for name, value in numbers.items()) or "none"
 
