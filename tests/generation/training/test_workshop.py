@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from osbench.generation.errors import DatasetError
+from osbench.generation.errors import DatasetError, UsageError
 from osbench.generation.families import load_safetensors_generator
 from osbench.generation.training import card as card_module
 from osbench.generation.training import stand_in
@@ -144,3 +144,19 @@ def test_weights_over_the_limit_are_not_exported(
     with pytest.raises(DatasetError, match=r"widths of taming/landscape"):
         workshop.export("taming/landscape", tmp_path / "zoo")
     assert [path for path in (tmp_path / "zoo").rglob("*") if path.is_file()] == []
+
+
+def test_what_a_training_would_miss_is_told_before_any_begins(workshop: Workshop, package: Path) -> None:
+    with pytest.raises(DatasetError, match="no training pictures"):
+        workshop.check([])
+    with pytest.raises(DatasetError, match="no 'landscape' pictures"):
+        workshop.check(["taming/landscape"])
+    workshop.pack("landscape", package)
+    workshop.check(MODELS)
+    with pytest.raises(UsageError, match="unknown model"):
+        workshop.check([*MODELS, "tamings/landscape"])
+    workshop.plan.models["projected_gan"]["discriminator"] = "projected"
+    with pytest.raises(DatasetError, match=r"efficientnet-lite0\.pth: not there, .* of projected_gan/landscape"):
+        workshop.check(MODELS)
+    workshop.features_file.touch()
+    workshop.check(MODELS)
