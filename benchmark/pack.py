@@ -7,12 +7,13 @@ which no metric reads.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..generation.errors import RunError
+from ..generation.errors import RunError, unknown_name
 from ..generation.progress import track
 from .runs import MANIFESTS_FOLDER, PREDICTIONS_FILE, Run, find_manifest, list_runs, store_manifest
 
@@ -33,16 +34,22 @@ class Packed:
         )
 
 
-def pack_runs(runs_dir: Path, out: Path) -> Packed:
+def pack_runs(runs_dir: Path, out: Path, *, rejections: Collection[str] = ()) -> Packed:
     """Copy every run below ``runs_dir`` and their manifests to ``out``, compactly; runs there are replaced.
 
-    What was written is read back and compared. RunError if ``out`` lies in ``runs_dir`` (or the other way round), a run
-    or manifest is missing or damaged, or what was read back differs in anything that a metric depends on.
+    rejections: only runs with these rejection rules, empty = all. What was written is read back and compared.
+    UsageError for a rule that no run has. RunError if ``out`` lies in ``runs_dir`` (or the other way round), a run or
+    manifest is missing or damaged, or what was read back differs in anything that a metric depends on.
     """
     source, target = runs_dir.resolve(), out.resolve()
     if source == target or source in target.parents or target in source.parents:
         raise RunError(f"{out} and {runs_dir} lie in one another; pack into a folder of its own.")
     runs = list_runs(runs_dir)
+    known = {run.rejection for run in runs}
+    for name in rejections:
+        if name not in known:
+            raise unknown_name(f"rejection rule of the runs in {runs_dir}", name, known)
+    runs = [run for run in runs if run.rejection in (rejections or known)]
     manifests = {run.manifest_id: find_manifest(runs_dir, run.manifest_id) for run in runs}
     before = after = 0
     change = 0.0

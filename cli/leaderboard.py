@@ -40,3 +40,20 @@ def build(runs: Path, out: Path, data: Path | None, manifest_id: str | None, boo
     )
     page = (out / PAGE_FILE).resolve()
     emit(as_json, document | {"page": str(page)}, f"{board_text(document)}\n{spread_text(document)}\n{page}")
+
+
+@command.command()
+@click.argument("runs", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Gets a folder for each fold's board.")
+@click.option("--data", type=click.Path(path_type=Path), default=None, help="The dataset, as for build.")
+@click.option("--bootstrap", type=click.IntRange(min=1), default=1000, show_default=True, help="Replicates.")
+@json_option
+@handle_errors
+def folds(runs: Path, out: Path, data: Path | None, bootstrap: int, as_json: bool) -> None:
+    """Build a board for every fold that RUNS answer (evaluate --protocol rotate --fold all), and a table over them."""
+    from ..leaderboard.folds import build_fold_boards, folds_text
+    from ..leaderboard.sources import find_board_dataset, lookup_manifest
+
+    dataset = find_board_dataset(runs, data)
+    document = build_fold_boards(runs, lookup_manifest(runs, dataset), out, dataset=dataset, bootstrap=bootstrap)
+    emit(as_json, document, folds_text(document))

@@ -81,7 +81,8 @@ def main(arguments: list[str]) -> int:
         print(
             f"MISLNet training, {precision}: {t['images_per_s']:.0f} images/s, {t['share_of_limit']:.1%} of the limit "
             f"{t['limit_images_per_s']:.0f} ({t['gflop_per_image']:.2f} GFLOP an image, ceiling {t['tflops']:.2f} "
-            f"TFLOP/s measured); data path {t['data_images_per_s']:.0f} images/s, {t['data_over_network']:.1f}x",
+            f"TFLOP/s measured); data path {t['data_images_per_s']:.0f} images/s, {t['data_over_network']:.1f}x: "
+            f"{'the network' if t['data_over_network'] > 1 else 'the DATA PATH'} is the bottleneck",
             flush=True,
         )
     OUT.parent.mkdir(exist_ok=True)

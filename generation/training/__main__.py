@@ -92,8 +92,7 @@ def train_all(ctx: click.Context, models: tuple[str, ...], jobs: int, minutes: f
     workshop: Workshop = ctx.obj
     plan = workshop.plan
     models = models or tuple(f"{g}/{t}" for g in plan.models for t in workshop.training_sets())
-    for model in models:
-        plan.recipe(model.partition("/")[0])
+    workshop.check(models)
     needed = {m.partition("/")[2] for m in models if plan.needs_codes(m.partition("/")[0])}
     untaught = [t for t in sorted(needed) if not workshop.codes_file(t).exists()]
     for training_set in {m.partition("/")[2] for m in models}:

@@ -16,30 +16,33 @@ from .report import curves_svg, points
 from .workshop import Workshop
 
 COUNT = 512
-REAL = ("training photographs, other crops", "held-out photographs", "noise")
+REAL = ("training pictures, other crops", "held-out pictures", "noise")
+BANK, HELD = "bank", "held"
 
 _HEAD = """# The zoo: small generators that ship with osbench
 
 Every network here is one of the seven families of paper 1 in its real architecture at small size, really trained, and
-really run by `osbench generate --suite mini`. What leaves a family's trace is its architecture; how these were trained
-differs from the papers, so that minutes suffice: every adversarial family starts from reconstruction of training
-pictures (latent codes of a small shared autoencoder, `generation/training/teacher.py`) and then plays the usual game
-against a small plain discriminator with R1. The transformer and the diffusion model are trained as usual (stage one,
-then stage two). {projected}
+really run by `osbench generate` (suite version `{suite}`). What leaves a family's trace is its architecture; how these
+were trained differs from the papers, so that minutes suffice: every adversarial family starts from reconstruction of
+training pictures (latent codes of a small shared autoencoder, `generation/training/teacher.py`) and then plays the
+usual game against a small plain discriminator with R1. The transformer and the diffusion model are trained as usual
+(stage one, then stage two). {projected}
 
 Training pictures: `landscape` = public-domain photographs of Debian's `endless-sky-data` (split by photograph),
 `emoji` = npm `@lobehub/fluent-emoji-3d` (MIT) on coloured grounds. They are not shipped;
 `generation/training/README.md` says how to redo every file here.
 
 **Distance** = Frechet distance in EfficientNet-Lite0 features (64 main axes, {count} images each) to {count} training
-crops: comparable within this table, not with published FID values. *Held-out photographs* are crops of pictures that no
-model saw, *noise* is uniform: a model should lie far below noise.{previous}
+crops: comparable within this table, not with published FID values. *Held-out pictures* are those that no model saw,
+*noise* is uniform: a model should lie far below noise. *To held-out* is the distance to {count} crops of held-out
+pictures instead; other crops of the same few pictures are near to those, as nothing else can be.{previous}
 
 """
 _PLAIN = "Projected GAN's projected discriminators are replaced by that same plain one."
 _PROJECTED = "Projected GAN plays against discriminators in EfficientNet-Lite0's features, as in its paper."
 _PREVIOUS = """
-*Before* is the distance of the model that this one replaces, measured against the same crops in the same way."""
+*Before* is the distance of the model that this one replaces (its pictures enlarged where they are smaller), measured
+against the same training crops in the same way."""
 
 
 def write_card(zoo: Path, workshop: Workshop, model: EfficientNetLite0, previous: Path | None = None) -> Path:
@@ -49,17 +52,23 @@ def write_card(zoo: Path, workshop: Workshop, model: EfficientNetLite0, previous
     """
     records = [json.loads(path.read_text()) for path in sorted((zoo / "cards").glob("*-*.json"))]
     measured = _Measured(workshop, model, COUNT)
-    distances = measured.all([r["model"] for r in records], zoo)
-    before = {} if previous is None else measured.models([r["model"] for r in records], previous)
-    document = distances if previous is None else {**distances, "before": before}
+    models = [r["model"] for r in records]
+    distances, held_out = (measured.all(models, zoo, part) for part in (BANK, HELD))
+    before = {} if previous is None else measured.models(models, previous, BANK)
+    document = {**distances, "held_out": held_out} | ({} if previous is None else {"before": before})
     (zoo / "cards" / "distances.json").write_text(json.dumps(document, indent=1) + "\n")
     curves = {r["model"]: points(r["curve"], "swd") for r in records}
     (zoo / "cards" / "curves.svg").write_text(curves_svg(curves))
     projected = any(r["recipe"].get("discriminator") == "projected" for r in records)
     head = _HEAD.format(
-        count=COUNT, projected=_PROJECTED if projected else _PLAIN, previous=_PREVIOUS if previous else ""
+        count=COUNT,
+        suite=workshop.plan.suite,
+        projected=_PROJECTED if projected else _PLAIN,
+        previous=_PREVIOUS if previous else "",
     )
-    text = [head, _table(records, distances, before), "\n![training curves](cards/curves.svg)\n"]
+    text = [head, _table(records, distances, held_out, before)]
+    text += ["" if previous is None else f"\n{_against_before(distances, before)}\n"]
+    text += ["\n![training curves](cards/curves.svg)\n"]
     text += [_section(record) for record in records]
     card = zoo / "CARD.md"
     card.write_text("".join(text))
@@ -67,40 +76,54 @@ def write_card(zoo: Path, workshop: Workshop, model: EfficientNetLite0, previous
 
 
 class _Measured:
-    """Frechet distances to training crops, whose features are computed once per training set."""
+    """Frechet distances to training crops (``bank``) or held-out crops, whose features are computed once each."""
 
     def __init__(self, workshop: Workshop, model: EfficientNetLite0, count: int) -> None:
         self.workshop, self.model, self.count = workshop, model, count
-        self.references: dict[str, np.ndarray] = {}
+        self.references: dict[tuple[str, str], np.ndarray] = {}
+        self.features: dict[Path, np.ndarray] = {}
 
-    def all(self, models: list[str], zoo: Path) -> dict[str, dict[str, float]]:
+    def all(self, models: list[str], zoo: Path, part: str) -> dict[str, dict[str, float]]:
         """By training set: its real crops, noise, and each of its models."""
-        measured = self.models(models, zoo)
+        measured = self.models(models, zoo, part)
         return {
-            training_set: self._real(training_set) | {m: d for m, d in measured.items() if _set_of(m) == training_set}
+            training_set: self._real(training_set, part)
+            | {m: d for m, d in measured.items() if _set_of(m) == training_set}
             for training_set in sorted({_set_of(m) for m in models})
         }
 
-    def models(self, models: list[str], zoo: Path) -> dict[str, float]:
+    def models(self, models: list[str], zoo: Path, part: str) -> dict[str, float]:
         """By model, for those whose weights are in ``zoo``."""
         files = {m: zoo / f"{m.replace('/', '-')}.safetensors" for m in models}
         files = {m: path for m, path in files.items() if path.exists()}
         return {
-            m: self._distance(_samples(path, self.count), _set_of(m))
+            m: self._distance(self._features(path), _set_of(m), part)
             for m, path in track(files.items(), description="measuring models", total=len(files), unit="model")
         }
 
-    def _real(self, training_set: str) -> dict[str, float]:
-        bank, held_out = self.workshop.crops(training_set, "bank"), self.workshop.crops(training_set, "held")
-        noise = np.random.default_rng(0).integers(0, 256, bank[: self.count].shape, dtype=np.uint8)
-        sets = bank[self.count : 2 * self.count], held_out[: self.count], noise
-        return {name: self._distance(pixels, training_set) for name, pixels in zip(REAL, sets, strict=True)}
+    def _features(self, weights: Path) -> np.ndarray:
+        if weights not in self.features:
+            self.features[weights] = features(self.model, _samples(weights, self.count))
+        return self.features[weights]
 
-    def _distance(self, pixels: np.ndarray, training_set: str) -> float:
-        if training_set not in self.references:
-            bank = self.workshop.crops(training_set, "bank")
-            self.references[training_set] = features(self.model, bank[: self.count])
-        return round(frechet_distance(features(self.model, pixels), self.references[training_set]), 1)
+    def _real(self, training_set: str, part: str) -> dict[str, float]:
+        """A set without enough crops besides those that are measured against is left out."""
+        count = self.count
+        bank, held_out = (self.workshop.crops(training_set, name) for name in (BANK, HELD))
+        noise = np.random.default_rng(0).integers(0, 256, bank[:count].shape, dtype=np.uint8)
+        other_held_out = held_out[:count] if part == BANK else held_out[count : 2 * count]
+        sets = dict(zip(REAL, (bank[count : 2 * count], other_held_out, noise), strict=True))
+        return {
+            name: self._distance(features(self.model, pixels), training_set, part)
+            for name, pixels in sets.items()
+            if len(pixels) == count
+        }
+
+    def _distance(self, rows: np.ndarray, training_set: str, part: str) -> float:
+        key = training_set, part
+        if key not in self.references:
+            self.references[key] = features(self.model, self.workshop.crops(training_set, part)[: self.count])
+        return round(frechet_distance(rows, self.references[key]), 1)
 
 
 def _set_of(model: str) -> str:
@@ -117,18 +140,34 @@ def _samples(weights: Path, count: int) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _table(records: list[dict[str, Any]], distances: dict[str, dict[str, float]], before: dict[str, float]) -> str:
-    columns = ["model", "parameters", "file, kB", "minutes", "images seen", "distance", *(["before"] if before else [])]
+def _table(
+    records: list[dict[str, Any]],
+    distances: dict[str, dict[str, float]],
+    held_out: dict[str, dict[str, float]],
+    before: dict[str, float],
+) -> str:
+    columns = ["model", "parameters", "file, kB", "minutes", "images seen", "distance", "to held-out"]
+    columns += ["before"] if before else []
     rows = [columns, ["---"] * len(columns)]
     for r in records:
-        row = [r["model"], f"{r['parameters']:,}", f"{r['bytes'] / 1000:.0f}", f"{r['seconds'] / 60:.0f}"]
-        row += [f"{r['images_seen']:,}", str(distances[_set_of(r["model"])][r["model"]])]
-        rows.append([*row, str(before.get(r["model"], "none"))] if before else row)
+        name, of = r["model"], _set_of(r["model"])
+        row = [name, f"{r['parameters']:,}", f"{r['bytes'] / 1000:.0f}", f"{r['seconds'] / 60:.0f}"]
+        row += [f"{r['images_seen']:,}", str(distances[of][name]), str(held_out[of][name])]
+        rows.append([*row, str(before.get(name, "none"))] if before else row)
     for training_set, values in distances.items():
         for name in REAL:
-            row = [f"*{training_set}: {name}*", "", "", "", "", str(values[name])]
+            row = [f"*{training_set}: {name}*", "", "", "", ""]
+            row += [str(of.get(name, "")) for of in (values, held_out[training_set])]
             rows.append([*row, ""] if before else row)
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _against_before(distances: dict[str, dict[str, float]], before: dict[str, float]) -> str:
+    """How many models lie below those that they replace, and by how much the others do not."""
+    now = {m: d for values in distances.values() for m, d in values.items() if m in before}
+    worse = [f"{m} by {d - before[m]:.1f}" for m, d in now.items() if not d < before[m]]
+    nearer = f"{len(now) - len(worse)} of the {len(now)} models that replace another lie nearer than it."
+    return nearer + (f" **Not nearer: {', '.join(worse)}.**" if worse else "")
 
 
 def _section(record: dict[str, Any]) -> str:

@@ -89,6 +89,7 @@ def _discriminator(rules: Rules, size: int, features: Path | None) -> nn.Module:
         raise unknown_name("discriminator", rules.kind, ("plain", "projected"))
     if features is None:
         raise DatasetError(
-            "a projected discriminator needs the weights of EfficientNet-Lite0: give --features (see README.md)."
+            "a projected discriminator needs the weights of EfficientNet-Lite0: put efficientnet-lite0.pth into the "
+            "working folder (generation/training/README.md, section Pictures)."
         )
     return ProjectedDiscriminator(load_features(features), rules.width)

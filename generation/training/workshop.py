@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -114,6 +115,26 @@ class Workshop:
     def folder(self, model: str) -> Path:
         """Where a model's training lives."""
         return self.root / model.replace("/", "-")
+
+    def check(self, models: Sequence[str]) -> None:
+        """One-line error if something is missing that a training would only miss when its turn comes.
+
+        UsageError for an unknown model; DatasetError for no models, pictures that are not packed, or a projected
+        discriminator without the weights that it looks through.
+        """
+        if not models:
+            raise DatasetError(f"{self.root}: no training pictures; add some with the 'pack' step.")
+        for model in models:
+            generator, _, training_set = model.partition("/")
+            recipe = self.plan.recipe(generator)
+            if not self.has_pictures(training_set):
+                raise DatasetError(f"{self.root}: no '{training_set}' pictures; add them with the 'pack' step.")
+            projected = isinstance(recipe, AdversarialRecipe) and recipe.discriminator == "projected"
+            if projected and not self.features_file.exists():
+                raise DatasetError(
+                    f"{self.features_file}: not there, and the discriminator of {model} needs it; "
+                    "generation/training/README.md, section Pictures, tells where it comes from."
+                )
 
     def begun(self) -> list[str]:
         """Models of the plan that have a checkpoint."""

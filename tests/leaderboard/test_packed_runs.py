@@ -41,6 +41,16 @@ def test_a_packed_run_can_be_submitted(manifest: Manifest, tmp_path: Path) -> No
     assert prepare(list_runs(tmp_path / "packed")[0].folder).files[PREDICTIONS_FILE]
 
 
+def test_a_choice_of_rejection_rules(board_runs: Path, tmp_path: Path) -> None:
+    arguments = ["pack", str(board_runs), "--out", str(tmp_path / "packed")]
+    result = CliRunner().invoke(main, [*arguments, "--rejection", "native", "--rejection", "msp"])
+    assert result.exit_code == 0, result.output
+    assert {run.rejection for run in list_runs(tmp_path / "packed")} == {"native", "msp"}
+    result = CliRunner().invoke(main, [*arguments, "--rejection", "nativ"])
+    assert result.exit_code == 2
+    assert "Did you mean 'native'?" in result.stderr
+
+
 def test_a_pack_has_a_folder_of_its_own(manifest: Manifest, tmp_path: Path) -> None:
     from osbench.benchmark.pack import pack_runs
 

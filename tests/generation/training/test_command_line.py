@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from osbench.generation.errors import DatasetError
 from osbench.generation.training import __main__ as command_line
 from osbench.generation.training import processes, redo
+from osbench.generation.training.stand_in import stand_in_pictures
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +81,35 @@ def test_all_of_some(commands: list[Mapping[str, Sequence[str]]], tmp_path: Path
     assert [list(c) for c in commands] == [["progan-emoji"]]
     with pytest.raises(Exception, match="unknown model 'progam'"):
         invoke("--work", str(tmp_path), "all", "progam/emoji")
+
+
+def test_all_of_nothing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="'pack' step"):
+        invoke("--work", str(tmp_path), "all")
+
+
+def test_all_trains_in_processes_of_its_own(tmp_path: Path) -> None:
+    """The packaged plan at its real size, for a second each: pictures are the only thing that is small."""
+    pictures = stand_in_pictures(96, count=24)
+    for part, count in (("bank", 64), ("held", 16)):
+        crops, labels = pictures.crops(64, count, held_out=part == "held")
+        np.save(tmp_path / f"landscape-{part}.npy", crops)
+        np.save(tmp_path / f"landscape-{part}-labels.npy", labels)
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "landscape-codes.npz", mean=rng.normal(size=(64, 64)).astype("f4"), std=np.ones((64, 64), "f4"))
+    models = ("progan/landscape", "stylegan2/landscape")
+    code, output = invoke("--work", str(tmp_path), "all", *models, "--jobs", "2", "--minutes", "0.01")
+    assert code == 0, output
+    assert output.count(" minutes, ") == 2
+    for model in models:
+        folder = tmp_path / model.replace("/", "-")
+        assert {path.name for path in folder.iterdir()} == {"state.pt", "grid.png", "curve.svg", "progress.json"}
+    code, output = invoke("--work", str(tmp_path), "export", "--out", str(tmp_path / "zoo"))
+    assert code == 0, output
+    assert sorted(path.name for path in (tmp_path / "zoo").glob("*.safetensors")) == [
+        "progan-landscape.safetensors",
+        "stylegan2-landscape.safetensors",
+    ]
 
 
 @pytest.mark.parametrize(("last", "code"), [(50.0, 0), (120.0, 1)])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from osbench.generation.errors import DatasetError
+from osbench.generation.errors import DatasetError, UsageError
 from osbench.generation.families import load_safetensors_generator
 from osbench.generation.training import card as card_module
 from osbench.generation.training import stand_in
@@ -72,19 +72,36 @@ def test_from_package_to_card(
 
     assert sorted(workshop.begun()) == sorted(MODELS)
     monkeypatch.setattr(card_module, "COUNT", 6)
-    torch.manual_seed(0)
-    network = EfficientNetLite0().eval()
+    # A random network's features are all alike; pixels are not.
+    monkeypatch.setattr(card_module, "features", lambda _, pixels: pixels.reshape(len(pixels), -1)[:, ::32] / 1.0)
+    network = EfficientNetLite0()
     text = write_card(zoo, workshop, network).read_text()
     assert all(f"| {model} |" in text for model in MODELS)
     assert "before" not in text
     distances = json.loads((zoo / "cards/distances.json").read_text())["landscape"]
-    assert set(distances) == {*MODELS, "training photographs, other crops", "held-out photographs", "noise"}
+    assert set(distances) == {*MODELS, *card_module.REAL}
+    to_held_out = json.loads((zoo / "cards/distances.json").read_text())["held_out"]["landscape"]
+    assert set(to_held_out) == set(distances)
+    assert to_held_out["taming/landscape"] != distances["taming/landscape"]
+    assert "suite version `toy`" in text
     assert (zoo / "cards/curves.svg").read_text().count("<polyline") == 3
 
     compared = write_card(zoo, workshop, network, previous=zoo).read_text()
     table = [row.split("|") for row in compared.splitlines() if row.startswith("| ") and "/landscape" in row]
     assert len(table) == 3
-    assert all(row[6].strip() == row[7].strip() for row in table)  # a zoo compared with itself
+    assert all(row[6].strip() == row[8].strip() for row in table)  # a zoo compared with itself
+    assert "0 of the 3 models that replace another lie nearer" in compared
+
+
+def test_the_card_says_by_how_much_a_model_is_not_nearer_than_before() -> None:
+    now = {
+        "landscape": {"noise": 400.0, "progan/landscape": 90.0, "taming/landscape": 81.25},
+        "emoji": {"a/emoji": 7.0},
+    }
+    text = card_module._against_before(now, {"progan/landscape": 100.0, "taming/landscape": 80.0})
+    assert text.startswith("1 of the 2 models that replace another lie nearer")
+    assert "Not nearer: taming/landscape by 1.2" in text
+    assert "Not nearer" not in card_module._against_before(now, {"progan/landscape": 100.0})
 
 
 def test_codes_are_not_needed_where_codes_are_not_used(workshop: Workshop, package: Path) -> None:
@@ -127,3 +144,19 @@ def test_weights_over_the_limit_are_not_exported(
     with pytest.raises(DatasetError, match=r"widths of taming/landscape"):
         workshop.export("taming/landscape", tmp_path / "zoo")
     assert [path for path in (tmp_path / "zoo").rglob("*") if path.is_file()] == []
+
+
+def test_what_a_training_would_miss_is_told_before_any_begins(workshop: Workshop, package: Path) -> None:
+    with pytest.raises(DatasetError, match="no training pictures"):
+        workshop.check([])
+    with pytest.raises(DatasetError, match="no 'landscape' pictures"):
+        workshop.check(["taming/landscape"])
+    workshop.pack("landscape", package)
+    workshop.check(MODELS)
+    with pytest.raises(UsageError, match="unknown model"):
+        workshop.check([*MODELS, "tamings/landscape"])
+    workshop.plan.models["projected_gan"]["discriminator"] = "projected"
+    with pytest.raises(DatasetError, match=r"efficientnet-lite0\.pth: not there, .* of projected_gan/landscape"):
+        workshop.check(MODELS)
+    workshop.features_file.touch()
+    workshop.check(MODELS)

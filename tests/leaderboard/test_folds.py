@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from osbench.benchmark.manifest import build_manifest, generator_architectures
+from osbench.benchmark.protocols import load_protocol
+from osbench.benchmark.runs import RUN_FILE, list_runs
+from osbench.cli import main
+from osbench.generation.dataset import Dataset
+from osbench.leaderboard.board import JSON_FILE, PAGE_FILE
+from osbench.leaderboard.folds import FOLDS_FILE, build_fold_boards, folds_text
+
+from .synthetic_runs import Drawn, write_run
+
+GOOD, BAD = Drawn("proposed", "native", 0.9, 3.0), Drawn("resnet50", "msp", 0.7, 1.0)
+
+
+@pytest.fixture(scope="module")
+def rotated(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two methods on three folds of seven, a third one on the first of them only."""
+    runs = tmp_path_factory.mktemp("rotated") / "runs"
+    folds = load_protocol("rotate-one").folds(generator_architectures(dataset))
+    manifests = [build_manifest(dataset, "rotate-one", fold) for fold in folds[:3]]
+    for manifest in manifests:
+        for drawn in (GOOD, BAD):
+            write_run(runs, manifest, drawn, 0, tag=manifest.manifest_id[:8])
+    write_run(runs, manifests[0], Drawn("dct-cnn", "msp", 0.95, 5.0), 0)
+    return runs
+
+
+def test_a_board_for_every_fold_and_a_table_over_them(rotated: Path, tmp_path: Path) -> None:
+    arguments = ["leaderboard", "folds", str(rotated), "--out", str(tmp_path), "--bootstrap", "2", "--json"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert document == json.loads((tmp_path / FOLDS_FILE).read_text())
+    assert len(document["folds"]) == 3
+    boards = {}
+    for fold in document["folds"]:
+        assert (tmp_path / fold["folder"] / PAGE_FILE).is_file()
+        boards[fold["manifest_id"]] = json.loads((tmp_path / fold["folder"] / JSON_FILE).read_text())
+        assert fold["folder"].startswith(f"rotate-one-{fold['unseen'][0]}-")
+    first, second, last = document["entries"]
+    assert [first["method"], second["method"], last["method"]] == ["proposed", "resnet50", "dct-cnn"]
+    assert len(last["values"]) == 1
+    for manifest_id, value in first["values"].items():
+        (entry,) = (e for e in boards[manifest_id]["entries"] if e["method"] == "proposed")
+        assert value == entry["metrics"][document["primary"]]["mean"]
+    values = list(first["values"].values())
+    assert first["mean"] == pytest.approx(sum(values) / 3)
+    assert (first["lowest"]["value"], first["highest"]["value"]) == (min(values), max(values))
+    text = folds_text(document).splitlines()
+    assert text[0] == "auc_af1_crr over 3 folds"
+    assert len(text) == 5
+    assert f"({first['lowest']['fold']})" in text[2]
+
+
+def test_the_name_of_a_fold_cannot_leave_the_folder(rotated: Path, dataset: Dataset, tmp_path: Path) -> None:
+    run = list_runs(rotated)[0]
+    copy = tmp_path / "runs" / "proposed" / "a"
+    copy.mkdir(parents=True)
+    for path in run.folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    info = json.loads((copy / RUN_FILE).read_text())
+    info["manifest"]["fold"] = "../../elsewhere"
+    (copy / RUN_FILE).write_text(json.dumps(info))
+    document = build_fold_boards(tmp_path / "runs", lambda _: run.manifest(), tmp_path / "out" / "in", bootstrap=2)
+    assert document["folds"][0]["folder"].startswith("elsewhere-")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["in"]
