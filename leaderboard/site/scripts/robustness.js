@@ -87,7 +87,7 @@ function robustnessBlocks(entry) {
   return [el("div", { class: "panel robustness" },
     el("h3", {}, "What survives a platform"),
     el("p", { class: "hint" }, "The same test images after what a platform may do to them, in this order: blur (σ in pixels), resize, a crop that is moved by some "
-      + "pixels against the JPEG grid they came with, JPEG compression. The model is the same, and so is the threshold: that of the clean validation images.",
+      + "pixels (second line of the heading) against the JPEG grid they came with, JPEG compression. The model is the same, and so is the threshold: that of the clean validation images.",
     entry.seeds.length > 1 ? ` Means over ${entry.seeds.length} seeds.` : ""),
     el("div", { class: "choices", role: "group", "aria-label": "Metric of the heat map" }, buttons), meaning, scroller, heatKey(entry.laundered))];
 }
