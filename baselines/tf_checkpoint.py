@@ -53,7 +53,7 @@ class TensorBundle:
         try:
             entries = dict(_table(data))
             header = _message(entries.pop(b""))
-            self.shards = int(header.get(1, [1])[0])
+            self.shards = _number(header, 1, 1)
             self.entries = {key.decode(): _entry(_message(value)) for key, value in entries.items()}
         except (ValueError, KeyError, IndexError, struct.error, UnicodeDecodeError) as error:
             raise CheckpointError(f"{path}: no TensorFlow checkpoint, or damaged ({error}).") from error
@@ -125,8 +125,10 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
             raise ValueError("a number is too long")
 
 
-def _message(data: bytes) -> dict[int, list]:
+def _message(data: bytes | int) -> dict[int, list]:
     """The fields of a protocol buffer: numbers for varint and fixed types, bytes for the rest."""
+    if isinstance(data, int):
+        raise ValueError("a number where a message should be")
     fields: dict[int, list] = {}
     at = 0
     while at < len(data):
@@ -150,13 +152,20 @@ def _message(data: bytes) -> dict[int, list]:
     return fields
 
 
+def _number(fields: dict[int, list], number: int, default: int = 0) -> int:
+    value = fields.get(number, [default])[0]
+    if not isinstance(value, int):
+        raise ValueError("text where a number should be")
+    return value
+
+
 def _entry(fields: dict[int, list]) -> TensorEntry:
-    code = fields.get(1, [0])[0]
+    code = _number(fields, 1)
     if code not in _DTYPES or 7 in fields:
         raise ValueError(f"a tensor of type {code}, or a sliced one")
     dims = _message(fields[2][0]).get(2, []) if 2 in fields else []
-    shape = tuple(_message(dim).get(1, [0])[0] for dim in dims)
-    shard, offset, size, crc = (fields.get(number, [0])[0] for number in (3, 4, 5, 6))
+    shape = tuple(_number(_message(dim), 1) for dim in dims)
+    shard, offset, size, crc = (_number(fields, number) for number in (3, 4, 5, 6))
     return TensorEntry(np.dtype(_DTYPES[code]), shape, shard, offset, size, crc)
 
 

@@ -1,6 +1,7 @@
 """TensorFlow checkpoints are read without TensorFlow, and damage is found."""
 
 import contextlib
+import itertools
 
 import numpy as np
 import pytest
@@ -78,6 +79,18 @@ def test_a_damaged_index_raises_nothing_else(tmp_path_factory, data):
         bundle = TensorBundle(folder / "m")
         for name in bundle.entries:
             _ = bundle[name]
+
+
+def test_every_damaged_byte_of_an_index_gives_a_checkpoint_error_or_nothing(tmp_path):
+    write_bundle(tmp_path / "m", TENSORS)
+    path = tmp_path / "m.index"
+    whole = path.read_bytes()
+    for at, flip in itertools.product(range(len(whole)), (1, 2, 8, 64, 255)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :])
+        with contextlib.suppress(CheckpointError):
+            bundle = TensorBundle(tmp_path / "m")
+            for name in bundle.entries:
+                _ = bundle[name]
 
 
 def test_what_is_missing_is_named(tmp_path):

@@ -101,6 +101,7 @@ def zero_insertion_fir(
 )
 def test_upsampling_equals_zero_insertion(size: int, up: int, taps: int, low: int, high: int, seed: int) -> None:
     assume(size * up + low + high - taps + 1 >= 1)
+    assume(size * up + min(low, 0) + min(high, 0) >= 1)  # cut away more than there is: the reference cannot
     torch.manual_seed(seed)
     x, f = torch.randn(2, 3, size, size, dtype=torch.float64), torch.randn(taps, dtype=torch.float64)
     expected = zero_insertion_fir(x, f, up, 1, (low, high), up**2)
