@@ -52,16 +52,18 @@ DEVICE ?= auto
 zoo: $(STAMP)  ## train one model of the zoo: make zoo MODEL=stylegan2/landscape MINUTES=2 DEVICE=cpu
 	$(BIN)/python -m osbench.generation.training --device $(DEVICE) redo $(MODEL) --minutes $(MINUTES)
 
-# The README's table and DATASET_CARD.md: three seeds, and the variant of the proposed method that was tried.
-reference: demo  ## about 15 minutes: three seeds of the demo, then the README's table and DATASET_CARD.md from them
-	$(BIN)/osbench run --suite mini --out build/demo --seeds 3
-	$(BIN)/osbench evaluate --method proposed --option preset=paper-literal --epochs 20 --seeds 3 \
-		--data build/demo/data --out build/demo/runs
-	$(BIN)/osbench evaluate --method proposed --option init=camera --epochs 20 --seeds 3 \
-		--data build/demo/data --out build/demo/runs
-	$(BIN)/osbench leaderboard build build/demo/runs --out build/demo/leaderboard
+# SCENES: a folder of photographs for the virtual cameras; without it they see procedural scenes.
+REFERENCE := --data build/demo/data --out build/reference
+reference: demo  ## hours: all methods with three seeds, the paper's tables, then README's table, RESULTS.md, DATASET_CARD.md
+	$(BIN)/osbench evaluate --method all --seeds 3 $(REFERENCE)/runs
+	$(BIN)/osbench evaluate --method proposed --option preset=paper-literal --seeds 3 $(REFERENCE)/runs
+	$(BIN)/osbench reproduce fang2023 --table 3 $(REFERENCE)
+	$(BIN)/osbench leaderboard build build/reference/runs --out build/reference/leaderboard --data build/demo/data
 	cp build/demo/data/README.md DATASET_CARD.md
-	$(BIN)/python -m osbench.leaderboard.readme build/demo/leaderboard README.md
+	$(BIN)/python -m osbench.leaderboard.readme build/reference/leaderboard README.md
+	$(BIN)/osbench reproduce fang2023 --table 2 --data build/demo/data --out build/reproduce --epochs 8 \
+		--pretrain-epochs 3 $(if $(SCENES),--scenes $(SCENES)) \
+		--same-rate mislnet --same-rate stega-cnn --same-rate camid-cnn
 
 clean:  ## remove what was built (not .venv)
 	rm -rf build

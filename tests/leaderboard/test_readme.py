@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from osbench.generation.errors import RunError
-from osbench.leaderboard.readme import BEGIN, END, update
+from osbench.leaderboard.readme import BEGIN, END, board_markdown, update
 
 
 def _board(folder: Path, auc: float) -> Path:
@@ -31,6 +31,18 @@ def test_the_table_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
     assert first.endswith("\nafter\n")
     update(_board(tmp_path / "b", 0.25), readme)
     assert "0.500" not in readme.read_text()
+
+
+def test_only_rules_chosen_beforehand_are_shown_and_the_others_counted() -> None:
+    entries = [
+        {"method": "m", "rejection": rule, "variant": "", "seeds": [0], "metrics": {}}
+        for rule in ("never", "vim", "native", "knn")
+    ]
+    text = board_markdown({"suite": "mini", "protocol": "p", "manifest_id": "f" * 64, "entries": entries})
+    assert "| m | never |" in text
+    assert "| m | native |" in text
+    assert "vim" not in text
+    assert "2 more entries" in text
 
 
 def test_a_file_without_markers_is_refused_and_kept(tmp_path: Path) -> None:
