@@ -1,4 +1,4 @@
-"""All rejection rules after the network: the harness's batches of features against one image at a time, as demo scripts do it.
+"""All rejection rules after the network: the harness's batches of features against one image at a time, as in demos.
 
 Also shows that an answer costs the same however many images are asked about: ``growth`` is the CPU time per image for
 four times as many images, over that for once as many, minus 1 (wanted: within 0.1).
