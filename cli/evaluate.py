@@ -162,4 +162,5 @@ def _text(found: Survey, summaries: list[Summary], out: Path) -> str:
         f"left out: phase {phase} with resize {resize:g}: no room in the stored frames of {count} test images"
         for (phase, resize), count in crowded.items()
     ]
-    return "\n".join([*lines, f"Next: osbench leaderboard build {out} --out SITE"])
+    verb = "build" if len({s.fold for s in summaries}) < 2 else "folds"
+    return "\n".join([*lines, f"Next: osbench leaderboard {verb} {out} --out SITE"])

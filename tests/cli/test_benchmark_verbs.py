@@ -80,6 +80,8 @@ def test_evaluate_all_folds_of_a_rotation(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     folds = [r["fold"] for r in json.loads(result.stdout)]
     assert folds == [f"rotate-one/{g}" for g in sorted(GENERATORS)]
+    again = call("evaluate", *arguments[:-1], "--protocol", "rotate-one", "--fold", "all", "--rejection", "never")
+    assert again.stdout.splitlines()[-1].startswith("Next: osbench leaderboard folds ")
 
 
 def test_evaluate_launders_runs_that_exist(folder: Path, runs: list[dict]) -> None:
