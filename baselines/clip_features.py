@@ -154,12 +154,7 @@ class UsesClip(Method):
         self.options["clip"] = pinned(self.options["clip"])
 
     def missing(self) -> str | None:
-        """Why CLIP's weights cannot be used, None if they are there."""
-        try:
-            find_folder(self.options["clip"].partition(_PIN)[0])
-        except CheckpointError as error:
-            return str(error)
-        return None
+        return why_missing(self.options["clip"].partition(_PIN)[0])
 
     @property
     def clip(self) -> Clip:
@@ -213,6 +208,15 @@ def find_folder(source: str) -> Path:
     if not (folder / "config.json").is_file() or not _weight_files(folder):
         raise CheckpointError(f"{folder} is no complete model: it needs config.json and a .safetensors file.")
     return folder
+
+
+def why_missing(source: str) -> str | None:
+    """What :func:`find_folder` would complain about, None if the weights are there."""
+    try:
+        find_folder(source)
+    except CheckpointError as error:
+        return str(error)
+    return None
 
 
 def _downloaded(source: str) -> Path:

@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from ..benchmark.method import MethodCard, register_method
-from ..generation.errors import CheckpointError, DatasetError
+from ..generation.errors import DatasetError
 from .captions import BLIP, Blip, CaptionFile
 from .classifier import SoftmaxHead
 from .clip_classifier import ClipClassifier
-from .clip_features import CLIP_BASE_32, RESAMPLING, find_folder
+from .clip_features import CLIP_BASE_32, RESAMPLING, why_missing
 from .trained import AttributionModel
 from .training import Recipe
 
@@ -75,12 +75,10 @@ class DeFake(ClipClassifier):
 
     def missing(self) -> str | None:
         found = super().missing()
-        if found is None and not self.options["captions"]:
-            try:
-                find_folder(self.options["captioner"])
-            except CheckpointError as error:
-                return f"{error} Or give captions of your own: --option captions=FILE."
-        return found
+        if found is not None or self.options["captions"]:
+            return found
+        reason = why_missing(self.options["captioner"])
+        return None if reason is None else f"{reason} Or give captions of your own: --option captions=FILE."
 
     @property
     def captions(self) -> CaptionFile | Blip:

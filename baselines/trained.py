@@ -72,6 +72,10 @@ class TrainedMethod(Method):
         """uint8 (B, S, S, 3) -> network inputs on ``self.device``."""
 
     @abstractmethod
+    def recipe(self, epochs: int) -> Recipe:
+        """The schedule for this number of epochs."""
+
+    @abstractmethod
     def learn_rejection(self, train: Activations, val: Activations) -> None:
         """Fit everything that comes after the network, from cached activations."""
 
@@ -100,10 +104,6 @@ class TrainedMethod(Method):
         """AdamW on all parameters."""
         o = self.options
         return torch.optim.AdamW(self.model.parameters(), lr=o["lr"], weight_decay=o["weight_decay"], fused=True)
-
-    def recipe(self, epochs: int) -> Recipe:
-        """The schedule for this number of epochs."""
-        return Recipe(epochs, lr_decay=self.options["lr_decay"], decay_every=self.options["decay_every"])
 
     def validate(self, train: Inputs, val: Inputs) -> Validation:
         """Accuracy of the arg max of the logits, and cross-entropy, on the seen validation images."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import emit, handle_errors, json_option, table
+from ..generation.columns import text_columns
+from .options import emit, handle_errors, json_option
 
 if TYPE_CHECKING:
     from ..benchmark.runs import Run
@@ -106,8 +107,9 @@ def command(
         found = survey(names, dataset, manifests, options=parsed, **settings)
     else:
         found = Survey()
-        for manifest, name in [(manifest, name) for manifest in manifests for name in names]:
-            add_method(found, name, dataset, manifest, options=parsed[name], **settings)
+        for manifest in manifests:
+            for name in names:
+                add_method(found, name, dataset, manifest, options=parsed[name], **settings)
     documents = [
         {
             "run": str(run.folder),
@@ -120,7 +122,7 @@ def command(
         }
         for run in found.runs
     ]
-    emit(as_json, documents, _text(found, summarize(found.runs, manifests), out))
+    emit(as_json, documents, "" if as_json else _text(found, summarize(found.runs, manifests), out))
     if found.failed:
         raise RunError(f"{len(found.failed)} of {len(names)} methods failed: {', '.join(found.failed)}.")
 
@@ -153,7 +155,7 @@ def _text(found: Survey, summaries: list[Summary], out: Path) -> str:
         for s in summaries
     ]
     lines = [str(run.folder) for run in found.runs]
-    lines += ["", table(rows), ""]
+    lines += ["", text_columns(rows), ""]
     lines += [f"left out: {name}: {reason}" for name, reason in found.missing.items()]
     lines += [f"failed: {name}: {reason}" for name, reason in found.failed.items()]
     # Whether there is room depends on these two alone.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import emit, handle_errors, json_option, table
+from ..generation.columns import text_columns
+from .options import emit, handle_errors, json_option
 
 if TYPE_CHECKING:
     from ..generation.catalog import Source
@@ -46,7 +47,7 @@ def sources(suite_name: str, as_json: bool) -> None:
     ]
     shown = ("name", "architecture", "training_set", "native_size", "licence")
     lines = [(*(str(r[key]) for key in shown), _weights_text(s)) for r, s in zip(rows, suite.sources, strict=True)]
-    emit(as_json, rows, table(lines))
+    emit(as_json, rows, text_columns(lines))
 
 
 def _weights_text(source: Source) -> str:
@@ -67,7 +68,7 @@ def methods(as_json: bool) -> None:
 
     rows = [{"name": name, "card": asdict(get_method(name).card)} for name in method_names()]
     shown = [(r["name"], r["card"]["title"], published_text(r["card"]["published"]), r["card"]["paper"]) for r in rows]
-    emit(as_json, rows, table([("method", "what it is", "published", "paper"), *shown]))
+    emit(as_json, rows, text_columns([("method", "what it is", "published", "paper"), *shown]))
 
 
 def published_text(numbers: dict[str, float]) -> str:
@@ -83,7 +84,7 @@ def protocols(as_json: bool) -> None:
     from ..benchmark.protocols import load_protocol, protocol_names
 
     rows = [{"name": name, "description": load_protocol(name).description} for name in protocol_names()]
-    emit(as_json, rows, table([(r["name"], r["description"]) for r in rows]))
+    emit(as_json, rows, text_columns([(r["name"], r["description"]) for r in rows]))
 
 
 @command.command()
@@ -97,4 +98,4 @@ def suites(as_json: bool) -> None:
         {"name": name, "version": (suite := load_suite(name)).version, "sources": len(suite.sources)}
         for name in suite_names()
     ]
-    emit(as_json, rows, table([(r["name"], r["version"], f"{r['sources']} sources") for r in rows]))
+    emit(as_json, rows, text_columns([(r["name"], r["version"], f"{r['sources']} sources") for r in rows]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -57,12 +57,6 @@ def name_and_path(option: str, form: str, text: str) -> tuple[str, str]:
     if not (name and sign and path):
         raise UsageError(f"{option} takes {form}, not '{text}'.")
     return name, path
-
-
-def table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows of equal length as text in columns; empty for no rows."""
-    widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))] if rows else []
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows)
 
 
 def emit(as_json: bool, document: object, text: str) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from ..benchmark.metrics import PRIMARY
 from ..benchmark.runs import list_runs
+from ..generation.columns import text_columns
 from ..generation.dataset import Dataset
 from ..generation.publish import write_atomically
 from .board import ManifestLookup, build_board
@@ -71,9 +72,7 @@ def folds_text(document: dict[str, Any]) -> str:
         ends = [f"{end['value']:.3f} ({end['fold']})" for end in (entry["lowest"], entry["highest"])]
         names = [entry["method"], entry["rejection"], entry["settings"] or "defaults"]
         rows.append([*names, str(len(entry["values"])), f"{entry['mean']:.3f}", *ends])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([f"{document['primary']} over {len(document['folds'])} folds", *lines])
+    return f"{document['primary']} over {len(document['folds'])} folds\n{text_columns(rows)}"
 
 
 def _entries(boards: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from ..generation.columns import text_columns
+
 
 def board_frame(document: dict[str, Any]) -> pd.DataFrame:
     """The entries as a flat table: one row each, ``<metric>``, ``<metric>_low``, ``<metric>_high``, and the same for
@@ -40,14 +42,9 @@ def board_text(document: dict[str, Any]) -> str:
         for entry in document["entries"]
     ]
     header = ["#", "method", "rejection", "seeds", *shown]
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, *rows]
-    ]
     where = f"{document['suite']}, {document['fold']}, manifest {document['manifest_id'][:12]}"
     title = f"{where} (95 % intervals: these generators)"
-    return "\n".join([title, *lines])
+    return f"{title}\n{text_columns([header, *rows])}"
 
 
 def _cell(metric: dict[str, float | None] | None) -> str:

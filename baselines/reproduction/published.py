@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,14 @@ class Paper:
         if number not in self.tables:
             raise unknown_name(f"table of {self.name}", str(number), map(str, self.tables))
         return self.tables[number]
+
+    def chosen_rows(self, number: int, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The printed rows of these names (all for none), in the order of the table; UsageError for an unknown one."""
+        rows = self.table(number)["rows"]
+        for name in names:
+            if name not in rows:
+                raise unknown_name(f"row of table {number}", name, rows)
+        return {name: row for name, row in rows.items() if name in (names or rows)}
 
 
 def paper_names() -> list[str]:

@@ -8,18 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from ...benchmark.metrics import PRIMARY
+from ...benchmark.score import DEFAULT_RULE
 from ...generation.errors import RunError
 from ...generation.publish import write_atomically
+from ..cameras.pretrained import CAMERA as PRETRAINED
+from ..cameras.pretrained import SCRATCH
 from .experiment import Experiment
 from .published import Paper
+from .table2 import SAME_RATE
 
 SCHEMA_VERSION = 1
 JSON_FILE, PAGE_FILE = "results.json", "RESULTS.md"
 
 _ARMS = {
-    "scratch": "from scratch",
-    "camera": "pre-trained",
-    "camera-same-rate": "pre-trained, rate of scratch",
+    SCRATCH: "from scratch",
+    PRETRAINED: "pre-trained",
+    SAME_RATE: "pre-trained, rate of scratch",
 }
 _HEAD = """# Results beside the papers
 
@@ -55,7 +59,7 @@ def table_document(paper: Paper, number: int, body: dict[str, Any], experiment: 
         "seeds": experiment.seeds,
         "epochs": experiment.epochs,
         "preset": experiment.preset,
-        "threshold_rule": "accept-95",
+        "threshold_rule": DEFAULT_RULE,
         "replicates": experiment.replicates,
         **body,
     }
@@ -139,7 +143,7 @@ def _table2(table: dict[str, Any]) -> str:
     arms = [arm for arm in _ARMS if any(arm in row["arms"] for row in table["rows"])]
     head = ["network"]
     for arm in arms:
-        head += [f"{_ARMS[arm]}: published", "here", "difference"] if arm in ("scratch", "camera") else [_ARMS[arm]]
+        head += [f"{_ARMS[arm]}: published", "here", "difference"] if arm != SAME_RATE else [_ARMS[arm]]
     lines = _header(head)
     for row in table["rows"]:
         cells = [row["network"]]
@@ -149,12 +153,12 @@ def _table2(table: dict[str, Any]) -> str:
                 continue
             value = row["arms"][arm][PRIMARY]
             published = [_plain(value["published"]), _estimate(value), _signed(value["difference"])]
-            cells += published if arm in ("scratch", "camera") else [_estimate(value)]
+            cells += published if arm != SAME_RATE else [_estimate(value)]
         lines.append(_line(cells))
     lines += ["", "What pre-training changes (pre-trained minus from scratch, paired):", ""]
     lines += _header(["network", "published", "here", "p", "direction", *([_ARMS[arms[2]]] if len(arms) > 2 else [])])
     for row in table["rows"]:
-        gain = row["gains"]["camera"]
+        gain = row["gains"][PRETRAINED]
         cells = [
             row["network"],
             _signed(gain["published"]),
@@ -195,8 +199,8 @@ def _rates(table: dict[str, Any]) -> str:
     ours, theirs = table["setting"]["train_per_class"], table["published_setting"]["train_per_class"]
     rates = {arm: row["arms"][arm]["lr"] for row in table["rows"] for arm in row["arms"]}
     return (
-        f"The paper changes two things at once: pre-trained networks also learn at {rates['camera']:g} instead of "
-        f"{rates['scratch']:g}, both falling epoch by epoch. An epoch has {ours:,} images per class here and "
+        f"The paper changes two things at once: pre-trained networks also learn at {rates[PRETRAINED]:g} instead of "
+        f"{rates[SCRATCH]:g}, both falling epoch by epoch. An epoch has {ours:,} images per class here and "
         f"{theirs:,} there, so at the lower rate a network gets much less far here than in the paper, whatever it "
         "starts from. The column 'rate of scratch' (option `--same-rate`) keeps the rate and changes the start alone."
     )

@@ -48,12 +48,10 @@ def reproduce(
     """
     paper = load_paper(paper_name)
     chosen = list(dict.fromkeys(tables)) or sorted(paper.tables)
-    _check(paper, chosen, rows, preset)
+    _check(paper, chosen, rows, same_rate, preset)
     dataset = _dataset(out / "data") if data is None else Dataset.open(data)
     (manifest,) = open_manifests(dataset, paper.protocol)
-    pretraining = CameraPretraining(scenes=scenes)
-    if pretrain_epochs is not None:
-        pretraining = CameraPretraining(pretrain_epochs, scenes)
+    pretraining = CameraPretraining(pretrain_epochs or CameraPretraining.epochs, scenes)
     experiment = Experiment(dataset, manifest, out, seeds, epochs, preset, device, pretraining)
     made = []
     for number in chosen:
@@ -71,11 +69,12 @@ def reproduce(
     return {"tables": made}, page
 
 
-def _check(paper: Paper, tables: Sequence[int], rows: Sequence[str], preset: str) -> None:
+def _check(paper: Paper, tables: Sequence[int], rows: Sequence[str], same_rate: Sequence[str], preset: str) -> None:
     known = {name for number in tables for name in paper.table(number)["rows"]}
     for name in rows:
         if name not in known:
             raise unknown_name("row", name, known)
+    paper.chosen_rows(2, same_rate)
     if preset not in PRESETS:
         raise unknown_name("preset", preset, PRESETS)
 

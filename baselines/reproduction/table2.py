@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...benchmark.metrics import PRIMARY
-from ...generation.errors import unknown_name
 from ...generation.progress import get_logger
 from ..cameras.pretrained import CAMERA as PRETRAINED
 from ..cameras.pretrained import SCRATCH
@@ -30,11 +29,8 @@ def make_table2(
     images, ``lr``, ``seconds`` per seed); ``gains`` (pre-trained arm -> :func:`comparison` with scratch);
     ``pretraining`` (what the weights were trained on). ``rows``: only these networks; UsageError for others.
     """
-    printed: dict[str, dict[str, float]] = paper.table(2)["rows"]
-    for name in (*rows, *same_rate):
-        if name not in printed:
-            raise unknown_name("row of table 2", name, printed)
-    trained = {name: _trained(name, experiment, name in same_rate) for name in printed if name in (rows or printed)}
+    printed = paper.chosen_rows(2, rows)
+    trained = {name: _trained(name, experiment, name in same_rate) for name in printed}
     return {
         "rows": [_row(name, *arms, printed[name], experiment) for name, arms in trained.items()],
         "made": made_with(entry for arms, _ in trained.values() for entry in arms.values()),

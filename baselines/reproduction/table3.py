@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...benchmark.manifest import generator_architectures
+from ...benchmark.method import get_method
 from ...benchmark.metrics import per_generator_intervals
-from ...generation.errors import unknown_name
 from ...generation.progress import get_logger
+from ..pairwise import PairwiseMethod
 from .experiment import Entry, Experiment, beside, comparison, made_with
 from .published import Paper
 
 PROPOSED, NETWORK = "proposed", "mislnet"
 """Paper 1 chooses MISLNet with pre-training for this table."""
-
-_NOT_FROM_GENERATORS = ("fsm", "exif-net")
 
 
 def make_table3(paper: Paper, experiment: Experiment, *, rows: Sequence[str] = ()) -> dict[str, Any]:
@@ -28,14 +27,8 @@ def make_table3(paper: Paper, experiment: Experiment, *, rows: Sequence[str] = (
     proposed method itself), ``seconds`` per seed. ``epochs`` of the experiment do not reach the similarity networks,
     which learn from cameras. ``rows``: only these methods; UsageError for others.
     """
-    table = paper.table(3)
-    printed: dict[str, dict[str, Any]] = table["rows"]
-    for name in rows:
-        if name not in printed:
-            raise unknown_name("row of table 3", name, printed)
-    entries = {
-        name: _train(name, printed[name]["rejection"], experiment) for name in printed if name in (rows or printed)
-    }
+    table, printed = paper.table(3), paper.chosen_rows(3, rows)
+    entries = {name: _train(name, row["rejection"], experiment) for name, row in printed.items()}
     return {
         "rows": [_row(name, entry, table, experiment, entries.get(PROPOSED)) for name, entry in entries.items()],
         "made": made_with(entries.values()),
@@ -47,7 +40,8 @@ def _train(method: str, rejection: str, experiment: Experiment) -> Entry:
     options: dict[str, Any] = {}
     if method == PROPOSED:
         options = {"network": NETWORK, "preset": experiment.preset, "init": experiment.camera_weights(NETWORK)[0]}
-    return experiment.entry(method, rejection, options, None if method in _NOT_FROM_GENERATORS else experiment.epochs)
+    from_cameras = issubclass(get_method(method), PairwiseMethod)
+    return experiment.entry(method, rejection, options, None if from_cameras else experiment.epochs)
 
 
 def _row(

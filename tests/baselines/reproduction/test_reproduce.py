@@ -136,6 +136,7 @@ def test_a_damaged_results_file_is_not_overwritten(table2, tmp_path):
         ({"tables": [5]}, "unknown table of fang2023 '5'"),
         ({"tables": [2], "rows": ["repmix"]}, "unknown row 'repmix'"),
         ({"rows": ["mislnat"]}, "Did you mean 'mislnet'"),
+        ({"same_rate": ["mislnat"]}, "Did you mean 'mislnet'"),
         ({"preset": "literal"}, "Did you mean 'paper-literal'"),
     ],
 )
