@@ -16,7 +16,7 @@ import yaml
 
 from ..benchmark.evaluate import evaluate
 from ..benchmark.manifest import open_manifests
-from ..generation.catalog import load_suite
+from ..generation.catalog import Suite, load_suite
 from ..generation.errors import UsageError, unknown_name
 from ..generation.generate import generate
 from ..generation.progress import get_logger
@@ -48,16 +48,21 @@ class Line:
 
 
 def profile_names() -> list[str]:
-    """Suites that ``osbench run`` knows a profile for."""
+    """Suites that ``osbench run`` has a profile for; suites that extend them share it."""
     return sorted(path.stem for path in _PROFILES.glob("*.yaml"))
 
 
-def load_profile(suite: str) -> Profile:
-    """The profile of a suite (``leaderboard/profiles/<suite>.yaml``); UsageError if there is none."""
-    path = _PROFILES / f"{suite}.yaml"
-    if not path.exists():
-        raise unknown_name("suite with a run profile", suite, profile_names())
-    return Profile(**yaml.safe_load(path.read_text()))
+def load_profile(suite: Suite) -> Profile:
+    """The profile of a suite (``leaderboard/profiles/<suite>.yaml``), or else of the one that it extends.
+
+    UsageError if there is none.
+    """
+    path = _PROFILES / f"{suite.name}.yaml"
+    if path.exists():
+        return Profile(**yaml.safe_load(path.read_text()))
+    if suite.extends is None:
+        raise unknown_name("suite with a run profile", suite.name, profile_names())
+    return load_profile(suite.extends)
 
 
 def run_line(
@@ -75,8 +80,8 @@ def run_line(
     count: images per source, None = the suite's. methods: a choice of the profile's. workers: generating processes,
     None = one per core.
     """
-    profile = load_profile(suite_name)
     suite = load_suite(suite_name)
+    profile = load_profile(suite)
     chosen = _choose(profile, methods)
     seconds: dict[str, float] = {}
     steps = 2 + len(chosen)

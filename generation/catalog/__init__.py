@@ -1,4 +1,4 @@
-"""The catalog: which suites exist and who makes their images. One YAML file is one suite.
+"""The catalog: which suites exist and who makes their images. One YAML file is one suite (:mod:`.suite_file`).
 
 A new source is an entry in a YAML file and nothing else. Packaged suites take weights from ``generation/zoo``;
 a suite elsewhere (``load_suite("my/suite.yaml")``) takes them relative to its own file. Weights that are published by
@@ -17,11 +17,10 @@ import yaml
 from ..errors import UsageError, unknown_name
 from ..pixels import FRAMES, JPEG_QUALITIES, MCU_SIZE, ORDERS
 from .published import HubModel, Licence, WeightFile, read_entry
+from .suite_file import packaged_suites, read_suite_file
 
 __all__ = ["HubModel", "Licence", "Recipe", "Source", "Suite", "WeightFile", "load_suite", "suite_names"]
 
-_FOLDER = Path(__file__).parent
-_ZOO = _FOLDER.parent / "zoo"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -134,7 +133,7 @@ class Suite:
     """A named, versioned set of sources with one recipe.
 
     count: images per source unless told otherwise. licences: what the file says about the sources' licences, by id.
-    without_weights: what to do where the suite's own weights are not there.
+    without_weights: what to do where the suite's own weights are not there. extends: the suite that this one changes.
     """
 
     name: str
@@ -145,6 +144,7 @@ class Suite:
     sources: tuple[Source, ...]
     licences: dict[str, Licence] = field(default_factory=dict)
     without_weights: str = "leave them out with --source"
+    extends: Suite | None = None
 
     @property
     def crop_size(self) -> int:
@@ -164,25 +164,20 @@ class Suite:
 
 def suite_names() -> list[str]:
     """Names of the packaged suites, sorted."""
-    return sorted(path.stem for path in _FOLDER.glob("*.yaml"))
+    return list(packaged_suites())
 
 
 def load_suite(name_or_path: str | Path) -> Suite:
     """A packaged suite by name, or any suite by the path of its YAML file. UsageError if unknown or malformed."""
     text = str(name_or_path)
-    if text in suite_names():
-        return _read_suite(_FOLDER / f"{text}.yaml", _ZOO)
-    path = Path(text)
-    if path.suffix not in {".yaml", ".yml"}:
+    if text not in packaged_suites() and Path(text).suffix not in {".yaml", ".yml"}:
         raise unknown_name("suite", text, suite_names())
-    if not path.is_file():
-        raise UsageError(f"{path}: no such suite file. Packaged suites: {', '.join(suite_names())}.")
-    return _read_suite(path, path.parent)
+    return _read_suite(packaged_suites().get(text, Path(text)))
 
 
-def _read_suite(path: Path, weights_folder: Path) -> Suite:
+def _read_suite(path: Path) -> Suite:
     try:
-        document = yaml.safe_load(path.read_text("utf-8"))
+        document = read_suite_file(path)
         recipe = dict(document["recipe"])
         recipe["qualities"] = tuple(recipe.get("qualities", JPEG_QUALITIES))
         suite = Suite(
@@ -191,14 +186,12 @@ def _read_suite(path: Path, weights_folder: Path) -> Suite:
             title=str(document.get("title", document["name"])),
             count=int(document["count"]),
             recipe=Recipe(**recipe),
-            sources=tuple(
-                _read_source({**document.get("defaults", {}), **entry}, weights_folder, path.parent)
-                for entry in document["sources"]
-            ),
+            sources=tuple(_read_source(entry) for entry in document["sources"]),
             licences={
                 key: read_entry(Licence, {"id": key, **entry}) for key, entry in document.get("licences", {}).items()
             },
             without_weights=str(document.get("without_weights", Suite.without_weights)),
+            extends=_read_suite(Path(document["extends"])) if document.get("extends") else None,
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
         reason = f"missing {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
@@ -221,21 +214,21 @@ def _check_files(path: Path, suite: Suite) -> None:
             raise UsageError(f"{path}: nothing is said about the licence {source.licence} of {source.name}.")
 
 
-def _read_source(entry: dict[str, Any], weights_folder: Path, text_folder: Path) -> Source:
+def _read_source(entry: dict[str, Any]) -> Source:
     unknown = set(entry) - {f.name for f in fields(Source)} | ({"deviation"} & set(entry))
     if unknown:
         raise UsageError(f"source {entry.get('generator', '?')}: unknown key {', '.join(sorted(unknown))}.")
     values = dict(entry)
     for key in ("weights", "folder"):
         if values.get(key) is not None:
-            values[key] = weights_folder / str(values[key])
+            values[key] = Path(values[key])
     for key, kind in (("files", WeightFile), ("hub", HubModel)):
         values[key] = tuple(read_entry(kind, item) for item in values.get(key, ()))
     for key in ("class_labels", "crop_rows", "speed"):
         if isinstance(values.get(key), list):
             values[key] = tuple(values[key])
     if values.get("prompts"):
-        values["prompts"] = _read_prompts(text_folder / str(values["prompts"]))
+        values["prompts"] = _read_prompts(Path(values["prompts"]))
     return Source(**values)
 
 

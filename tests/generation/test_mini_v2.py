@@ -8,7 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from osbench.cli import main
-from osbench.generation import catalog
+from osbench.generation.catalog import suite_file
 from osbench.generation.dataset import Dataset
 from osbench.generation.families import family_class, save_generator
 from osbench.generation.training.plan import load_plan
@@ -24,7 +24,7 @@ def osbench(*arguments: object) -> tuple[int, str, str]:
 @pytest.fixture
 def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty packaged zoo."""
-    monkeypatch.setattr(catalog, "_ZOO", tmp_path / "zoo")
+    monkeypatch.setattr(suite_file, "ZOO", tmp_path / "zoo")
     folder = tmp_path / "zoo" / PLAN.zoo
     folder.mkdir(parents=True)
     return folder

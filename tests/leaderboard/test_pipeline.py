@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from osbench import baselines  # noqa: F401  (registers the built-in methods)
 from osbench.benchmark.method import get_method
+from osbench.generation.catalog import load_suite
 from osbench.generation.errors import UsageError
 from osbench.leaderboard import pipeline
 
 
 @pytest.mark.parametrize("suite", pipeline.profile_names())
 def test_profiles_name_methods_options_and_rules_that_exist(suite):
-    profile = pipeline.load_profile(suite)
+    profile = pipeline.load_profile(load_suite(suite))
     assert profile.methods
     for name, options in profile.methods.items():
         method = get_method(name)
@@ -22,14 +23,24 @@ def test_profiles_name_methods_options_and_rules_that_exist(suite):
 
 
 def test_the_mini_board_stays_short():
-    methods = pipeline.load_profile("mini").methods
+    methods = pipeline.load_profile(load_suite("mini")).methods
     for name in ("resnet50", "dct-cnn"):
         assert methods[name]["rejections"] == ["never", "msp", "centroid-sigma"]
 
 
-def test_unknown_suites_are_usage_errors():
+@pytest.mark.parametrize("suite", ["mini-pairs", "mini-v2", "mini-v2-128"])
+def test_a_suite_that_extends_another_shares_its_profile(suite):
+    assert pipeline.load_profile(load_suite(suite)) == pipeline.load_profile(load_suite("mini"))
+
+
+def test_a_suite_without_a_profile_is_a_usage_error():
+    with pytest.raises(UsageError, match=r"unknown suite with a run profile 'fang2023'.*mini"):
+        pipeline.load_profile(load_suite("fang2023"))
+
+
+def test_unknown_suites_are_usage_errors(tmp_path):
     with pytest.raises(UsageError, match="Did you mean 'mini'"):
-        pipeline.load_profile("minni")
+        pipeline.run_line("minni", tmp_path)
 
 
 def test_a_line_passes_epochs_and_rules_apart_from_options(monkeypatch, tmp_path):
