@@ -66,9 +66,9 @@ def table_document(paper: Paper, number: int, body: dict[str, Any], experiment: 
 
 
 def write_results(folder: Path, tables: list[dict[str, Any]], papers: Mapping[str, Paper]) -> tuple[Path, Path]:
-    """Put tables into ``results.json`` (replacing those of the same paper, number and suite) and render ``RESULTS.md``.
+    """Put tables into ``results.json`` and render ``RESULTS.md``.
 
-    Returns both paths. RunError if there is a ``results.json`` that cannot be read: nothing is overwritten then.
+    A table replaces that of the same paper, number, suite and images per source. Returns both paths. RunError if there is a ``results.json`` that cannot be read: nothing is overwritten then.
     """
     data, page = folder / JSON_FILE, folder / PAGE_FILE
     kept = {_key(table): table for table in read_results(data)["tables"]} if data.exists() else {}
@@ -97,15 +97,16 @@ def read_results(path: Path) -> dict[str, Any]:
     return document
 
 
-def _key(table: dict[str, Any]) -> tuple[str, int, str]:
-    return table["paper"], table["table"], table["suite"]
+def _key(table: dict[str, Any]) -> tuple[str, int, str, int]:
+    return table["paper"], table["table"], table["suite"], table["setting"]["images_per_source"]
 
 
 def _section(table: dict[str, Any], paper: Paper) -> str:
     body = {2: _table2, 3: _table3}[table["table"]](table)
     return "\n".join(
         [
-            f"## {paper.name}, table {table['table']}, on the suite {table['suite']} ({table['suite_version']})",
+            f"## {paper.name}, table {table['table']}, on the suite {table['suite']} ({table['suite_version']}, "
+            f"{table['setting']['images_per_source']:,} images per source)",
             "",
             f"{table['caption']}. [{paper.title}]({paper.url}).",
             "",
@@ -233,15 +234,19 @@ def _table3(table: dict[str, Any]) -> str:
 
 def _made(table: dict[str, Any]) -> str:
     made = table["made"]
-    epochs = "each method's own number of epochs" if table["epochs"] is None else f"{table['epochs']} epochs"
+    epochs = "each method's own number of epochs" if table["epochs"] is None else _counted(table["epochs"], "epoch")
     git = made["git"]
     revision = f", revision {git['revision'][:10]}{' with changes' if git['dirty'] else ''}" if git else ""
     return (
-        f"{table['seeds']} seeds, {epochs}, ProxyNCA++ preset `{table['preset']}`, "
+        f"{_counted(table['seeds'], 'seed')}, {epochs}, ProxyNCA++ preset `{table['preset']}`, "
         f"threshold `{table['threshold_rule']}`, manifest `{table['manifest_id'][:12]}`, "
         f"{table['replicates']} bootstrap replicates. "
         f"{made['created'][:10]}, {made['hardware']['device_name']}, torch {made['versions']['torch']}{revision}."
     )
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _header(cells: list[str]) -> list[str]:

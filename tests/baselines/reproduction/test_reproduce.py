@@ -122,6 +122,17 @@ def test_results_keep_the_other_tables_and_the_page_shows_every_number(table2, t
     assert again == text
 
 
+def test_the_same_suite_in_another_size_is_another_table(table2, tmp_path):
+    small = table_document(PAPER, 2, *table2)
+    large = small | {"setting": small["setting"] | {"images_per_source": 10_000}}
+    _, page = write_results(tmp_path, [large, small], {"fang2023": PAPER})
+    stored = read_results(tmp_path / "results.json")["tables"]
+    assert [t["setting"]["images_per_source"] for t in stored] == [40, 10_000]
+    for size in ("40", "10,000"):
+        assert f"## fang2023, table 2, on the suite tiny (tiny-v1, {size} images per source)" in page.read_text()
+    assert "2 seeds, 1 epoch, " in page.read_text()
+
+
 def test_a_damaged_results_file_is_not_overwritten(table2, tmp_path):
     (tmp_path / "results.json").write_text("{")
     with pytest.raises(RunError, match="no results file of this osbench"):
