@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test test-all lint bench bench-generate bench-gpu zoo reference clean
+.PHONY: help install demo test test-all lint bench bench-generate bench-gpu zoo zoo-all reference scale clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,10 +47,35 @@ bench-gpu: $(STAMP)  ## throughput of families and of training on a GPU, into bu
 	$(BIN)/python -m tests.bench_gpu
 
 MODEL ?= stylegan2/landscape
-MINUTES ?= 2
+SUITE ?= mini-v2
 DEVICE ?= auto
+JOBS ?= 2
+TRAINING = $(BIN)/python -m osbench.generation.training --device $(DEVICE)
 zoo: $(STAMP)  ## train one model of the zoo: make zoo MODEL=stylegan2/landscape MINUTES=2 DEVICE=cpu
-	$(BIN)/python -m osbench.generation.training --device $(DEVICE) redo $(MODEL) --minutes $(MINUTES)
+	$(TRAINING) redo $(MODEL) $(if $(MINUTES),--minutes $(MINUTES))
+
+# The pictures must be packed before (generation/training/README.md). MINUTES: of each model, instead of the plan's.
+zoo-all: $(STAMP)  ## train, export and measure every model of a suite: make zoo-all SUITE=mini-v2 DEVICE=cuda JOBS=7
+	$(TRAINING) --suite $(SUITE) all --jobs $(JOBS) $(if $(MINUTES),--minutes $(MINUTES))
+	$(TRAINING) --suite $(SUITE) export
+	$(TRAINING) --suite $(SUITE) card $(if $(filter mini-v2,$(SUITE)),--previous generation/zoo)
+
+# COUNT images per source, SEEDS seeds; EPOCHS and PRETRAIN_EPOCHS instead of each method's own. Its parts resume.
+SCALE := build/scale
+COUNT ?= 10000
+SEEDS ?= 3
+WITH := --device $(DEVICE) --data $(SCALE)/data
+FITS := $(WITH) --seeds $(SEEDS) $(if $(EPOCHS),--epochs $(EPOCHS))
+scale: $(STAMP)  ## reference runs in the paper's size: make scale SUITE=mini-v2 DEVICE=cuda COUNT=10000 SEEDS=3
+	$(BIN)/osbench generate --suite $(SUITE) --count $(COUNT) --workers $(JOBS) --device $(DEVICE) --out $(SCALE)/data
+	$(BIN)/osbench evaluate --method all $(FITS) --out $(SCALE)/runs
+	$(BIN)/osbench reproduce fang2023 $(FITS) $(if $(PRETRAIN_EPOCHS),--pretrain-epochs $(PRETRAIN_EPOCHS)) --out $(SCALE)
+	$(BIN)/osbench evaluate --method proposed --protocol rotate --fold all $(FITS) --out $(SCALE)/rotate
+	$(BIN)/osbench pack $(SCALE)/runs --out $(SCALE)/packed \
+		--rejection native --rejection never --rejection msp --rejection centroid-sigma
+	$(BIN)/osbench pack $(SCALE)/rotate --out $(SCALE)/rotate-packed
+	$(BIN)/osbench leaderboard build $(SCALE)/packed --data $(SCALE)/data --out $(SCALE)/leaderboard
+	$(BIN)/osbench leaderboard folds $(SCALE)/rotate-packed --data $(SCALE)/data --out $(SCALE)/rotate-boards
 
 # SCENES: a folder of photographs for the virtual cameras; without it they see procedural scenes.
 REFERENCE := --data build/demo/data --out build/reference

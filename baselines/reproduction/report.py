@@ -68,7 +68,8 @@ def table_document(paper: Paper, number: int, body: dict[str, Any], experiment: 
 def write_results(folder: Path, tables: list[dict[str, Any]], papers: Mapping[str, Paper]) -> tuple[Path, Path]:
     """Put tables into ``results.json`` and render ``RESULTS.md``.
 
-    A table replaces that of the same paper, number, suite and images per source. Returns both paths. RunError if there is a ``results.json`` that cannot be read: nothing is overwritten then.
+    A table replaces that of the same paper, number, suite and images per source. Returns both paths. RunError if
+    there is a ``results.json`` that cannot be read: nothing is overwritten then.
     """
     data, page = folder / JSON_FILE, folder / PAGE_FILE
     kept = {_key(table): table for table in read_results(data)["tables"]} if data.exists() else {}
@@ -103,10 +104,10 @@ def _key(table: dict[str, Any]) -> tuple[str, int, str, int]:
 
 def _section(table: dict[str, Any], paper: Paper) -> str:
     body = {2: _table2, 3: _table3}[table["table"]](table)
+    size = f"{table['suite_version']}, {table['setting']['images_per_source']:,} images per source"
     return "\n".join(
         [
-            f"## {paper.name}, table {table['table']}, on the suite {table['suite']} ({table['suite_version']}, "
-            f"{table['setting']['images_per_source']:,} images per source)",
+            f"## {paper.name}, table {table['table']}, on the suite {table['suite']} ({size})",
             "",
             f"{table['caption']}. [{paper.title}]({paper.url}).",
             "",

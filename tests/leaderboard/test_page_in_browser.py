@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -119,6 +120,34 @@ def test_a_crowded_board_can_be_reduced_to_the_best_of_each_method(page: Page) -
     assert page.evaluate("document.querySelectorAll('#chart path.curve').length") == 4
     page.evaluate("location.hash = 'entry=resnet50%2Fnever'")  # a chosen entry is always drawn
     page.wait_for("document.querySelectorAll('#chart path.curve').length === 5")
+
+
+def test_a_crowded_board_begins_with_the_best_of_each_method(browser: Page, site: Path) -> None:
+    text = (site / PAGE_FILE).read_text()
+    (data,) = re.findall(r'id="board-data"[^>]*>(.*?)</script>', text, re.DOTALL)
+    board = json.loads(data)
+    ranked = board["entries"]
+    board["entries"] = [e | {"id": f"{e['id']}/{k}", "variant": f"copy {k}"} for e in ranked for k in range(4)]
+    crowded = site.parent / "crowded.html"
+    crowded.write_text(text.replace(data, json.dumps(board).replace("<", "\\u003c")))
+    browser.problems.clear()
+    browser.open(crowded.as_uri())
+    browser.wait_for(READY)
+    assert browser.evaluate("document.querySelectorAll('#table tbody tr').length") == 4
+    assert browser.evaluate("document.querySelector('#best-count').textContent") == "(4 of 32)"
+    assert browser.evaluate("document.querySelector('#best-only').checked")
+    typed = (
+        "(() => { const field = document.querySelector('#filter');"
+        "field.value = 'never'; field.dispatchEvent(new Event('input')); })()"
+    )
+    browser.evaluate(typed)
+    assert browser.evaluate("document.querySelectorAll('#table tbody tr').length") == 4 * sum(
+        e["rejection"] == "never" for e in ranked
+    )
+    browser.evaluate(typed.replace("'never'", "''"))
+    browser.click("#best-only")
+    assert browser.evaluate("document.querySelectorAll('#table tbody tr').length") == 32
+    assert browser.problems == []
 
 
 def test_a_permalink_opens_its_entry(browser: Page, site: Path) -> None:

@@ -30,7 +30,8 @@ const GROUP_TITLES = {
 const SHORT_GROUP_TITLES = { ...GROUP_TITLES, seen: "Seen", unseen: "Unseen" };
 
 const columns = tableColumns();
-const view = { sort: "rank", descending: false, filter: "", bestOnly: false };
+const CROWDED = 30; // so many rows and more: the page begins with the best of each method
+const view = { sort: "rank", descending: false, filter: "", bestOnly: entries.length >= CROWDED };
 
 function best(column, rows) {
   const sign = LOWER_IS_BETTER.has(column.key) ? -1 : 1;
@@ -54,7 +55,8 @@ function sortKey(entry) {
 
 function sortedEntries() {
   const words = view.filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const rows = (view.bestOnly ? bestOfMethods : entries).filter((entry) => words.every((word) => labelOf(entry).toLowerCase().includes(word)));
+  const pool = view.bestOnly && !words.length ? bestOfMethods : entries; // who asks for a name wants all that have it
+  const rows = pool.filter((entry) => words.every((word) => labelOf(entry).toLowerCase().includes(word)));
   const sign = view.descending ? -1 : 1;
   return rows.sort((a, b) => {
     const [left, right] = [sortKey(a), sortKey(b)];
@@ -193,6 +195,8 @@ function startTable() {
     box.addEventListener("change", apply);
     apply();
   };
+  byId("best-only").checked = view.bestOnly;
+  byId("best-count").textContent = `(${bestOfMethods.length} of ${entries.length})`;
   drawTable();
   bind("show-generators", "generators", innerWidth > 720);
   bind("show-intervals", "intervals");
