@@ -47,18 +47,18 @@ bench-gpu: $(STAMP)  ## throughput of families and of training on a GPU, into bu
 	$(BIN)/python -m tests.bench_gpu
 
 MODEL ?= stylegan2/landscape
-SUITE ?= mini-v2
 DEVICE ?= auto
 JOBS ?= 2
 TRAINING = $(BIN)/python -m osbench.generation.training --device $(DEVICE)
 zoo: $(STAMP)  ## train one model of the zoo: make zoo MODEL=stylegan2/landscape MINUTES=2 DEVICE=cpu
-	$(TRAINING) redo $(MODEL) $(if $(MINUTES),--minutes $(MINUTES))
+	$(TRAINING) $(if $(SUITE),--suite $(SUITE)) redo $(MODEL) $(if $(MINUTES),--minutes $(MINUTES))
 
 # The pictures must be packed before (generation/training/README.md). MINUTES: of each model, instead of the plan's.
+LARGE = $(or $(SUITE),mini-v2)
 zoo-all: $(STAMP)  ## train, export and measure every model of a suite: make zoo-all SUITE=mini-v2 DEVICE=cuda JOBS=7
-	$(TRAINING) --suite $(SUITE) all --jobs $(JOBS) $(if $(MINUTES),--minutes $(MINUTES))
-	$(TRAINING) --suite $(SUITE) export
-	$(TRAINING) --suite $(SUITE) card $(if $(filter mini-v2,$(SUITE)),--previous generation/zoo)
+	$(TRAINING) --suite $(LARGE) all --jobs $(JOBS) $(if $(MINUTES),--minutes $(MINUTES))
+	$(TRAINING) --suite $(LARGE) export
+	$(TRAINING) --suite $(LARGE) card $(if $(filter mini-v2,$(LARGE)),--previous generation/zoo)
 
 # COUNT images per source, SEEDS seeds; EPOCHS and PRETRAIN_EPOCHS instead of each method's own. Its parts resume.
 SCALE := build/scale
@@ -67,7 +67,7 @@ SEEDS ?= 3
 WITH := --device $(DEVICE) --data $(SCALE)/data
 FITS := $(WITH) --seeds $(SEEDS) $(if $(EPOCHS),--epochs $(EPOCHS))
 scale: $(STAMP)  ## reference runs in the paper's size: make scale SUITE=mini-v2 DEVICE=cuda COUNT=10000 SEEDS=3
-	$(BIN)/osbench generate --suite $(SUITE) --count $(COUNT) --workers $(JOBS) --device $(DEVICE) --out $(SCALE)/data
+	$(BIN)/osbench generate --suite $(LARGE) --count $(COUNT) --workers $(JOBS) --device $(DEVICE) --out $(SCALE)/data
 	$(BIN)/osbench evaluate --method all $(FITS) --out $(SCALE)/runs
 	$(BIN)/osbench reproduce fang2023 $(FITS) $(if $(PRETRAIN_EPOCHS),--pretrain-epochs $(PRETRAIN_EPOCHS)) --out $(SCALE)
 	$(BIN)/osbench evaluate --method proposed --protocol rotate --fold all $(FITS) --out $(SCALE)/rotate
