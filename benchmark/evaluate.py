@@ -30,8 +30,9 @@ from .environment import git_revision, hardware, library_versions
 from .images import ImageSet, load_images
 from .manifest import Manifest
 from .method import Context, Method, Scores, get_method, source_sha256
+from .method_code import code_sha256
 from .predictions import Predictions
-from .runs import RUN_SCHEMA_VERSION, Run, link_tree, run_id, store_manifest
+from .runs import MODEL_FOLDER, RUN_SCHEMA_VERSION, Run, link_tree, run_id, store_manifest
 
 #: Images per call of ``predict``; methods may cut them into smaller batches.
 PREDICT_BATCH = 512
@@ -102,7 +103,22 @@ def evaluate(
         images = load_images(dataset, manifest, crop_size=crop_size, check=check)
         for plan in missing:
             _run_seed(plan, images, wanted)
-    return [Run.open(plan.run_folder(name)) for plan in plans for name in wanted]
+    runs = [Run.open(plan.run_folder(name)) for plan in plans for name in wanted]
+    _warn_of_other_code(cls, runs)
+    return runs
+
+
+def _warn_of_other_code(cls: type[Method], runs: Sequence[Run]) -> None:
+    """Runs without the hash are from before there was one: nothing is known of them."""
+    other = [run for run in runs if run.info.get("code_sha256", code_sha256(cls)) != code_sha256(cls)]
+    if other:
+        get_logger().warning(
+            "%s: %d of %d runs were made before its code changed, first %s; delete them to evaluate again",
+            cls.name,
+            len(other),
+            len(runs),
+            other[0].folder,
+        )
 
 
 def _chosen_rejections(cls: type[Method], rejections: Sequence[str] | None) -> tuple[str, ...]:
@@ -157,8 +173,16 @@ def _run_seed(plan: _Plan, images: ImageSet, wanted: Sequence[str]) -> None:
 def _publish(plan: _Plan, rejection: str, predictions: Predictions) -> None:
     folder = plan.run_folder(rejection)
     if not _published(folder):
-        info = _run_info(plan, rejection, _seconds(plan.fit_folder))
+        info = _run_info(plan, rejection, _seconds(plan.fit_folder)) | _fit_code(plan)
         Run.write(folder, info, predictions, plan.fit_folder / "model")
+
+
+def _fit_code(plan: _Plan) -> dict[str, str]:
+    """Hash of the code that fitted the model: of an earlier sitting, where its other rules were published then."""
+    sibling = _published_sibling(plan)
+    if sibling is None:
+        return {"code_sha256": code_sha256(plan.cls)}
+    return {key: value for key, value in sibling.info.items() if key == "code_sha256"}
 
 
 @contextmanager
@@ -179,10 +203,10 @@ def _locked(folder: Path) -> Iterator[None]:
 def _fitted(plan: _Plan, images: ImageSet) -> Method:
     """The fitted method: loaded if this fit was finished before, else fitted (or resumed) now."""
     model = plan.fit_folder / "model"
-    sibling = next((run for run in map(plan.run_folder, plan.cls.rejections) if (run / "model").is_dir()), None)
+    sibling = _published_sibling(plan)
     if not model.is_dir() and sibling is not None:
-        _write_seconds(plan.fit_folder, float(Run.open(sibling).info["wall_time_s"]))
-        link_tree(sibling / "model", model)
+        _write_seconds(plan.fit_folder, float(sibling.info["wall_time_s"]))
+        link_tree(sibling.model, model)
     if model.is_dir():
         return plan.cls.load(model)
     method = plan.cls(**plan.config["resolved"]["options"])
@@ -194,6 +218,12 @@ def _fitted(plan: _Plan, images: ImageSet) -> Method:
     method.save(partial)
     os.replace(partial, model)
     return method
+
+
+def _published_sibling(plan: _Plan) -> Run | None:
+    """A run of the same fit with another rejection rule, if there is one with its model."""
+    folders = map(plan.run_folder, plan.cls.rejections)
+    return next((Run.open(folder) for folder in folders if (folder / MODEL_FOLDER).is_dir()), None)
 
 
 def _context(plan: _Plan, method: Method) -> Context:

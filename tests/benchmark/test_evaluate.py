@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,25 @@ def test_finished_runs_are_skipped_and_missing_ones_reuse_the_model(
     assert [run.rejection for run in both] == ["distance", "never"]
     assert both[1].info["wall_time_s"] >= first.info["wall_time_s"]
     assert before.items() <= files(tmp_path).items()
+
+
+def test_runs_of_other_code_are_kept_and_named(
+    dataset: Dataset,
+    manifest: Manifest,
+    method_file: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (first,) = evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path, rejections=["distance"])
+    assert len(first.info["code_sha256"]) == 64
+    evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)
+    assert "before its code changed" not in caplog.text
+    shutil.rmtree(tmp_path / "nearest-colour" / first.folder.name.replace("distance", "never"))
+    monkeypatch.setattr("osbench.benchmark.evaluate.code_sha256", lambda cls: "0" * 64)
+    again = evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)
+    assert {run.info["code_sha256"] for run in again} == {first.info["code_sha256"]}, "the model is the old code's"
+    assert f"2 of 2 runs were made before its code changed, first {first.folder}" in caplog.text
 
 
 def _method_module(method_file: str) -> str:

@@ -1,0 +1,75 @@
+"""Which code a run was made by: one hash over a method's module and the modules that it is built from.
+
+Runs are found again by their configuration and data. If the code has changed in between, such a run would show the
+numbers of the old code under the new one's name; the hash in ``run.json`` lets the harness say so.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+from .method import Method
+
+
+def code_sha256(cls: type[Method]) -> str:
+    """SHA-256 over the code of the method's module and, in turn, of every module of its package that it imports.
+
+    Comments, docstrings and layout do not count. ``osbench.baselines.proposed`` draws in
+    ``osbench.baselines.losses.proxy_nca``, and the networks, all of them, because that package finds its modules by
+    itself; but neither the harness nor other libraries, whose versions a run names anyway.
+    """
+    root = cls.__module__.rpartition(".")[0]
+    found: dict[str, str] = {}
+    waiting = [cls.__module__]
+    while waiting:
+        name = waiting.pop()
+        module = sys.modules.get(name)
+        if name in found or module is None or not getattr(module, "__file__", None):
+            continue
+        tree = _tree(Path(inspect.getfile(module)))
+        found[name] = hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
+        if root:
+            waiting += [other for other in _imported(tree, module) if other.startswith(f"{root}.")]
+        if hasattr(module, "__path__"):
+            waiting += [other for other in sys.modules if other.startswith(f"{name}.")]
+    return hashlib.sha256("\n".join(f"{name} {found[name]}" for name in sorted(found)).encode()).hexdigest()
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    """The parsed file without its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            body = [statement for statement in node.body if not _is_text(statement)]
+            node.body = body or [ast.Pass()]  # type: ignore[assignment]
+    return tree
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _imported(tree: ast.Module, module: ModuleType) -> set[str]:
+    """Full names of everything that is imported anywhere in the file; some are functions, not modules."""
+    package = module.__spec__.parent if module.__spec__ else module.__name__.rpartition(".")[0]
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = (package or "").split(".")
+            parents = above[: len(above) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return names
