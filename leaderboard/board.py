@@ -21,9 +21,10 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..benchmark.manifest import Manifest
-from ..benchmark.metrics import PRIMARY
+from ..benchmark.metrics import PRIMARY, side_of, surely_above
 from ..benchmark.runs import RUN_FILE, Run, find_manifest
 from ..benchmark.score import DEFAULT_RULE
 from ..generation.dataset import Dataset
@@ -93,7 +94,9 @@ def build_board(
     lookup = manifest_lookup or (lambda wanted: find_manifest(runs_dir, wanted))
     manifest = lookup(runs[0].manifest_id)
     scored = _score(runs, manifest, runs_dir, refused)
-    entries = _ranked([_entry(group, manifest, bootstrap) for group in _progress(_groups(scored, runs_dir))])
+    groups = _groups(scored, runs_dir)
+    entries = [_entry(group, manifest, bootstrap) for group in _progress(groups)]
+    entries = _ranked(entries, surely_above(*_replicates(groups, bootstrap)))
     document = _document(manifest, entries, scored, refused)
     page = document | {
         "entries": entries,
@@ -210,11 +213,25 @@ def _entry(runs: list[ScoredRun], manifest: Manifest, bootstrap: int) -> dict[st
     }
 
 
-def _ranked(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Entries in the order of the board, each with its ``id``, ``variant`` and ranks."""
+def _replicates(groups: list[list[ScoredRun]], bootstrap: int) -> tuple[list[float], list[NDArray[np.float64]]]:
+    """The primary metric of every entry and its replicates: the same resamples of the images for all.
+
+    Rejection rules of one fit draw their training seeds together, other entries apart.
+    """
+    fits: dict[tuple[str, str], int] = {}
+    sides = []
+    for group in groups:
+        fit = fits.setdefault((group[0].run.method, settings_key(group[0].run)), len(fits))
+        tests, thresholds = [r.test for r in group], [r.threshold for r in group]
+        sides.append(side_of(tests, thresholds, PRIMARY, replicates=bootstrap, seed=0, index=fit))
+    return [side.estimate for side in sides], [side.values for side in sides]
+
+
+def _ranked(entries: list[dict[str, Any]], above: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """Entries in the order of the board with ``id``, ``variant`` and ranks. above: (n, n), i surely above j."""
     names = [(entry["method"], entry["rejection"]) for entry in entries]
     estimates = [Estimate(**entry["metrics"][PRIMARY]) for entry in entries]
-    ranks = rank(estimates)
+    ranks = rank(estimates, above)
     ranked = []
     for position in order(estimates, [f"{method}/{rejection}" for method, rejection in names]):
         entry, own = entries[position], ranks[position]

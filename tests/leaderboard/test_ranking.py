@@ -1,34 +1,50 @@
-"""Ranks with ties: the Arena rule, and that nothing missing is ever ranked above something measured."""
+"""Ranks with ties, and that nothing missing is ever ranked above something measured."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from osbench.leaderboard.ranking import UNRANKED, Estimate, Rank, order, rank
 
 
-def test_overlapping_intervals_share_a_rank_and_say_which_ranks_are_possible() -> None:
-    estimates = [
-        Estimate(0.9, 0.88, 0.92),
-        Estimate(0.80, 0.75, 0.85),
-        Estimate(0.78, 0.7, 0.86),
-        Estimate(0.5, 0.4, 0.6),
-    ]
-    assert rank(estimates) == [Rank(1, 1, 1), Rank(2, 2, 3), Rank(2, 2, 3), Rank(4, 4, 4)]
+def apart(n: int, *pairs: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which of n entries surely lie above which."""
+    above = np.zeros((n, n), dtype=bool)
+    for i, j in pairs:
+        above[i, j] = True
+    return above
+
+
+def by_intervals(estimates: list[Estimate]) -> NDArray[np.bool_]:
+    """An order that is possible: above is whose interval lies wholly above."""
+    return np.array(
+        [[a.low is not None and b.high is not None and a.low > b.high for b in estimates] for a in estimates]
+    )
+
+
+def values(*means: float | None) -> list[Estimate]:
+    return [Estimate(mean, None, None) for mean in means]
+
+
+def test_entries_that_are_not_apart_share_a_rank_and_say_which_ranks_are_possible() -> None:
+    above = apart(4, (0, 1), (0, 2), (0, 3), (1, 3), (2, 3))
+    assert rank(values(0.9, 0.8, 0.78, 0.5), above) == [Rank(1, 1, 1), Rank(2, 2, 3), Rank(2, 2, 3), Rank(4, 4, 4)]
 
 
 def test_an_entry_can_tie_with_two_that_do_not_tie_with_each_other() -> None:
-    estimates = [Estimate(0.9, 0.85, 0.95), Estimate(0.8, 0.7, 0.9), Estimate(0.7, 0.65, 0.75)]
-    assert [r.rank for r in rank(estimates)] == [1, 1, 2]
-    assert rank(estimates)[1] == Rank(1, 1, 3)
+    ranks = rank(values(0.9, 0.8, 0.7), apart(3, (0, 2)))
+    assert [r.rank for r in ranks] == [1, 1, 2]
+    assert ranks[1] == Rank(1, 1, 3)
 
 
-def test_a_wide_interval_does_not_overtake_a_larger_value() -> None:
-    estimates = [Estimate(0.9, 0.88, 0.92), Estimate(0.80, 0.79, 0.81), Estimate(0.75, 0.60, 0.89)]
-    assert [r.rank for r in rank(estimates)] == [1, 2, 2]
-    assert rank(estimates)[2] == Rank(2, 1, 3)
+def test_an_uncertain_entry_does_not_overtake_a_larger_value() -> None:
+    ranks = rank(values(0.9, 0.80, 0.75), apart(3, (0, 1)))
+    assert [r.rank for r in ranks] == [1, 2, 2]
+    assert ranks[2] == Rank(2, 1, 3)
 
 
 def test_missing_values_are_unranked_and_last() -> None:
@@ -38,12 +54,8 @@ def test_missing_values_are_unranked_and_last() -> None:
         Estimate(0.1, 0.0, 0.2),
         Estimate(math.inf, 1, 1),
     ]
-    assert rank(estimates) == [UNRANKED, UNRANKED, Rank(1, 1, 1), UNRANKED]
+    assert rank(estimates, apart(4)) == [UNRANKED, UNRANKED, Rank(1, 1, 1), UNRANKED]
     assert order(estimates, ["a", "b", "c", "d"]) == [2, 0, 1, 3]
-
-
-def test_a_value_without_interval_is_its_own_interval() -> None:
-    assert rank([Estimate(0.5, None, None), Estimate(0.4, math.nan, math.nan)]) == [Rank(1, 1, 1), Rank(2, 2, 2)]
 
 
 def test_equal_entries_are_in_the_order_of_their_names() -> None:
@@ -72,11 +84,11 @@ def _literal_rank(estimates: list[Estimate], position: int) -> int:
 
 @given(_estimates)
 def test_ranks_follow_the_rule_and_the_order(estimates: list[Estimate]) -> None:
-    ranks = rank(estimates)
+    ranks = rank(estimates, by_intervals(estimates))
     positions = order(estimates, [str(i) for i in range(len(estimates))])
-    values = [estimates[i].mean for i in positions]
-    measured = [value for value in values if value is not None]
-    assert values == sorted(measured, reverse=True) + [None] * (len(values) - len(measured))
+    means = [estimates[i].mean for i in positions]
+    measured = [value for value in means if value is not None]
+    assert means == sorted(measured, reverse=True) + [None] * (len(means) - len(measured))
     shown = [rank_ for i in positions if (rank_ := ranks[i].rank) is not None]
     assert shown == sorted(shown)
     assert len(shown) == len(measured)
@@ -90,11 +102,6 @@ def test_ranks_follow_the_rule_and_the_order(estimates: list[Estimate]) -> None:
         assert own.low <= own.rank <= own.high <= len(measured)
         above = [_literal_rank(estimates, j) for j, other in enumerate(estimates) if _larger(other, estimates[i])]
         assert own.rank == max([own.low, *above])
-
-
-def test_equal_values_do_not_push_each_other_down() -> None:
-    narrow, wide, best = Estimate(0.0, 0.0, 0.0), Estimate(0.0, 0.0, 1.0), Estimate(1.0, 1.0, 1.0)
-    assert [r.rank for r in rank([narrow, wide, best])] == [2, 1, 1]
 
 
 def _larger(first: Estimate, second: Estimate) -> bool:

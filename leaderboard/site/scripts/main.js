@@ -7,7 +7,7 @@ function findingSentence() {
   const score = first.metrics.auc_af1_crr;
   const opening = [el("strong", {}, labelOf(first)), ` has the largest area under the aF1‑CRR curve: ${fixed(score.mean)}`, range(score) ? ` (${range(score)})` : "", ". "];
   if (entries.length === 1) return [...opening, "It is the only entry."];
-  if (!tied.length) return [...opening, "On these generators no other entry's interval reaches it."];
+  if (!tied.length) return [...opening, "On these generators every other entry is surely below."];
   return [...opening, "On these generators its interval overlaps with ", list(tied.slice(0, 3).map(labelOf)), tied.length > 3 ? ` and ${tied.length - 3} more` : "", ", so the order among them is open."];
 }
 

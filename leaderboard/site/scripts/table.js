@@ -80,7 +80,8 @@ function valueCell(column, entry, top) {
   if (!metric || !isNumber(metric.mean)) {
     return el("td", { class: classes.join(" ") }, el("span", { class: "missing", title: "not defined for this entry" }, "–"));
   }
-  if (tiesWithBest(column, metric, top)) classes.push("best");
+  const first = column.key === board.primary ? entry.rank_low === 1 : tiesWithBest(column, metric, top);
+  if (first) classes.push("best");
   return el("td", { class: classes.join(" ") },
     el("span", { class: "number" }, fixed(metric.mean)),
     el("span", { class: "interval" }, range(metric)),
@@ -92,7 +93,7 @@ function rankCell(entry) {
   return el("td", { class: "rank" },
     el("span", { class: "number" }, entry.rank ?? "–"),
     entry.rank && !certain
-      ? el("span", { class: "interval", title: "ranks that the intervals allow" }, `${entry.rank_low}–${entry.rank_high}`) : null);
+      ? el("span", { class: "interval", title: "ranks that are possible" }, `${entry.rank_low}–${entry.rank_high}`) : null);
 }
 
 function methodCell(entry) {
