@@ -1,0 +1,66 @@
+"""What a run loses on content that no image of its training had: its answers by training set.
+
+A fold that holds a training set out has no test image of trained content of the generators concerned, so the seen
+validation images stand for it. No weights were fitted to them, but the threshold accepts 95 % of them by construction
+and a method may have stopped its training by them: the loss that the rows show is an upper bound.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .manifest import Manifest
+from .metrics import Outcome
+
+
+def content_rows(validation: Outcome, test: Outcome, manifest: Manifest, threshold: float) -> list[dict[str, Any]]:
+    """One row for the images of every split, openness and training set; empty unless the manifest holds one out.
+
+    Keys: ``split`` (val or test), ``openness``, ``training_set``, ``held_out`` (whether it is the held-out one),
+    ``images``, ``accuracy`` (share whose nearest seen generator is the right one, accepted or not; None for unseen
+    images), ``rejected`` (share below ``threshold``).
+    """
+    if not manifest.held_out:
+        return []
+    return [*_rows("val", validation, manifest, threshold), *_rows("test", test, manifest, threshold)]
+
+
+def _rows(split: str, answers: Outcome, manifest: Manifest, threshold: float) -> list[dict[str, Any]]:
+    groups = manifest.rows(split).groupby(["openness", "training_set"], sort=True).indices
+    right, rejected = answers.candidate == answers.truth, answers.known_score < threshold
+    return [
+        {
+            "split": split,
+            "openness": openness,
+            "training_set": training_set,
+            "held_out": training_set == manifest.held_out,
+            "images": len(members),
+            "accuracy": float(np.mean(right[members])) if openness == "seen" else None,
+            "rejected": float(np.mean(rejected[members])),
+        }
+        for (openness, training_set), members in groups.items()
+    ]
+
+
+def content_table(rows: list[dict[str, Any]]) -> str:
+    """Rows of :func:`content_rows` for people."""
+    table = pd.DataFrame(
+        [
+            (
+                row["training_set"],
+                "held out" if row["held_out"] else "trained",
+                row["split"],
+                row["openness"],
+                row["images"],
+                "-" if row["accuracy"] is None else f"{row['accuracy']:.3f}",
+                f"{row['rejected']:.3f}",
+            )
+            for row in rows
+        ],
+        columns=["training set", "content", "split", "", "images", "accuracy", "rejected"],
+    )
+    head = "by content; validation images stand for trained content, and set the threshold:"
+    return f"{head}\n{table.to_string(index=False)}"
