@@ -1,9 +1,9 @@
 """What a run loses on content that no image of its training had: its answers by training set.
 
 A fold that holds a training set out has no test images of trained content from the generators concerned, so the seen
-validation images stand for it. Two cautions. The threshold accepts 95 % of them by construction and a method may have
-stopped its training by them, so that the loss looks rather too large; and training sets differ in difficulty, so that
-one fold should be read beside the others.
+validation images stand for it. Two cautions: the threshold is chosen by them (accept-95 rejects at most 5 % of them),
+and a method may have stopped its training by them, so that the loss looks rather too large; and training sets differ in
+difficulty, so that one fold should be read beside the others.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def content_table(rows: list[dict[str, Any]]) -> str:
         [
             (
                 row["training_set"],
-                "held out" if row["held_out"] else "trained",
+                "yes" if row["held_out"] else "no",
                 row["split"],
                 row["openness"],
                 row["images"],
@@ -65,7 +65,7 @@ def content_table(rows: list[dict[str, Any]]) -> str:
             )
             for row in rows
         ],
-        columns=["training set", "content", "split", "", "images", "accuracy", "rejected"],
+        columns=["training set", "held out", "split", "", "images", "accuracy", "rejected"],
     )
     head = "by content; validation images stand for trained content, and set the threshold:"
     return f"{head}\n{table.to_string(index=False)}"

@@ -68,7 +68,7 @@ def test_the_table_is_printed_where_content_is_held_out(run: Run, held_out: Mani
     document = score_run(run, held_out, bootstrap=2)
     text = content_table(document["content"])
     assert text in score_tables(document)
-    assert text.splitlines()[2].split()[:4] == ["landscape", "trained", "val", "seen"]
+    assert text.splitlines()[2].split()[:4] == ["landscape", "no", "val", "seen"]
     assert text.splitlines()[-1].split()[-2] == "-"
 
 

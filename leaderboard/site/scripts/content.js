@@ -15,7 +15,7 @@ function contentBlocks(entry) {
   return [el("div", { class: "panel content" },
     el("h3", {}, "What new content costs"),
     el("p", { class: "hint" }, "One training set is held out of training. Validation images stand for the content that was trained on; they also set the threshold, "
-      + "so 5 % of them are rejected by construction. Accuracy: share of seen images whose nearest generator is the right one, accepted or not.",
+      + "so at most 5 % of them are rejected. Accuracy: share of seen images whose nearest generator is the right one, accepted or not.",
     entry.seeds.length > 1 ? ` Means over ${entry.seeds.length} seeds.` : ""),
     el("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": "Answers by training set" },
       el("table", { class: "plain" },
