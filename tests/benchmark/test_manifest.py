@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from osbench.benchmark.manifest import (
     Manifest,
@@ -293,6 +293,7 @@ def test_split_dataset_writes_a_manifest_per_held_out_training_set(two_contents:
 CONTENTS = st.sets(st.sampled_from("abc"), min_size=1)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.fixed_dictionaries(dict.fromkeys(ARCHITECTURES, CONTENTS)))
 def test_held_out_content_is_in_test_only_and_alone_there(contents: dict[str, set[str]]) -> None:
     dataset = fake_dataset(fake_index({f"{g}/{t}": 10 for g, sets in contents.items() for t in sets}))
