@@ -2,6 +2,9 @@
 
 Images are split in the order of a hash of their ids inside every source: a split depends on nothing but the set of
 images of that source, not on their order, not on other sources, not on the fold.
+
+A fold may hold a training set out. Its images are then in ``test`` only, and a generator that has it, seen or unseen,
+is tested on nothing else, so that content does not tell seen from unseen; the others are tested on what they have.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -40,8 +43,9 @@ class Manifest:
     Attributes
     ----------
     seen, unseen: sorted generator names; ``class_index`` in the table indexes ``seen``.
+    held_out: the training set that is in ``test`` only; empty = none.
     table: columns of ``COLUMNS``, sorted by ``image_id``.
-    manifest_id: sha256 of the header (protocol, fold, suite, crop size, names) and the sorted rows.
+    manifest_id: sha256 of the header (protocol, fold, suite, crop size, names, what is held out) and the sorted rows.
     crop_size: side in pixels of the crops in the dataset.
     """
 
@@ -53,6 +57,7 @@ class Manifest:
     manifest_id: str
     suite: str
     crop_size: int
+    held_out: str = ""
 
     def rows(self, *splits: str) -> pd.DataFrame:
         """The rows of the named splits, sorted by ``image_id``."""
@@ -90,22 +95,25 @@ def build_manifest(dataset: Dataset, protocol: Protocol | str, fold: Fold | str 
     """The manifest of one fold (a name may be left out if the protocol has only one).
 
     Every source is split by the protocol's ratios; unseen generators keep their test part only, so that the mix of
-    seen and unseen test images does not depend on the fold.
+    seen and unseen test images does not depend on the fold. So does a held-out training set, and whoever has it loses
+    the test part of its other training sets.
 
     Raises
     ------
-    DatasetError: too few generators, or too few images of a source for all three splits.
+    DatasetError: too few generators or training sets, or too few images of a source for all three splits.
     LeakError: two images with one id, or the same bytes or pixels in two splits or under two generators.
     """
     rule = load_protocol(protocol) if isinstance(protocol, str) else protocol
-    chosen = fold if isinstance(fold, Fold) else rule.fold(generator_architectures(dataset), fold)
+    chosen = fold if isinstance(fold, Fold) else _named_fold(dataset, rule, fold)
     index = dataset.index()
     _refuse_repeated_ids(_array(index, "image_id"))
     generator = _array(index, "generator")
     seen = tuple(sorted(set(generator.tolist()) - set(chosen.unseen)))
     unseen_row = np.isin(generator, chosen.unseen)
     split = _split_sources(index, rule.ratios)
-    kept = np.flatnonzero(~unseen_row | (split == "test"))
+    held_out = _array(index, "training_set") == chosen.held_out
+    tested = held_out | ~np.isin(generator, generator[held_out])
+    kept = np.flatnonzero(np.where(split == "test", tested, ~unseen_row & ~held_out))
     kept = kept[np.argsort(_array(index, "image_id")[kept])]
     for column in ("pixel_sha256", "bytes_sha256"):
         _refuse_twins(
@@ -120,19 +128,24 @@ def build_manifest(dataset: Dataset, protocol: Protocol | str, fold: Fold | str 
             "class_index": _class_index(columns["generator"], seen),
         }
     )
-    header = _header(rule.name, chosen.name, dataset.suite, dataset.crop_size, seen, chosen.unseen)
     manifest = Manifest(
         protocol=rule.name,
         fold=chosen.name,
         seen=seen,
         unseen=chosen.unseen,
         table=table,
-        manifest_id=_manifest_id(header, table),
+        manifest_id="",
         suite=dataset.suite,
         crop_size=dataset.crop_size,
+        held_out=chosen.held_out,
     )
+    manifest = replace(manifest, manifest_id=_manifest_id(_header(manifest), table))
     check_manifest(manifest)
     return manifest
+
+
+def _named_fold(dataset: Dataset, protocol: Protocol, name: str | None) -> Fold:
+    return protocol.fold(generator_architectures(dataset), name, dataset.sources())
 
 
 def _class_index(generator: np.ndarray, seen: Sequence[str]) -> np.ndarray:
@@ -182,6 +195,8 @@ def check_manifest(manifest: Manifest) -> None:
     if (_class_index(generator, manifest.seen) != manifest.column("class_index")).any():
         raise LeakError("the manifest's class_index does not agree with its seen generators.")
     _refuse_missing_classes(manifest, set(zip(generator.tolist(), split.tolist(), strict=True)))
+    if manifest.held_out:
+        _refuse_mixed_content(manifest, ids, generator, split)
 
 
 def _refuse_missing_classes(manifest: Manifest, present: set[tuple[str, str]]) -> None:
@@ -190,6 +205,25 @@ def _refuse_missing_classes(manifest: Manifest, present: set[tuple[str, str]]) -
         raise DatasetError(f"generator {generator} has no {split} image in the manifest: generate more images.")
     for generator, _ in sorted(present - wanted):
         raise DatasetError(f"the manifest has images of {generator}, which it calls neither seen nor unseen.")
+
+
+def _refuse_mixed_content(manifest: Manifest, ids: np.ndarray, generator: np.ndarray, split: np.ndarray) -> None:
+    """The held-out training set is in test only, and whoever has it is tested on nothing else."""
+    held_out = manifest.column("training_set") == manifest.held_out
+    leaked = np.flatnonzero(held_out & (split != "test"))
+    if len(leaked):
+        raise LeakError(
+            f"{len(leaked)} images of the held-out training set {manifest.held_out} lie outside test, first "
+            f"{ids[leaked[0]]} of {generator[leaked[0]]} in {split[leaked[0]]}."
+        )
+    if not np.isin(generator[held_out], manifest.seen).any():
+        raise DatasetError(f"no seen generator has an image of the held-out training set {manifest.held_out}.")
+    mixed = np.flatnonzero((split == "test") & ~held_out & np.isin(generator, generator[held_out]))
+    if len(mixed):
+        raise DatasetError(
+            f"{generator[mixed[0]]} is tested on the held-out training set {manifest.held_out} and on another one, "
+            f"first {ids[mixed[0]]}."
+        )
 
 
 def _refuse_repeated_ids(ids: np.ndarray) -> None:
@@ -210,18 +244,18 @@ def _refuse_twins(ids: np.ndarray, generator: np.ndarray, split: np.ndarray, has
             )
 
 
-def _header(
-    protocol: str, fold: str, suite: str, crop_size: int, seen: Sequence[str], unseen: Sequence[str]
-) -> dict[str, object]:
-    return {
+def _header(manifest: Manifest) -> dict[str, object]:
+    header: dict[str, object] = {
         "schema_version": MANIFEST_SCHEMA_VERSION,
-        "protocol": protocol,
-        "fold": fold,
-        "suite": suite,
-        "crop_size": crop_size,
-        "seen": list(seen),
-        "unseen": list(unseen),
+        "protocol": manifest.protocol,
+        "fold": manifest.fold,
+        "suite": manifest.suite,
+        "crop_size": manifest.crop_size,
+        "seen": list(manifest.seen),
+        "unseen": list(manifest.unseen),
     }
+    # Left out where nothing is: manifests from before there was such a protocol keep their ids.
+    return header | ({"held_out": manifest.held_out} if manifest.held_out else {})
 
 
 def _manifest_id(header: Mapping[str, object], table: pd.DataFrame) -> str:
@@ -232,10 +266,7 @@ def _manifest_id(header: Mapping[str, object], table: pd.DataFrame) -> str:
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a checked manifest as Parquet, atomically. Raises what :func:`check_manifest` raises, writing nothing."""
     check_manifest(manifest)
-    header = _header(
-        manifest.protocol, manifest.fold, manifest.suite, manifest.crop_size, manifest.seen, manifest.unseen
-    )
-    metadata = {_METADATA_KEY: json.dumps({**header, "manifest_id": manifest.manifest_id}).encode()}
+    metadata = {_METADATA_KEY: json.dumps({**_header(manifest), "manifest_id": manifest.manifest_id}).encode()}
     table = pa.Table.from_pandas(manifest.table, schema=_SCHEMA, preserve_index=False).replace_schema_metadata(metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_path(path)
@@ -272,6 +303,7 @@ def read_manifest(path: Path) -> Manifest:
             manifest_id=manifest_id,
             suite=header["suite"],
             crop_size=int(header["crop_size"]),
+            held_out=str(header.get("held_out", "")),
         )
     except FileNotFoundError as error:
         raise DatasetError(f"no manifest {path}: run `osbench split` first.") from error
@@ -292,7 +324,7 @@ def split_dataset(dataset: Dataset, protocol_name: str) -> list[Path]:
     """Write the manifests of all folds of a protocol; returns their paths in the order of the folds."""
     protocol = load_protocol(protocol_name)
     paths = []
-    for fold in protocol.folds(generator_architectures(dataset)):
+    for fold in protocol.folds(generator_architectures(dataset), dataset.sources()):
         paths.append(manifest_path(dataset, fold.name))
         write_manifest(build_manifest(dataset, protocol, fold), paths[-1])
     return paths
@@ -305,8 +337,10 @@ def open_manifests(dataset: Dataset, protocol_name: str, fold_name: str | None =
     protocol must have only one fold; UsageError otherwise.
     """
     protocol = load_protocol(protocol_name)
-    architectures = generator_architectures(dataset)
-    folds = protocol.folds(architectures) if fold_name == "all" else [protocol.fold(architectures, fold_name)]
+    if fold_name == "all":
+        folds = protocol.folds(generator_architectures(dataset), dataset.sources())
+    else:
+        folds = [_named_fold(dataset, protocol, fold_name)]
     manifests = []
     for fold in folds:
         manifests.append(build_manifest(dataset, protocol, fold))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..generation.errors import UsageError
+from .content import content_rows, content_table
 from .manifest import Manifest
 from .metrics import (
     Outcome,
@@ -86,7 +87,8 @@ def score_run(
     (``rule``, ``value``, ``oracle``), ``metrics`` (name -> estimate and interval over images: *these generators*),
     ``new_generator`` (name -> interval over unseen generators: *a generator nobody has tested*), ``per_generator``
     (seen: ``f1``; unseen: ``crr``, ``auroc``; each with its interval), ``confusion`` (``rows``, ``columns`` ending in
-    ``unknown``, ``counts``), ``composition`` (images per source and split), ``bootstrap`` (``replicates``, ``seed``).
+    ``unknown``, ``counts``), ``composition`` (images per source and split), ``bootstrap`` (``replicates``, ``seed``);
+    where the manifest holds a training set out also ``content`` (see :func:`.content.content_rows`).
 
     Raises UsageError for an unknown threshold rule, RunError for answers that do not fit the manifest.
     """
@@ -116,8 +118,14 @@ def score_run(
             "confusion": confusion(answers.test, manifest, threshold),
             "composition": manifest.counts(),
             "bootstrap": {"replicates": bootstrap, "seed": seed},
+            **_content(answers, manifest, threshold),
         }
     )
+
+
+def _content(answers: Answers, manifest: Manifest, threshold: float) -> dict[str, Any]:
+    rows = content_rows(answers.validation, answers.test, manifest, threshold)
+    return {"content": rows} if rows else {}
 
 
 def _per_generator(
@@ -153,7 +161,7 @@ def confusion(test: Outcome, manifest: Manifest, threshold: float) -> dict[str, 
 
 
 def score_tables(document: dict[str, Any]) -> str:
-    """The document of :func:`score_run` for people: metrics, generators, confusion."""
+    """The document of :func:`score_run` for people: metrics, generators, content if some is held out, confusion."""
     threshold = document["threshold"]
     head = (
         f"{document['method']} / {document['rejection']}, seed {document['seed']}, {document['manifest']['fold']}: "
@@ -183,6 +191,7 @@ def score_tables(document: dict[str, Any]) -> str:
     )
     counts = pd.DataFrame(confusion["counts"], index=confusion["rows"], columns=confusion["columns"])
     tables = [table.to_string(index=False) for table in (metrics, fresh, generators)]
+    tables += [content_table(document["content"])] if "content" in document else []
     return "\n\n".join(
         [head, *tables, "answers (columns) to the test images of each generator (rows):\n" + str(counts)]
     )

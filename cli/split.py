@@ -31,11 +31,13 @@ def command(data: Path, protocol: str, as_json: bool) -> None:
                 "manifest_id": manifest.manifest_id,
                 "seen": list(manifest.seen),
                 "unseen": list(manifest.unseen),
+                "held_out": manifest.held_out or None,
                 "images": sizes,
             }
         )
         lines.append(
             f"{manifest.fold}: unseen {', '.join(manifest.unseen)}; "
+            f"{f'held out {manifest.held_out}; ' if manifest.held_out else ''}"
             f"{sizes['train']} train, {sizes['val']} val, {sizes['test']} test -> {path}"
         )
     emit(as_json, documents, "\n".join(lines))

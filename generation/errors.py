@@ -39,7 +39,7 @@ class RunError(OsbenchError):
 
 
 class LeakError(OsbenchError):
-    """Unseen images would enter training or validation."""
+    """Unseen images, or content that is held out, would enter training or validation."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:

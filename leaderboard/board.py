@@ -31,6 +31,7 @@ from ..generation.dataset import Dataset
 from ..generation.errors import OsbenchError, RunError
 from ..generation.progress import get_logger, track
 from ..generation.publish import write_atomically
+from .content import entry_content
 from .curves import entry_curve, entry_histogram
 from .entry import (
     ScoredRun,
@@ -207,6 +208,7 @@ def _entry(runs: list[ScoredRun], manifest: Manifest, bootstrap: int) -> dict[st
         "hardware": entry_hardware(first),
         "wall_time_s": entry_seconds(runs),
         "laundered": entry_surface(runs, manifest),
+        "content": entry_content(runs, manifest),
         "curve": entry_curve(runs),
         "confusion": entry_confusion(runs, manifest),
         "histogram": entry_histogram(runs[0], manifest),

@@ -33,11 +33,12 @@ MAX_NAME = 80
 
 @dataclass(frozen=True)
 class ScoredRun:
-    """A run with its answers to the test images and the threshold that its validation images give."""
+    """A run with its answers to validation and test images, and the threshold that the validation images give."""
 
     run: Run
     test: Outcome
     threshold: float
+    validation: Outcome
 
     @classmethod
     def of(cls, run: Run, manifest: Manifest, rule: str = DEFAULT_RULE) -> ScoredRun:
@@ -50,7 +51,7 @@ class ScoredRun:
         if not 0 <= run.seed < 2**63:
             raise RunError(f"{run.folder}: the seed is not in 0 .. 2**63 - 1.")
         answers = answers_of(run, manifest)
-        return cls(run, answers.test, choose_threshold(rule, answers.validation))
+        return cls(run, answers.test, choose_threshold(rule, answers.validation), answers.validation)
 
 
 def settings_key(run: Run) -> str:

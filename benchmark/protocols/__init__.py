@@ -7,15 +7,20 @@
     unseen:
       architectures: [StyleGAN, ...]      # one fold, named like the protocol; or
       choose: 2                           # one fold for every choice of so many generators
+    hold_out: training_set                # or absent; with it, one fold for every training set that can be held out
     ratios: [0.8, 0.1, 0.1]               # train, val, test inside every source
 
 A fold of a choosing protocol is named ``rotate/stylegan+taming``: the protocol, then its unseen generators in
-alphabetical order.
+alphabetical order. A fold that holds a training set out ends in its name: ``cross-content/emoji``.
+
+A training set can be held out if a seen generator has it and every seen generator has another one: a class without a
+training image could not be learnt, and leaving its held-out images in training would teach every method that this
+content means this generator. Such a training set gives no fold, and asking for it by name says whom it would empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -28,10 +33,16 @@ from ...generation.errors import DatasetError, UsageError, unknown_name
 
 @dataclass(frozen=True)
 class Fold:
-    """One choice of unseen generators."""
+    """One choice of unseen generators and, under some protocols, of a training set.
+
+    Attributes
+    ----------
+    held_out: the training set whose images, whoever made them, stay out of train and val; empty = none.
+    """
 
     name: str
     unseen: tuple[str, ...]
+    held_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ class Protocol:
     ----------
     architectures: names of the unseen architectures (empty when ``choose`` is set).
     choose: number of unseen generators per fold (0 when ``architectures`` is set).
+    holds_out: whether every fold also holds a training set out.
     ratios: shares of train, val and test inside every source; they add up to 1.
     """
 
@@ -49,15 +61,34 @@ class Protocol:
     description: str
     architectures: tuple[str, ...]
     choose: int
+    holds_out: bool
     ratios: tuple[Fraction, Fraction, Fraction]
 
-    def folds(self, generators: Iterable[str] | Mapping[str, str]) -> list[Fold]:
+    def folds(self, generators: Iterable[str] | Mapping[str, str], sources: Collection[str] = ()) -> list[Fold]:
         """All folds over the given generators, in a fixed order.
 
         ``generators`` maps generator names to the architectures of the catalog; a plain collection of names
-        counts every name as its own architecture. Raises DatasetError if an unseen architecture is missing or
-        fewer than two generators would stay seen.
+        counts every name as its own architecture. ``sources`` are names ``generator/training_set``; only protocols
+        that hold a training set out look at them. Raises DatasetError if an unseen architecture is missing, if
+        fewer than two generators would stay seen, or if no training set can be held out.
         """
+        candidates = self._candidates(generators, sources)
+        possible = [fold for fold in candidates if not _emptied(fold, sources)]
+        if self.holds_out and not possible:
+            emptied = sorted({generator for fold in candidates for generator in _emptied(fold, sources)})
+            raise DatasetError(
+                f"protocol '{self.name}' can hold no training set out: each one of this dataset "
+                f"({', '.join(sorted({fold.held_out for fold in candidates}))}) is the only one of a seen generator "
+                f"({', '.join(emptied)}): generate a second training set for those, or use another protocol."
+            )
+        return possible
+
+    def _candidates(self, generators: Iterable[str] | Mapping[str, str], sources: Collection[str]) -> list[Fold]:
+        """All folds, those too that would leave a seen generator without a training image."""
+        folds = self._generator_folds(generators)
+        return _hold_out(folds, sources) if self.holds_out else folds
+
+    def _generator_folds(self, generators: Iterable[str] | Mapping[str, str]) -> list[Fold]:
         table = dict(generators) if isinstance(generators, Mapping) else {name: name for name in generators}
         folds = [Fold(self.name, self._unseen(table))] if self.architectures else self._rotations(sorted(table))
         if not folds or len(table) - len(folds[0].unseen) < 2:
@@ -84,12 +115,18 @@ class Protocol:
     def _rotations(self, names: list[str]) -> list[Fold]:
         return [Fold(f"{self.name}/{'+'.join(unseen)}", unseen) for unseen in combinations(names, self.choose)]
 
-    def fold(self, generators: Iterable[str] | Mapping[str, str], name: str | None = None) -> Fold:
-        """The fold of that name (``rotate/stylegan+taming`` or ``stylegan+taming``).
+    def fold(
+        self,
+        generators: Iterable[str] | Mapping[str, str],
+        name: str | None = None,
+        sources: Collection[str] = (),
+    ) -> Fold:
+        """The fold of that name (``rotate/stylegan+taming`` or ``stylegan+taming``); parameters as in :meth:`folds`.
 
-        Without a name: the only fold there is, or a UsageError that lists the choices.
+        Without a name: the only fold there is, or a UsageError that lists the choices. DatasetError for a training
+        set that exists but cannot be held out.
         """
-        folds = self.folds(generators)
+        folds = self.folds(generators, sources)
         if name is None and len(folds) == 1:
             return folds[0]
         by_name = {fold.name: fold for fold in folds}
@@ -97,10 +134,38 @@ class Protocol:
             raise UsageError(
                 f"protocol '{self.name}' has {len(folds)} folds; choose one: {', '.join(_short(n) for n in by_name)}."
             )
-        for fold in folds:
+        for fold in self._candidates(generators, sources):
             if name in (fold.name, _short(fold.name)):
+                if fold not in folds:
+                    raise DatasetError(
+                        f"fold {fold.name} would leave no training image of {', '.join(_emptied(fold, sources))}: "
+                        "generate another training set for it, or choose another fold."
+                    )
                 return fold
         raise unknown_name(f"fold of protocol {self.name}", name, map(_short, by_name))
+
+
+def _hold_out(folds: Iterable[Fold], sources: Collection[str]) -> list[Fold]:
+    """Every fold once for each training set of its seen generators, whether or not it can be held out."""
+    return [
+        Fold(f"{fold.name}/{held_out}", fold.unseen, held_out)
+        for fold in folds
+        for held_out in sorted(set().union(*_seen_training_sets(fold, sources).values()))
+    ]
+
+
+def _emptied(fold: Fold, sources: Collection[str]) -> list[str]:
+    """Seen generators that would have no training image, sorted."""
+    return sorted(name for name, sets in _seen_training_sets(fold, sources).items() if sets == {fold.held_out})
+
+
+def _seen_training_sets(fold: Fold, sources: Collection[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for source in sources:
+        generator, training_set = source.split("/")
+        if generator not in fold.unseen:
+            found.setdefault(generator, set()).add(training_set)
+    return found
 
 
 def _plain(name: str) -> str:
@@ -135,5 +200,6 @@ def _parse(document: dict) -> Protocol:
         description=document["description"],
         architectures=tuple(unseen.get("architectures", ())),
         choose=int(unseen.get("choose", 0)),
+        holds_out=document.get("hold_out") == "training_set",
         ratios=(train, val, test),
     )

@@ -15,7 +15,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-_SCRIPTS = ("dom", "state", "table", "curves", "histogram", "robustness", "entry", "gallery", "main")
+_SCRIPTS = ("dom", "state", "table", "curves", "histogram", "robustness", "content", "entry", "gallery", "main")
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 28 28'%3E"
     "%3Cg fill='%230c8a82'%3E%3Ccircle cx='9' cy='10' r='4.2'/%3E%3Ccircle cx='19' cy='8' r='3.2'/%3E"

@@ -31,6 +31,14 @@ def own_dataset(suite_file: Path, tmp_path: Path) -> Dataset:
 
 
 @pytest.fixture(scope="session")
+def two_contents(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """5 generators x 2 training sets (landscape, emoji) x 20 images. Shared: do not change its files."""
+    folder = tmp_path_factory.mktemp("two-contents")
+    suite = write_sources(folder / "sources", GENERATORS, 20, CROP + 8, ("landscape", "emoji"))
+    return generate(str(suite), folder / "data")
+
+
+@pytest.fixture(scope="session")
 def manifest(dataset: Dataset) -> Manifest:
     return build_manifest(dataset, "fang2023")
 

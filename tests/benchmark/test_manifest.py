@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from osbench.benchmark.manifest import (
     Manifest,
@@ -246,6 +246,94 @@ def test_a_damaged_manifest_is_a_one_line_error(manifest: Manifest, tmp_path: Pa
         read_manifest(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+GOLDEN = {
+    ("fang2023", None): "5e7c1bee29bbffb38598b696f2ab82f13e0a285aec42437a8e0c3a4c42639ac2",
+    ("rotate", "progan+taming"): "41a7f059526be3d9d205fa2eaae1d29f99206222fcd8d6bca0770e7031e34beb",
+    ("rotate-one", "ldm"): "fae90d68cfecd465bdf10a471c30b46ef5f96d35c833ee3cbaa2419c117d65a2",
+}
+
+
+@pytest.mark.parametrize(("protocol", "fold"), GOLDEN)
+def test_the_id_of_a_manifest_never_changes(protocol: str, fold: str | None) -> None:
+    """Runs and submissions carry it: a change here orphans every published one."""
+    manifest = build_manifest(fake_dataset(small_index()), protocol, fold)
+    assert manifest.manifest_id == GOLDEN[protocol, fold]
+
+
+def test_cross_content_of_a_real_dataset(two_contents: Dataset, tmp_path: Path) -> None:
+    manifest = build_manifest(two_contents, "cross-content", "emoji")
+    assert (manifest.fold, manifest.held_out) == ("cross-content/emoji", "emoji")
+    counts = manifest.counts()
+    for generator in manifest.seen:
+        assert counts[f"{generator}/landscape"] == {"train": 16, "val": 2, "test": 0}
+        assert counts[f"{generator}/emoji"] == {"train": 0, "val": 0, "test": 2}
+    for generator in manifest.unseen:
+        assert f"{generator}/landscape" not in counts
+        assert counts[f"{generator}/emoji"] == {"train": 0, "val": 0, "test": 2}
+    write_manifest(manifest, tmp_path / "m.parquet")
+    again = read_manifest(tmp_path / "m.parquet")
+    assert dataclasses.replace(again, table=manifest.table) == manifest
+    other = dataclasses.replace(manifest, held_out="")
+    write_manifest(other, tmp_path / "m.parquet")
+    with pytest.raises(DatasetError, match="was edited"):
+        read_manifest(tmp_path / "m.parquet")
+
+
+def test_split_dataset_writes_a_manifest_per_held_out_training_set(two_contents: Dataset) -> None:
+    paths = split_dataset(two_contents, "cross-content")
+    assert [path.name for path in paths] == ["cross-content-emoji.parquet", "cross-content-landscape.parquet"]
+    written = [read_manifest(path) for path in paths]
+    opened = open_manifests(two_contents, "cross-content", "all")
+    assert [m.manifest_id for m in opened] == [m.manifest_id for m in written]
+    assert len({m.manifest_id for m in written}) == 2
+
+
+CONTENTS = st.sets(st.sampled_from("abc"), min_size=1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.fixed_dictionaries(dict.fromkeys(ARCHITECTURES, CONTENTS)))
+def test_held_out_content_is_in_test_only_and_alone_there(contents: dict[str, set[str]]) -> None:
+    dataset = fake_dataset(fake_index({f"{g}/{t}": 10 for g, sets in contents.items() for t in sets}))
+    whole = build_manifest(dataset, "fang2023").table.set_index("image_id")
+    try:
+        folds = load_protocol("cross-content").folds(ARCHITECTURES, dataset.sources())
+    except DatasetError:
+        folds = []
+    for fold in folds:
+        table = build_manifest(dataset, "cross-content", fold).table
+        held_out = table["training_set"] == fold.held_out
+        test = table["split"] == "test"
+        assert set(table["split"][held_out]) == {"test"}
+        for generator, sets in contents.items():
+            shown = set(table["training_set"][test & (table["generator"] == generator)])
+            assert shown == ({fold.held_out} if fold.held_out in sets else sets)
+        # Every image is where fang2023 puts it, or left out; all trained content is still there to learn from.
+        assert (whole["split"].loc[table["image_id"]].to_numpy() == table["split"].to_numpy()).all()
+        learnt = whole[(whole["split"] != "test") & (whole["training_set"] != fold.held_out)]
+        assert set(table["image_id"][~test]) == set(learnt.index)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_refuses_held_out_content_outside_test(two_contents: Dataset, tmp_path: Path, split: str) -> None:
+    manifest = build_manifest(two_contents, "cross-content", "emoji")
+    moved = (manifest.table["generator"] == "progan") & (manifest.table["training_set"] == "emoji")
+    one = moved & (moved.cumsum() == 1)
+    with pytest.raises(LeakError, match=rf"1 images of the held-out training set emoji lie outside test.*in {split}"):
+        write_manifest(tampered(manifest, split=manifest.table["split"].mask(one, split)), tmp_path / "m.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_refuses_trained_content_beside_held_out_content_in_test(two_contents: Dataset) -> None:
+    manifest = build_manifest(two_contents, "cross-content", "emoji")
+    trained = (manifest.table["generator"] == "progan") & (manifest.table["split"] == "train")
+    one = trained & (trained.cumsum() == 1)
+    with pytest.raises(DatasetError, match="progan is tested on the held-out training set emoji and on another one"):
+        check_manifest(tampered(manifest, split=manifest.table["split"].mask(one, "test")))
+    with pytest.raises(DatasetError, match="no seen generator has an image of the held-out training set birds"):
+        check_manifest(dataclasses.replace(manifest, held_out="birds"))
 
 
 def test_the_id_covers_rows_and_header(manifest: Manifest, dataset: Dataset) -> None:

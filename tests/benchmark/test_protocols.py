@@ -5,7 +5,7 @@ from math import comb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from osbench.benchmark.protocols import load_protocol, protocol_names
+from osbench.benchmark.protocols import Fold, load_protocol, protocol_names
 from osbench.generation.catalog import load_suite
 from osbench.generation.errors import DatasetError, UsageError
 
@@ -13,7 +13,7 @@ SEVEN = ["latent_diffusion", "progan", "projected_gan", "stylegan", "stylegan2",
 
 
 def test_every_protocol_file_loads_under_its_own_name() -> None:
-    assert {"fang2023", "rotate", "rotate-one"} <= set(protocol_names())
+    assert {"fang2023", "rotate", "rotate-one", "cross-content"} <= set(protocol_names())
     for name in protocol_names():
         protocol = load_protocol(name)
         assert protocol.name == name
@@ -73,6 +73,80 @@ def test_rotations_do_not_depend_on_the_order_of_the_generators(names: set[str])
     folds = protocol.folds(sorted(names, reverse=True))
     assert folds == protocol.folds(sorted(names))
     assert len(folds) == comb(len(names), 2)
+
+
+TWO_CONTENTS = [f"{generator}/{content}" for generator in SEVEN for content in ("landscape", "emoji")]
+MINI = {source.generator: source.architecture for source in load_suite("mini").sources}
+
+
+def test_cross_content_holds_each_training_set_out_once() -> None:
+    protocol = load_protocol("cross-content")
+    folds = protocol.folds(MINI, TWO_CONTENTS)
+    unseen = ("latent_diffusion", "stylegan")
+    assert folds == [Fold(f"cross-content/{content}", unseen, content) for content in ("emoji", "landscape")]
+    assert protocol.fold(MINI, "emoji", TWO_CONTENTS) == protocol.fold(MINI, "cross-content/emoji", TWO_CONTENTS)
+    with pytest.raises(UsageError, match="2 folds; choose one: emoji, landscape"):
+        protocol.fold(MINI, None, TWO_CONTENTS)
+    with pytest.raises(UsageError, match="Did you mean 'emoji'"):
+        protocol.fold(MINI, "emojis", TWO_CONTENTS)
+
+
+def test_the_papers_sources_give_fourteen_contents() -> None:
+    sources = load_suite("fang2023").sources
+    architectures = {source.generator: source.architecture for source in sources}
+    folds = load_protocol("cross-content").folds(architectures, [source.name for source in sources])
+    held_out = {fold.held_out for fold in folds}
+    assert len(folds) == len(held_out) == 14
+    assert held_out & {source.training_set for source in sources if source.generator == "stylegan"} == {
+        "ffhq",
+        "lsun-bedroom",
+        "lsun-car",
+    }
+    assert "none" not in held_out  # of Stable Diffusion alone
+    assert "celebahq" not in held_out  # of StyleGAN alone
+
+
+def test_a_training_set_that_would_empty_a_class_gives_no_fold() -> None:
+    protocol = load_protocol("cross-content")
+    sources = [source for source in TWO_CONTENTS if source != "taming/emoji"]
+    assert [fold.held_out for fold in protocol.folds(MINI, sources)] == ["emoji"]
+    assert protocol.fold(MINI, None, sources).held_out == "emoji"
+    for name in ("landscape", "cross-content/landscape"):
+        with pytest.raises(DatasetError, match="would leave no training image of taming: generate"):
+            protocol.fold(MINI, name, sources)
+    # An unseen generator has no training image to lose.
+    assert len(protocol.folds(MINI, [source for source in TWO_CONTENTS if source != "stylegan/emoji"])) == 2
+
+
+def test_a_single_training_set_cannot_be_held_out() -> None:
+    with pytest.raises(DatasetError, match=r"\(landscape\) is the only one of a seen generator \(progan, ") as caught:
+        load_protocol("cross-content").folds(MINI, [f"{generator}/landscape" for generator in SEVEN])
+    assert "generate a second training set for those" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_protocols_do_not_look_at_training_sets() -> None:
+    for name in ("fang2023", "rotate", "rotate-one"):
+        folds = load_protocol(name).folds(MINI, TWO_CONTENTS)
+        assert folds == load_protocol(name).folds(MINI)
+        assert not any(fold.held_out for fold in folds)
+
+
+@given(st.sets(st.tuples(st.sampled_from(SEVEN), st.sampled_from("abcd")), min_size=1))
+def test_a_training_set_is_held_out_exactly_if_every_class_keeps_an_image(pairs: set[tuple[str, str]]) -> None:
+    seen = {g for g in SEVEN if g not in ("latent_diffusion", "stylegan")}
+    possible = [
+        held_out
+        for held_out in sorted({t for g, t in pairs if g in seen})
+        if all(any(t != held_out for g, t in pairs if g == one) for one in {g for g, _ in pairs} & seen)
+    ]
+    sources = [f"{g}/{t}" for g, t in pairs]
+    if possible:
+        folds = load_protocol("cross-content").folds(MINI, sources)
+        assert [fold.held_out for fold in folds] == possible
+    else:
+        with pytest.raises(DatasetError, match="can hold no training set out"):
+            load_protocol("cross-content").folds(MINI, sources)
 
 
 def test_too_few_generators_for_two_seen_ones() -> None:

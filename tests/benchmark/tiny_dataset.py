@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,23 +87,35 @@ def textured_image(colour: tuple[int, int, int], size: int, rng: np.random.Gener
     return (base + rng.normal(0, 25, (size, size, 3))).clip(0, 255).astype(np.uint8)
 
 
-def write_sources(folder: Path, generators: dict[str, tuple[str, tuple[int, int, int]]], count: int, size: int) -> Path:
-    """Folders of PNG images and a suite YAML that makes sources of them; returns the YAML's path."""
+def write_sources(
+    folder: Path,
+    generators: dict[str, tuple[str, tuple[int, int, int]]],
+    count: int,
+    size: int,
+    training_sets: Sequence[str] = ("noise",),
+) -> Path:
+    """Folders of PNG images and a suite YAML that makes sources of them; returns the YAML's path.
+
+    The first training set of a generator lies in ``folder/<generator>``, each further one is 30 levels brighter.
+    """
     sources = []
     for k, (name, (architecture, colour)) in enumerate(generators.items()):
         rng = np.random.default_rng(k)
-        (folder / name).mkdir(parents=True)
-        for i in range(count):
-            Image.fromarray(textured_image(colour, size, rng)).save(folder / name / f"{i:03}.png")
-        sources.append(
-            {
-                "generator": name,
-                "training_set": "noise",
-                "architecture": architecture,
-                "licence": "CC0-1.0",
-                "folder": name,
-            }
-        )
+        for j, training_set in enumerate(training_sets):
+            images = name if j == 0 else f"{name}-{training_set}"
+            (folder / images).mkdir(parents=True)
+            red, green, blue = (level + 30 * j for level in colour)
+            for i in range(count):
+                Image.fromarray(textured_image((red, green, blue), size, rng)).save(folder / images / f"{i:03}.png")
+            sources.append(
+                {
+                    "generator": name,
+                    "training_set": training_set,
+                    "architecture": architecture,
+                    "licence": "CC0-1.0",
+                    "folder": images,
+                }
+            )
     recipe = {"crop_size": CROP, "shard_rows": 20, "batch_size": 20}
     document = {"name": "tiny", "version": "tiny-v1", "count": count, "recipe": recipe, "sources": sources}
     path = folder / "suite.yaml"

@@ -84,6 +84,43 @@ def test_evaluate_all_folds_of_a_rotation(folder: Path) -> None:
     assert again.stdout.splitlines()[-1].startswith("Next: osbench leaderboard folds ")
 
 
+def test_cross_content_from_split_to_the_boards(folder: Path, tmp_path: Path) -> None:
+    from osbench.generation.generate import generate
+
+    suite = write_sources(tmp_path / "sources", GENERATORS, 20, CROP + 8, ("landscape", "emoji"))
+    data, runs, site = tmp_path / "data", tmp_path / "runs", tmp_path / "site"
+    generate(str(suite), data)
+    split = json.loads(call("split", data, "--protocol", "cross-content", "--json").stdout)
+    assert [(d["fold"], d["held_out"]) for d in split] == [(f"cross-content/{t}", t) for t in ("emoji", "landscape")]
+    assert split[0]["images"] == {"train": 48, "val": 6, "test": 10}
+    assert "held out emoji; 48 train" in call("split", data, "--protocol", "cross-content").stdout
+
+    evaluate = ["evaluate", "--method", folder / "method.py", "--data", data, "--out", runs, "--rejection", "distance"]
+    result = call(*evaluate, "--protocol", "cross-content", "--fold", "all", "--json")
+    assert result.exit_code == 0, result.output
+    made = json.loads(result.stdout)
+    assert [r["fold"] for r in made] == ["cross-content/emoji", "cross-content/landscape"]
+
+    for arguments in (["--data", data], []):
+        document = json.loads(call("score", made[0]["run"], *arguments, "--bootstrap", 5, "--json").stdout)
+        assert [(row["split"], row["training_set"]) for row in document["content"]] == [
+            ("val", "landscape"),
+            ("test", "emoji"),
+            ("test", "emoji"),
+        ]
+    assert "held out" in call("score", made[0]["run"], "--bootstrap", 5).stdout
+
+    folds = call("leaderboard", "folds", runs, "--out", site, "--bootstrap", 2, "--json")
+    assert folds.exit_code == 0, folds.output
+    assert {fold["fold"] for fold in json.loads(folds.stdout)["folds"]} == {r["fold"] for r in made}
+    board = ["leaderboard", "build", runs, "--out", site / "one", "--data", data, "--bootstrap", 2, "--json"]
+    built = call(*board, "--manifest", split[0]["manifest_id"][:12])
+    assert json.loads(built.stdout)["fold"] == "cross-content/emoji"
+    submitted = call("submit", made[0]["run"], "--to", tmp_path / "board", "--json")
+    assert json.loads(submitted.stdout)["status"] == "submitted"
+    assert call("verify", data).exit_code == 0
+
+
 def test_evaluate_launders_runs_that_exist(folder: Path, runs: list[dict]) -> None:
     method, data = folder / "method.py", folder / "data"
     arguments = ["evaluate", "--method", method, "--data", data, "--out", folder / "runs", "--option", "bins=5"]
@@ -138,6 +175,7 @@ def test_errors_are_one_line_on_stderr(folder: Path, runs: list[dict], tmp_path:
     cases = [
         (2, "Did you mean 'fang2023'", ["split", data, "--protocol", "fang"]),
         (1, "not a dataset", ["split", tmp_path]),
+        (1, "can hold no training set out", ["split", data, "--protocol", "cross-content"]),
         (2, "unknown method", [*evaluate, "no-such"]),
         (2, "no method file", [*evaluate, "no.py"]),
         (2, "choose one", [*evaluate, method, "--protocol", "rotate"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,6 @@ def test_odd_hardware_and_times_do_no_harm(runs: list[Run], manifest: Manifest) 
     assert entry_hardware(_with(runs[0], hardware={"device": "cuda", "device_name": "a GPU"})) == "a GPU"
     assert entry_hardware(_with(runs[0], hardware={"device": "cpu", "cores": "many"})) == ""
     scored = ScoredRun.of(runs[0], manifest)
-    timeless = ScoredRun(_with(runs[0], wall_time_s=float("inf")), scored.test, scored.threshold)
+    timeless = replace(scored, run=_with(runs[0], wall_time_s=float("inf")))
     assert entry_seconds([scored]) == 312.5
     assert entry_seconds([scored, timeless]) is None

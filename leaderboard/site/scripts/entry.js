@@ -123,7 +123,7 @@ function drawEntry(entry) {
   byId("entry-body").replaceChildren(
     el("div", { class: "entry-grid" }, cardBlock(entry), claimsBlock(entry)),
     el("div", { class: "entry-grid even" }, confusionBlock(entry), histogramBlock(entry)),
-    ...robustnessBlocks(entry),
+    ...contentBlocks(entry), ...robustnessBlocks(entry),
     numbersBlock(entry));
   byId("pick").value = entry.id;
 }

@@ -1,0 +1,71 @@
+"""What a run loses on content that no image of its training had: its answers by training set.
+
+A fold that holds a training set out has no test images of trained content from the generators concerned, so the seen
+validation images stand for it. Two cautions: the threshold is chosen by them (accept-95 rejects at most 5 % of them),
+and a method may have stopped its training by them, so that the loss looks rather too large; and training sets differ in
+difficulty, so that one fold should be read beside the others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .manifest import Manifest
+from .metrics import Outcome
+
+
+def content_rows(validation: Outcome, test: Outcome, manifest: Manifest, threshold: float) -> list[dict[str, Any]]:
+    """One row for the images of every split, openness and training set; empty unless the manifest holds one out.
+
+    Keys: ``split`` (val or test), ``openness``, ``training_set``, ``held_out`` (whether it is the held-out one),
+    ``images``, ``accuracy`` (share whose nearest seen generator is the right one, accepted or not; None for unseen
+    images), ``rejected`` (share below ``threshold``).
+    """
+    if not manifest.held_out:
+        return []
+    return [*_rows("val", validation, manifest, threshold), *_rows("test", test, manifest, threshold)]
+
+
+def _rows(split: str, answers: Outcome, manifest: Manifest, threshold: float) -> list[dict[str, Any]]:
+    rows = manifest.rows(split)
+    openness, training_set = (np.asarray(rows[name], dtype=str) for name in ("openness", "training_set"))
+    right, rejected = answers.candidate == answers.truth, answers.known_score < threshold
+    found = []
+    for known, content in sorted(set(zip(openness.tolist(), training_set.tolist(), strict=True))):
+        members = (openness == known) & (training_set == content)
+        found.append(
+            {
+                "split": split,
+                "openness": known,
+                "training_set": content,
+                "held_out": content == manifest.held_out,
+                "images": int(np.sum(members)),
+                "accuracy": float(np.mean(right[members])) if known == "seen" else None,
+                "rejected": float(np.mean(rejected[members])),
+            }
+        )
+    return found
+
+
+def content_table(rows: list[dict[str, Any]]) -> str:
+    """Rows of :func:`content_rows` for people."""
+    table = pd.DataFrame(
+        [
+            (
+                row["training_set"],
+                "yes" if row["held_out"] else "no",
+                row["split"],
+                row["openness"],
+                row["images"],
+                "-" if row["accuracy"] is None else f"{row['accuracy']:.3f}",
+                f"{row['rejected']:.3f}",
+            )
+            for row in rows
+        ],
+        columns=["training set", "held out", "split", "", "images", "accuracy", "rejected"],
+    )
+    head = "by content; validation images stand for trained content, and set the threshold:"
+    return f"{head}\n{table.to_string(index=False)}"
