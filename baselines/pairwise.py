@@ -28,7 +28,7 @@ from ..benchmark.images import ImageSet
 from ..benchmark.method import Context, Scores
 from ..generation.errors import RunError, UsageError
 from ..generation.home import cache_folder
-from ..generation.publish import partial_path, publish
+from ..generation.publish import publishing
 from .cameras.bank import CropSource, build_bank
 from .cameras.sources import VirtualSource, photograph_source, virtual_source
 from .cameras.virtual import VirtualCamera
@@ -343,12 +343,8 @@ def _head(model: AttributionModel) -> PairHead:
 def _save(model: AttributionModel, path: Path) -> None:
     """Everything but the references, which belong to one set of classes."""
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items() if k != "head.references"}
-    partial = partial_path(path)
-    try:
+    with publishing(path) as partial:
         save_file(tensors, partial)
-        publish(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def binary_loss(logits: Tensor, same: Tensor) -> Tensor:

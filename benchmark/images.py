@@ -24,7 +24,7 @@ from ..generation.dataset import Dataset
 from ..generation.errors import DatasetError
 from ..generation.pixels import decode_crop, pixel_sha256
 from ..generation.progress import get_logger, progress_bar
-from ..generation.publish import partial_path, publish
+from ..generation.publish import publishing
 from .manifest import Manifest
 
 _MAX_THREADS = 16
@@ -216,15 +216,11 @@ def _build_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, 
         )
     get_logger().info("decoding %d images of %s into %s (once)", len(index), dataset.path, path)
     _remove_abandoned(path.parent)
-    partial = partial_path(path)
-    try:
+    with publishing(path) as partial:
         store = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(index), size, size, 3))
         _decode_into(store, dataset, index, size, check)
         store.flush()
         del store
-        publish(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _remove_abandoned(folder: Path) -> None:

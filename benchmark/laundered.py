@@ -23,7 +23,7 @@ import torch
 from ..generation.dataset import Dataset
 from ..generation.errors import RunError, UsageError
 from ..generation.progress import Bar, get_logger, progress_bar
-from ..generation.publish import partial_path, publish, remove_partials
+from ..generation.publish import publishing, remove_partials
 from .evaluate import PREDICT_BATCH, ask, torch_device
 from .frames import StoredFrame, load_test_frames
 from .laundering import CLEAN, Cell, Grid, cell_of, has_room, launder
@@ -174,13 +174,8 @@ def _batches(frames: Sequence[StoredFrame], cell: Cell, pool: ThreadPoolExecutor
 
 
 def _publish(run: Run, cell: Cell, predictions: Predictions) -> None:
-    path = cell_file(run, cell)
-    partial = partial_path(path)
-    try:
+    with publishing(cell_file(run, cell)) as partial:
         write_predictions(predictions.check(), partial)
-        publish(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def cell_file(run: Run, cell: Cell) -> Path:

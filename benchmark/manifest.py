@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from ..generation.dataset import Dataset
 from ..generation.errors import DatasetError, LeakError
-from ..generation.publish import partial_path, publish
+from ..generation.publish import publishing
 from .protocols import Fold, Protocol, load_protocol
 
 MANIFEST_SCHEMA_VERSION = 1
@@ -269,12 +269,8 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     metadata = {_METADATA_KEY: json.dumps({**_header(manifest), "manifest_id": manifest.manifest_id}).encode()}
     table = pa.Table.from_pandas(manifest.table, schema=_SCHEMA, preserve_index=False).replace_schema_metadata(metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_path(path)
-    try:
+    with publishing(path) as partial:
         pq.write_table(table, partial, compression="zstd")
-        publish(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_manifest(path: Path) -> Manifest:

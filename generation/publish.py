@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -25,14 +26,21 @@ def publish(partial: Path, final: Path) -> None:
             os.close(descriptor)
 
 
-def write_atomically(final: Path, data: bytes) -> None:
-    """Replace ``final`` by ``data``; readers see the old or the new file, never a part."""
+@contextlib.contextmanager
+def publishing(final: Path) -> Iterator[Path]:
+    """Where to write a file that takes its place, ``final``, when the block ends; after an error nothing is left."""
     partial = partial_path(final)
     try:
-        partial.write_bytes(data)
+        yield partial
         publish(partial, final)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_atomically(final: Path, data: bytes) -> None:
+    """Replace ``final`` by ``data``; readers see the old or the new file, never a part."""
+    with publishing(final) as partial:
+        partial.write_bytes(data)
 
 
 def remove_partials(folder: Path) -> None:

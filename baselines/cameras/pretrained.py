@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ...generation.errors import CheckpointError
-from ...generation.publish import partial_path, publish
+from ...generation.publish import publishing
 from ..networks import EmbeddingNetwork
 
 SCRATCH, CAMERA = "scratch", "camera"
@@ -31,12 +31,8 @@ def save_pretrained(path: Path, network: EmbeddingNetwork, card: dict[str, Any],
         for name, t in network.state_dict().items()
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_path(path)
-    try:
+    with publishing(path) as partial:
         save_file(tensors, partial, metadata={"format": "pt", CARD_KEY: json.dumps(card, sort_keys=True)})
-        publish(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_card(path: Path) -> dict[str, Any]:

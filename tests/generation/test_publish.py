@@ -29,3 +29,21 @@ def test_rests_of_killed_writers_are_removed(tmp_path: Path) -> None:
     keep.write_bytes(b"whole")
     publish.remove_partials(tmp_path)
     assert list((tmp_path / "a").iterdir()) == [keep]
+
+
+def test_what_is_written_in_the_block_is_published_or_gone(tmp_path: Path) -> None:
+    final = tmp_path / "a.bin"
+    with publish.publishing(final) as partial:
+        partial.write_bytes(b"whole")
+        assert not final.exists()
+    assert final.read_bytes() == b"whole"
+
+    def fail_half_way() -> None:
+        with publish.publishing(final) as partial:
+            partial.write_bytes(b"part")
+            raise ValueError("half-way")
+
+    with pytest.raises(ValueError, match="half-way"):
+        fail_half_way()
+    assert final.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [final]
