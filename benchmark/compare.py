@@ -19,12 +19,18 @@ from .metrics.summary import metric
 class Contender:
     """A method with its answers: one outcome and one threshold for each training seed.
 
-    The thresholds (from seen validation images) are read by metrics at a threshold; None for the others.
+    The thresholds (from seen validation images) are read by metrics at a threshold; None for the others. fit: names the
+    trained networks; contenders of one fit (its rejection rules) are compared seed by seed. Empty = a fit of its own.
     """
 
     name: str
     outcomes: Sequence[Outcome]
     thresholds: Sequence[float | None]
+    fit: str = ""
+
+    def shares_fits(self, other: Contender) -> bool:
+        """Whether seed k of both is the same trained network."""
+        return bool(self.fit) and self.fit == other.fit and len(self.outcomes) == len(other.outcomes)
 
 
 @dataclass(frozen=True)
@@ -49,18 +55,23 @@ class Comparison:
     ----------
     estimates: contender -> mean of the metric over its seeds, best first; undefined ones last.
     pairs: every pair once, the better contender first.
-    ties: the largest sets of contenders of which no two are different, in the order of their best member. A contender
-        may be in several: being tied with both neighbours does not tie the neighbours.
     """
 
     metric: str
     level: float
     estimates: dict[str, float]
     pairs: list[Pair]
-    ties: list[list[str]]
+
+    @property
+    def ties(self) -> list[list[str]]:
+        """The largest sets of contenders of which no two are different, in the order of their best member.
+
+        A contender may be in several: being tied with both neighbours does not tie the neighbours.
+        """
+        return tie_groups(list(self.estimates), [(p.first, p.second) for p in self.pairs if p.different])
 
     def to_json(self) -> dict[str, Any]:
-        """For a JSON document; NaN becomes None."""
+        """For a JSON document; NaN and infinity become None."""
         pairs = [
             {"first": p.first, "second": p.second, "adjusted_p": p.adjusted_p, "different": p.different}
             | p.difference.to_json()
@@ -80,33 +91,30 @@ def compare(
 ) -> Comparison:
     """Compare every pair by `metrics.paired_difference`; all of them meet the same resamples of the images.
 
+    With probability ``level`` no two equally good contenders are called different (Holm).
+
     Raises
     ------
-    RunError: not the same images. UsageError: unknown metric. ValueError: fewer than 2 contenders, two of one name, or
-    so few replicates that no corrected p-value could reach 1 - level.
+    RunError: not the same images. UsageError: unknown metric. ValueError: no contender, or two of one name.
     """
-    names = [c.name for c in contenders]
-    if len(set(names)) < 2 or len(set(names)) < len(names):
-        raise ValueError(f"a comparison needs at least 2 contenders of different names, not {names}.")
-    count = math.comb(len(names), 2)
-    if count / (1 + replicates) > 1 - level:
-        needed = math.ceil(count / (1 - level))
-        raise ValueError(f"{count} pairs need at least {needed} replicates at level {level}, not {replicates}.")
+    by_name = {c.name: c for c in contenders}
+    if not by_name or len(by_name) < len(contenders):
+        raise ValueError(f"a comparison needs contenders of different names, not {[c.name for c in contenders]}.")
     sides = {
-        c.name: side_of(c.outcomes, c.thresholds, metric_name, replicates=replicates, seed=seed, index=index)
-        for index, c in enumerate(contenders)
+        c.name: side_of(c.outcomes, c.thresholds, metric_name, replicates=replicates, seed=seed) for c in contenders
     }
     sign = 1 if metric(metric_name).lower_is_better else -1
-    best_first = sorted(names, key=lambda n: (math.isnan(sides[n].estimate), sign * sides[n].estimate, n))
+    best_first = sorted(by_name, key=lambda n: (math.isnan(sides[n].estimate), sign * sides[n].estimate, n))
     couples = list(itertools.combinations(best_first, 2))
-    differences = [difference_of(sides[a], sides[b], metric_name, seed=seed, level=level) for a, b in couples]
+    differences = [
+        difference_of(sides[a], sides[b], metric_name, level=level, same_fits=by_name[a].shares_fits(by_name[b]))
+        for a, b in couples
+    ]
     adjusted = holm([d.p_value for d in differences])
     pairs = [
         Pair(a, b, d, p, bool(p <= 1 - level)) for (a, b), d, p in zip(couples, differences, adjusted, strict=True)
     ]
-    estimates = {name: sides[name].estimate for name in best_first}
-    ties = tie_groups(best_first, [(p.first, p.second) for p in pairs if p.different])
-    return Comparison(metric_name, level, estimates, pairs, ties)
+    return Comparison(metric_name, level, {name: sides[name].estimate for name in best_first}, pairs)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

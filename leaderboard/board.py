@@ -23,8 +23,9 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from ..benchmark.compare import Contender, compare
 from ..benchmark.manifest import Manifest
-from ..benchmark.metrics import PRIMARY, side_of, surely_above
+from ..benchmark.metrics import PRIMARY
 from ..benchmark.runs import RUN_FILE, Run, find_manifest
 from ..benchmark.score import DEFAULT_RULE
 from ..generation.dataset import Dataset
@@ -97,7 +98,7 @@ def build_board(
     scored = _score(runs, manifest, runs_dir, refused)
     groups = _groups(scored, runs_dir)
     entries = [_entry(group, manifest, bootstrap) for group in _progress(groups)]
-    entries = _ranked(entries, surely_above(*_replicates(groups, bootstrap)))
+    entries = _ranked(entries, _surely_above(groups, bootstrap))
     document = _document(manifest, entries, scored, refused)
     page = document | {
         "entries": entries,
@@ -215,18 +216,21 @@ def _entry(runs: list[ScoredRun], manifest: Manifest, bootstrap: int) -> dict[st
     }
 
 
-def _replicates(groups: list[list[ScoredRun]], bootstrap: int) -> tuple[list[float], list[NDArray[np.float64]]]:
-    """The primary metric of every entry and its replicates: the same resamples of the images for all.
-
-    Rejection rules of one fit draw their training seeds together, other entries apart.
-    """
-    fits: dict[tuple[str, str], int] = {}
-    sides = []
-    for group in groups:
-        fit = fits.setdefault((group[0].run.method, settings_key(group[0].run)), len(fits))
-        tests, thresholds = [r.test for r in group], [r.threshold for r in group]
-        sides.append(side_of(tests, thresholds, PRIMARY, replicates=bootstrap, seed=0, index=fit))
-    return [side.estimate for side in sides], [side.values for side in sides]
+def _surely_above(groups: list[list[ScoredRun]], bootstrap: int) -> NDArray[np.bool_]:
+    """Bool (n, n): which entry surely lies above which, by the primary metric and all pairs of the board together."""
+    contenders = [
+        Contender(
+            str(position),
+            [r.test for r in group],
+            [r.threshold for r in group],
+            fit=f"{group[0].run.method}/{settings_key(group[0].run)}/{[r.run.seed for r in group]}",
+        )
+        for position, group in enumerate(groups)
+    ]
+    above = np.zeros((len(groups), len(groups)), dtype=bool)
+    for pair in compare(contenders, PRIMARY, replicates=bootstrap).pairs:
+        above[int(pair.first), int(pair.second)] = pair.different
+    return above
 
 
 def _ranked(entries: list[dict[str, Any]], above: NDArray[np.bool_]) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
 """Ranks that admit ties.
 
 An entry's rank is one plus the number of entries that surely lie above it (paired differences, all pairs of the board
-at one joint level: :func:`..benchmark.metrics.surely_above`), but never better than that of an entry with a larger
-value: differences vary in precision, and a board on which ranks and values run in different directions helps nobody.
-The range says which ranks the sure differences leave possible. An entry whose value is missing is never ranked.
+at one joint level: :mod:`..benchmark.compare`), but never better than that of an entry with a larger value: differences
+vary in precision, and a board on which ranks and values run in different directions helps nobody. The range says which
+ranks the sure differences leave possible. An entry whose value is missing is never ranked.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ Written by `osbench reproduce` from the runs' predictions; the same in `results.
 
 "published" is what the paper prints, "here" a mean over training seeds with a 95 % interval over seeds and images of
 these generators, "difference" is here minus published. A verdict compares directions only: *agrees* or *contradicts* if
-the paired 95 % interval of the difference between two rows lies on one side of 0, else *cannot tell*. Intervals of a
-few seeds understate what training again would change, and the verdicts are not corrected for their number.
+the 95 % interval of the difference between two rows (on the same images, Student's t over seeds) lies on one side of 0,
+else *cannot tell*. Few seeds give wide intervals; the verdicts are not corrected for their number.
 """
 
 

@@ -25,7 +25,7 @@ from .intervals import (
     per_generator_intervals,
 )
 from .outcome import Outcome
-from .paired import Difference, paired_difference, side_of
+from .paired import Difference, paired_difference
 from .rates import (
     af1,
     af1_known,
@@ -37,7 +37,6 @@ from .rates import (
     f1_per_class,
     macro_f1,
 )
-from .simultaneous import surely_above
 from .summary import METRICS, PER_GENERATOR, PRIMARY, Metric, all_metrics, null_for_nan
 from .thresholds import THRESHOLD_RULES, ThresholdRule, accept_threshold, choose_threshold, threshold_rule
 
@@ -81,7 +80,5 @@ __all__ = [
     "oscr_curve",
     "paired_difference",
     "per_generator_intervals",
-    "side_of",
-    "surely_above",
     "threshold_rule",
 ]

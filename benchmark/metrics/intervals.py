@@ -1,7 +1,7 @@
 """How sure a number is: three questions, three intervals, each named after the question it answers.
 
 *These generators*: would other images of the same generators give another number? (stratified bootstrap of images)
-*This method*: would training again, and other images, give another number? (seeds, then images)
+*This method*: would training again, and other images, give another number? (images, and the spread over seeds)
 *A new generator*: what of a generator that nobody has tested? (t on the means of the unseen generators; more images do
 not narrow it, more generators do)
 """
@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from .outcome import FloatArray, Outcome, finite_scores
-from .resampling import mean_of_drawn_seeds, replicate_values
+from .resampling import replicate_values, with_seed_noise
 from .summary import METRICS, PER_GENERATOR, Metric, metric, null_for_nan
 from .tally import Tally
 
@@ -65,8 +65,8 @@ def bootstrap_intervals(
 
     Images are resampled within each generator, so every generator keeps its count. Thresholds stay as they are: they
     belong to the method, not to the test images. With several outcomes (training seeds of one method on the same
-    images) each replicate draws seeds with replacement and *one* resample of the images for all of them, because the
-    seeds share the images. Few seeds understate their spread: read it together with their standard deviation.
+    images) each replicate has *one* resample of the images for all of them, because the seeds share the images, and
+    what training again would change is added (`with_seed_noise`): with few seeds intervals are wide.
 
     Parameters
     ----------
@@ -172,13 +172,13 @@ def resample(
     metrics: Mapping[str, Metric],
     replicates: int,
     seed: int,
-    side: int = 0,
 ) -> tuple[dict[str, Any], dict[str, FloatArray]]:
     """Mean over seeds on the data as they are, and the replicates of that mean."""
     values = replicate_values(runs, thresholds, metrics, replicates=replicates, seed=seed)
     plain = [Tally(run, cut) for run, cut in zip(runs, thresholds, strict=True)]
-    estimates = {name: np.mean([m.kernel(tally)[0] for tally in plain], axis=0) for name, m in metrics.items()}
-    return estimates, {name: mean_of_drawn_seeds(v, seed, side) for name, v in values.items()}
+    each = {name: np.array([m.kernel(tally)[0] for tally in plain]) for name, m in metrics.items()}
+    estimates = {name: v.mean(axis=0) for name, v in each.items()}
+    return estimates, {name: with_seed_noise(v, each[name], seed) for name, v in values.items()}
 
 
 def kind_of(runs: list[Outcome]) -> str:

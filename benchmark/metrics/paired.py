@@ -1,30 +1,39 @@
-"""Two methods on the same images: the difference, how sure it is, and whether chance would give as much."""
+"""Two methods on the same images: the difference, how sure it is, and whether chance would give as much.
+
+Three things make a difference uncertain: the images, which both methods share (paired bootstrap), and the training of
+either method (spread over its seeds). Their variances add; few seeds tell little of their own spread, so the limits are
+Student's with the degrees of freedom of Welch (1947) and Satterthwaite (1946), where the images count as many. A method
+with one seed adds nothing: such a difference is one between trained networks, not between ways of training.
+"""
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
-from .intervals import Thresholds, as_lists, check_level, kind_of, percentiles, resample
+from .intervals import Thresholds, as_lists, check_level
 from .outcome import FloatArray, Outcome, check_same_images
-from .resampling import BLOCK
-from .summary import PER_GENERATOR, PRIMARY, Metric, metric, null_for_nan
+from .resampling import replicate_values
+from .summary import PER_GENERATOR, PRIMARY, metric, null_for_nan
 from .tally import Tally
+
+_MANY = 1e9  # degrees of freedom at which Student's t is the normal distribution
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Metric of A minus metric of B on the same images.
+    """Metric of A minus metric of B on the same images, means over their training seeds.
 
     Attributes
     ----------
-    difference, low, high: percentile interval of the paired bootstrap; NaN where undefined.
-    p_value: of approximate randomisation, two-sided, never 0: (1 + as extreme) / (1 + replicates). NaN where undefined.
+    low, high: bounds at ``level``; NaN where undefined.
+    p_value: two-sided, of no difference. NaN where undefined.
+    freedom: degrees of freedom; infinite where seeds play no part.
     """
 
     metric: str
@@ -33,22 +42,31 @@ class Difference:
     high: float
     level: float
     p_value: float
-    replicates: int
-    seed: int
+    freedom: float
 
     def to_json(self) -> dict[str, Any]:
-        """The fields, NaN as None."""
+        """The fields; NaN and infinity become None."""
         return null_for_nan(asdict(self))
 
 
 @dataclass(frozen=True)
 class Side:
-    """One method of a comparison: its training seeds, the mean of the metric over them, and its replicates (R,)."""
+    """One method of a comparison.
+
+    Attributes
+    ----------
+    runs: its training seeds. each: float64 (seeds,), the metric of each seed. values: float64 (R,), the mean over the
+    seeds on each resample of the images.
+    """
 
     runs: list[Outcome]
-    thresholds: list[float | None]
-    estimate: float
+    each: FloatArray
     values: FloatArray
+
+    @property
+    def estimate(self) -> float:
+        """The mean over seeds."""
+        return float(self.each.mean())
 
 
 def paired_difference(
@@ -60,109 +78,65 @@ def paired_difference(
     replicates: int = 1000,
     seed: int = 0,
     level: float = 0.95,
+    same_fits: bool = False,
 ) -> Difference:
-    """Is A better than B on these images? Paired stratified bootstrap, and a randomisation test.
+    """Is A better than B? See the module's text; either side may be several training seeds of one method.
 
-    Either side may be several training seeds of one method; then means over seeds are compared, and the bootstrap
-    draws the seeds of each side with replacement. Both sides get the same resamples of the images. The test swaps the
-    two answers to an image (of all seeds) with probability 1/2, each image alone, and asks how often the difference is
-    at least as large as the observed one: it speaks of these trained networks, the interval also of training again.
-    Known scores of two methods are on no common scale, so what is swapped is scale-free: for metrics at a threshold the
-    decision (accepted or not, candidate), for curves the mid-rank of the score within its own run (as in Venkatraman
-    and Begg, Biometrika 1996).
+    same_fits: whether seed k of both sides is the same trained network (two rejection rules of one fit): then seeds are
+    paired as well.
 
     Raises
     ------
     RunError: not the same images. UsageError: unknown metric. ValueError: thresholds missing, a wrong level, a metric
-    that has one value for each generator.
+    that has one value for each generator, same fits of different numbers of seeds.
     """
-    first_side, second_side = (
-        side_of(outcomes, cuts, metric_name, replicates=replicates, seed=seed, index=index)
-        for index, (outcomes, cuts) in enumerate(zip((first, second), thresholds, strict=True))
-    )
-    return difference_of(first_side, second_side, metric_name, seed=seed, level=level)
+    sides = [
+        side_of(outcomes, cuts, metric_name, replicates=replicates, seed=seed)
+        for outcomes, cuts in zip((first, second), thresholds, strict=True)
+    ]
+    return difference_of(*sides, metric_name, level=level, same_fits=same_fits)
 
 
 def side_of(
-    outcomes: Outcome | Sequence[Outcome],
-    thresholds: Thresholds,
-    metric_name: str,
-    *,
-    replicates: int,
-    seed: int,
-    index: int,
+    outcomes: Outcome | Sequence[Outcome], thresholds: Thresholds, metric_name: str, *, replicates: int, seed: int
 ) -> Side:
-    """Resample one side. Sides of different `index` draw their training seeds apart, and the same images."""
+    """Resample one side. All sides of one ``seed`` meet the same resamples of the images."""
     if metric_name in PER_GENERATOR:
         raise ValueError(f"{metric_name} has one value for each generator; compare a metric with one value.")
     runs, cuts = as_lists(outcomes, thresholds)
-    estimates, values = resample(runs, cuts, {metric_name: metric(metric_name)}, replicates, seed, index)
-    return Side(runs, cuts, float(estimates[metric_name]), values[metric_name])
+    chosen = metric(metric_name)
+    each = np.array([float(chosen.kernel(Tally(run, cut))[0]) for run, cut in zip(runs, cuts, strict=True)])
+    values = replicate_values(runs, cuts, {metric_name: chosen}, replicates=replicates, seed=seed)[metric_name]
+    return Side(runs, each, values.mean(axis=1))
 
 
-def difference_of(first: Side, second: Side, metric_name: str, *, seed: int, level: float) -> Difference:
+def difference_of(first: Side, second: Side, metric_name: str, *, level: float, same_fits: bool = False) -> Difference:
     """`paired_difference` of two sides resampled under the same seed."""
     check_level(level)
     check_same_images(first.runs[0], second.runs[0])
-    observed, replicates = first.estimate - second.estimate, len(first.values)
-    interval = percentiles(observed, first.values - second.values, level, kind_of(first.runs), seed)
-    p_value = math.nan
-    if math.isfinite(observed):
-        null = _null_differences(first, second, metric(metric_name), replicates, seed)
-        p_value = float((1 + np.sum(np.abs(null) >= abs(observed) - 1e-12)) / (1 + len(null)))
-    return Difference(metric_name, observed, interval.low, interval.high, level, p_value, replicates, seed)
+    difference = first.estimate - second.estimate
+    gaps = first.values - second.values
+    gaps = gaps[np.isfinite(gaps)]
+    if not math.isfinite(difference) or len(gaps) < 2:
+        return Difference(metric_name, difference, math.nan, math.nan, level, math.nan, math.nan)
+    parts = [(float(gaps.var(ddof=1)), _MANY), *_seed_parts(first, second, same_fits)]
+    variance = sum(v for v, _ in parts)
+    if variance <= 1e-24:  # no spread at all: the difference is what it is
+        return Difference(metric_name, difference, difference, difference, level, float(difference == 0), math.inf)
+    freedom = min(_MANY, variance**2 / sum(v**2 / f for v, f in parts))
+    error = math.sqrt(variance)
+    half = float(stdtrit(freedom, (1 + level) / 2)) * error
+    p_value = 2 * float(stdtr(freedom, -abs(difference) / error))
+    known = freedom if freedom < _MANY / 2 else math.inf
+    return Difference(metric_name, difference, difference - half, difference + half, level, p_value, known)
 
 
-def _null_differences(first: Side, second: Side, chosen: Metric, replicates: int, seed: int) -> FloatArray:
-    """Differences of the means over seeds where answers are swapped, in the replicates in which they are defined."""
-    one, other = (list(zip(side.runs, side.thresholds, strict=True)) for side in (first, second))
-    # The mean over all pairs is the same difference of means; with as many seeds on both sides, n pairs do for n * n.
-    pairs = zip(one, other, strict=True) if len(one) == len(other) else itertools.product(one, other)
-    swapped = [
-        swapped_differences(a, cut, b, other_cut, chosen, replicates, seed) for (a, cut), (b, other_cut) in pairs
-    ]
-    null = np.mean(swapped, axis=0)
-    return null[np.isfinite(null)]
-
-
-def swapped_differences(
-    first: Outcome,
-    threshold: float | None,
-    second: Outcome,
-    other_threshold: float | None,
-    chosen: Metric,
-    replicates: int,
-    seed: int,
-) -> FloatArray:
-    """Differences with the answers to random images swapped, float64 (replicates,).
-
-    One joint ranking of the answers of both runs, with weights 0 and 1 that say which of the two an image keeps.
-    """
-    sides = [_scale_free(first, threshold, chosen.uses), _scale_free(second, other_threshold, chosen.uses)]
-    joint = Outcome(
-        np.tile(first.truth, 2),
-        np.tile(first.unseen_group, 2),
-        np.concatenate([first.candidate, second.candidate]),
-        np.concatenate(sides),
-        first.n_classes,
-        first.n_unseen,
-    )
-    joint_threshold = 0.5 if chosen.uses == "threshold" else None
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
-    differences = []
-    for start in range(0, replicates, BLOCK):
-        keep = rng.integers(0, 2, size=(BLOCK, len(first)))[: replicates - start]
-        one = chosen.kernel(Tally(joint, joint_threshold, np.concatenate([keep, 1 - keep], axis=1)))
-        other = chosen.kernel(Tally(joint, joint_threshold, np.concatenate([1 - keep, keep], axis=1)))
-        differences.append(one - other)
-    return np.concatenate(differences)
-
-
-def _scale_free(outcome: Outcome, threshold: float | None, uses: str) -> FloatArray:
-    """1 for accepted and 0 for rejected images, or the mid-rank of each score among those of its run."""
-    if uses == "threshold":
-        assert threshold is not None
-        return (outcome.known_score >= threshold).astype(np.float64)
-    rank = outcome.ranking[1]
-    count = np.bincount(rank)
-    return (np.cumsum(count) - (count - 1) / 2)[rank]
+def _seed_parts(first: Side, second: Side, same_fits: bool) -> list[tuple[float, float]]:
+    """Variances of the means that training again would add, each with its degrees of freedom."""
+    if same_fits:
+        if len(first.each) != len(second.each):
+            raise ValueError(f"the same fits have the same seeds, not {len(first.each)} and {len(second.each)}.")
+        samples = [first.each - second.each]
+    else:
+        samples = [first.each, second.each]
+    return [(float(x.var(ddof=1)) / len(x), len(x) - 1) for x in samples if len(x) > 1]

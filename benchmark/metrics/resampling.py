@@ -65,12 +65,18 @@ def replicate_values(
     return {name: np.concatenate(parts) for name, parts in blocks.items()}
 
 
-def mean_of_drawn_seeds(values: FloatArray, seed: int, side: int = 0) -> FloatArray:
-    """Each replicate's mean over training seeds drawn with replacement: (replicates, seeds, ...) to (replicates, ...).
+def with_seed_noise(values: FloatArray, each: FloatArray, seed: int) -> FloatArray:
+    """Replicates of the mean over training seeds: (replicates, seeds, ...) and (seeds, ...) to (replicates, ...).
 
-    `side` tells the draws of two methods apart that are compared under one seed.
+    What other images would change is in ``values``, what other seeds would change is drawn: the standard error of
+    ``each``, the seeds' values on the data as they are, times Student's t with seeds - 1 degrees of freedom, because a
+    few seeds tell little of their own spread (resampling three of them with replacement finds two thirds of their
+    variance). Nothing is added for a single seed. Clipped to 0..1, the range of every metric.
     """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 1, side]))
-    drawn = rng.integers(0, values.shape[1], size=values.shape[:2])
-    drawn = drawn.reshape(drawn.shape + (1,) * (values.ndim - 2))
-    return np.take_along_axis(values, drawn, axis=1).mean(axis=1)
+    means = values.mean(axis=1)
+    n = values.shape[1]
+    if n == 1:
+        return means
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    drawn = rng.standard_t(n - 1, size=len(means)).reshape(-1, *[1] * (means.ndim - 1))
+    return np.clip(means + drawn * each.std(axis=0, ddof=1) / np.sqrt(n), 0.0, 1.0)

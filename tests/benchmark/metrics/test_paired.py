@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from osbench.benchmark import metrics
 from osbench.benchmark.metrics import METRICS, Outcome, bootstrap_interval, paired_difference
-from osbench.benchmark.metrics.paired import swapped_differences
+from osbench.benchmark.metrics.paired import Side, difference_of
 from osbench.generation.errors import RunError, UsageError
-from scipy.stats import rankdata
+from scipy.stats import t, ttest_ind, ttest_rel
 
 from .reference import simulated
 
@@ -29,7 +29,7 @@ def test_turning_the_comparison_round_turns_the_sign(name: str) -> None:
     other = paired_difference(second, first, name, thresholds=(0.2, 0.5), replicates=60)
     assert one.difference == -other.difference
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-12)
-    assert one.p_value == other.p_value
+    assert one.p_value == pytest.approx(other.p_value, rel=1e-9, nan_ok=True)
 
 
 def test_pairing_makes_the_interval_narrower_than_two_independent_ones() -> None:
@@ -46,7 +46,8 @@ def test_a_clear_difference_is_found_whatever_the_scale_of_the_scores() -> None:
     first, second = simulated(shift=3.0), simulated(seed=1, shift=0.5)
     found = paired_difference(first, second, "auc_af1_crr", replicates=200)
     assert found.low > 0
-    assert found.p_value == 1 / 201
+    assert found.p_value < 0.01
+    assert found.freedom == math.inf
     stretched = Outcome(
         second.truth,
         second.unseen_group,
@@ -73,25 +74,64 @@ def test_p_values_of_equally_good_methods_are_spread_evenly() -> None:
     assert np.mean(values) == pytest.approx(0.5, abs=0.1)
 
 
-def test_swapping_by_weights_is_swapping_the_answers() -> None:
-    first, second = simulated(seed=0, decimals=1), simulated(seed=1)
-    found = swapped_differences(first, None, second, None, METRICS["auc_af1_crr"], 8, 7)
-    rng = np.random.default_rng(np.random.SeedSequence([7, 2]))
-    keep = rng.integers(0, 2, size=(32, len(first)))[:8].astype(bool)
-    ranks = [rankdata(first.known_score), rankdata(second.known_score)]
-    for row, value in zip(keep, found, strict=True):
-        swapped = [
-            Outcome(
-                first.truth,
-                first.unseen_group,
-                np.where(stay, first.candidate, second.candidate),
-                np.where(stay, *ranks),
-                first.n_classes,
-                first.n_unseen,
-            )
-            for stay in (row, ~row)
-        ]
-        assert value == pytest.approx(metrics.auc_af1_crr(swapped[0]) - metrics.auc_af1_crr(swapped[1]), abs=1e-12)
+SCORES = simulated()
+
+
+def drawn(each: list[float] | np.ndarray, image_noise: np.ndarray) -> Side:
+    """A method whose seeds have these values, and whose mean moves with the images like this."""
+    values = np.asarray(each, np.float64)
+    return Side([SCORES] * len(values), values, values.mean() + image_noise)
+
+
+def test_without_image_noise_it_is_the_test_of_welch_or_the_paired_t_test() -> None:
+    rng = np.random.default_rng(0)
+    one, other, still = rng.normal(0.5, 0.05, 4), rng.normal(0.4, 0.01, 3), np.zeros(50)
+    found = difference_of(drawn(one, still), drawn(other, still), "auroc", level=0.9)
+    welch = ttest_ind(one, other, equal_var=False)
+    assert found.p_value == pytest.approx(welch.pvalue, rel=1e-9)
+    assert (found.low, found.high) == pytest.approx(tuple(welch.confidence_interval(0.9)), rel=1e-9)
+    assert found.freedom == pytest.approx(welch.df)
+    third = one + rng.normal(0.02, 0.005, 4)
+    same = difference_of(drawn(one, still), drawn(third, still), "auroc", level=0.95, same_fits=True)
+    assert same.p_value == pytest.approx(ttest_rel(one, third).pvalue, rel=1e-9)
+    with pytest.raises(ValueError, match="same seeds, not 4 and 3"):
+        difference_of(drawn(one, still), drawn(other, still), "auroc", level=0.95, same_fits=True)
+
+
+def test_variances_of_images_and_of_seeds_add() -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 0.02, 400)
+    seeds, alone = drawn([0.5, 0.6, 0.7], noise), drawn([0.5], np.zeros(400))
+    found = difference_of(seeds, alone, "auroc", level=0.95)
+    images, training = np.var(noise, ddof=1), 0.01 / 3
+    assert found.freedom == pytest.approx((images + training) ** 2 / (training**2 / 2), rel=1e-6)
+    half = t.ppf(0.975, found.freedom) * math.sqrt(images + training)
+    assert (found.low, found.high) == pytest.approx((found.difference - half, found.difference + half), rel=1e-6)
+
+
+@pytest.mark.parametrize(("image_noise", "seeds"), [(0.0, 3), (0.3, 3), (1.0, 3), (0.3, 5)])
+def test_methods_that_training_again_makes_differ_are_seldom_called_different(image_noise: float, seeds: int) -> None:
+    """Two ways of training of one quality: seeds spread by 1, images by ``image_noise``."""
+    rng = np.random.default_rng(seeds)
+    wrong = 0
+    for _ in range(400):
+        sides = []
+        for shift in image_noise * rng.normal(size=2):
+            each = shift + rng.normal(size=seeds)
+            sides.append(drawn(each, image_noise * rng.normal(size=100)))
+        wrong += difference_of(*sides, "auroc", level=0.95).p_value <= 0.05
+    assert wrong <= 0.08 * 400
+
+
+def test_undefined_replicates_are_left_out_and_an_undefined_metric_stays_undefined() -> None:
+    noise = np.random.default_rng(2).normal(size=40)
+    one, other = drawn([0.5], noise), drawn([0.4], np.zeros(40))
+    one.values[::2] = math.nan
+    found = difference_of(one, other, "auroc", level=0.95)
+    assert found.high - found.low == pytest.approx(2 * 1.959964 * np.std(noise[1::2], ddof=1), rel=1e-5)
+    undefined = difference_of(drawn([math.nan], noise), other, "auroc", level=0.95)
+    assert math.isnan(undefined.p_value)
+    assert undefined.to_json()["low"] is None
 
 
 def test_several_seeds_on_both_sides() -> None:
@@ -107,11 +147,19 @@ def test_several_seeds_on_both_sides() -> None:
 def test_unequal_numbers_of_seeds_are_compared_by_their_means() -> None:
     pair, alone = [simulated(seed=0), simulated(seed=1)], simulated(seed=2, shift=1.3)
     found = paired_difference(pair, alone, "auroc", replicates=200)
-    assert found.difference == np.mean([metrics.auroc(o) for o in pair]) - metrics.auroc(alone)
-    swapped = [swapped_differences(o, None, alone, None, METRICS["auroc"], 200, 0) for o in pair]
-    extreme = np.sum(np.abs(np.mean(swapped, axis=0)) >= abs(found.difference) - 1e-12)
-    assert found.p_value == (1 + extreme) / 201
-    assert extreme != np.sum(np.abs(swapped[0]) >= abs(found.difference) - 1e-12)
+    assert found.difference == pytest.approx(np.mean([metrics.auroc(o) for o in pair]) - metrics.auroc(alone))
+
+
+def test_rules_of_one_fit_are_paired_by_seed() -> None:
+    fits = [simulated(seed=k, shift=1.0 + k) for k in range(3)]  # seeds that differ a lot
+    better = [
+        Outcome(o.truth, o.unseen_group, o.candidate, o.known_score + 0.3 * (o.truth >= 0), o.n_classes, o.n_unseen)
+        for o in fits
+    ]
+    apart = paired_difference(better, fits, "auroc", replicates=200)
+    together = paired_difference(better, fits, "auroc", replicates=200, same_fits=True)
+    assert together.high - together.low < 0.5 * (apart.high - apart.low)
+    assert apart.difference == together.difference
 
 
 def test_refusals() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from osbench.benchmark.metrics import METRICS, PER_GENERATOR, Outcome
-from osbench.benchmark.metrics.resampling import BLOCK, mean_of_drawn_seeds, replicate_values, stratified_weights
+from osbench.benchmark.metrics.resampling import BLOCK, replicate_values, stratified_weights, with_seed_noise
 from osbench.benchmark.metrics.tally import Tally
 from osbench.generation.errors import RunError
 
@@ -69,15 +69,25 @@ def test_runs_on_the_same_images_meet_the_same_resamples() -> None:
         assert np.array_equal(together[name][:, 1], alone[name][:, 0], equal_nan=True)
 
 
-def test_drawn_seeds_average_with_replacement() -> None:
-    values = np.tile([0.0, 1.0, 2.0], (2000, 1))
-    means = mean_of_drawn_seeds(values, seed=0)
-    assert set(np.round(means * 3).astype(int)) == set(range(7))
-    assert means.mean() == pytest.approx(1.0, abs=0.05)
-    assert means.var() == pytest.approx((2 / 3) / 3, abs=0.03)
-    assert not np.array_equal(means, mean_of_drawn_seeds(values, seed=0, side=1))
-    per_generator = mean_of_drawn_seeds(np.stack([values, values + 5], axis=2), seed=0)
-    assert np.allclose(per_generator, np.stack([means, means + 5], axis=1))
+def test_seed_noise_is_students_t_times_the_standard_error() -> None:
+    each = np.array([0.4, 0.5, 0.6])
+    values = np.broadcast_to(each, (20_000, 3))
+    found = with_seed_noise(values, each, seed=0)
+    low, high = np.quantile(found, [0.1, 0.9])
+    expected = 1.8856 * 0.1 / np.sqrt(3)  # 90 % quantile of t with 2 degrees of freedom
+    assert (low, high) == pytest.approx((0.5 - expected, 0.5 + expected), abs=0.004)
+    assert found.min() >= 0
+    assert found.max() <= 1
+    per_generator = with_seed_noise(np.stack([values, values / 2], axis=2), np.stack([each, each / 2], axis=1), seed=0)
+    np.testing.assert_array_equal(per_generator[:, 0], found)
+    assert per_generator.shape == (20_000, 2)
+
+
+def test_one_seed_and_equal_seeds_add_nothing() -> None:
+    values = np.random.default_rng(0).random((50, 1))
+    np.testing.assert_array_equal(with_seed_noise(values, np.array([0.5]), 0), values[:, 0])
+    same = with_seed_noise(np.repeat(values, 3, axis=1), np.full(3, 0.5), 0)
+    np.testing.assert_allclose(same, values[:, 0], rtol=1e-12)
 
 
 def test_refusals() -> None:
