@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 from torch.utils import backend_registration
@@ -49,15 +50,11 @@ _FUSED = ("_fused_adam_", "_fused_adamw_")
 _registered: list[torch.library.Library] = []
 
 
-def available() -> bool:
-    """Whether this torch can do it."""
-    return _SETUP is not None
-
-
 def register() -> torch.device:
-    """The device, known to torch from now on."""
+    """The device, known to torch from now on; skips the tests of a module where this torch cannot do it."""
+    if _SETUP is None:
+        pytest.skip(REASON, allow_module_level=True)
     if not _registered:
-        assert _SETUP is not None, REASON
         _SETUP(rename=NAME, backend_module=_stream)
         aten, every = torch.library.Library("aten", "IMPL"), torch.library.Library("_", "IMPL")
         _registered.extend((aten, every))
@@ -70,7 +67,7 @@ def register() -> torch.device:
             aten.impl(name, function, "PrivateUse1")
         torch.serialization.register_package(0, lambda storage: None, _restore_storage)
         torch.UntypedStorage.clone = _clone_storage  # type: ignore[method-assign]
-    return torch.device(NAME, 0)
+    return torch.device(NAME)  # without a number, as --device cuda
 
 
 class _Stream:
