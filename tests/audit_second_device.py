@@ -92,11 +92,14 @@ def test_checkpoints_cross_over() -> None:
         assert {value.device.type for value in state.values()} == {torch.device(target).type}
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_gpu, "_seconds", lambda work, repeats: work() is None or 1.0)
     sizes = bench_gpu.Sizes(generate=2, train=4, side=32, images=20, matrix=8, repeats=1)
     for generator in ("stylegan3", "taming"):
         rates = bench_gpu._generation(bench_gpu._network("mini-v1", generator, DEVICE), sizes)
         assert rates == {"batch": 2.0, "single": 1.0}
-    monkeypatch.setattr(torch, "autocast", lambda *_, **__: torch.enable_grad())  # this device has no bfloat16 of its own
+    monkeypatch.setattr(
+        torch, "autocast", lambda *_, **__: torch.enable_grad()
+    )  # this device has no bfloat16 of its own
     assert all(figure["gflop_per_image"] > 0 for figure in bench_gpu._training(DEVICE, sizes).values())

@@ -50,6 +50,11 @@ _FUSED = ("_fused_adam_", "_fused_adamw_")
 _registered: list[torch.library.Library] = []
 
 
+def available() -> bool:
+    """Whether this torch can do it."""
+    return _SETUP is not None
+
+
 def register() -> torch.device:
     """The device, known to torch from now on; skips the tests of a module where this torch cannot do it."""
     if _SETUP is None:

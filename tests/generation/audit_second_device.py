@@ -7,20 +7,18 @@ from pathlib import Path
 import pytest
 from osbench.generation.dataset import Dataset
 from osbench.generation.generate import generate
-from osbench.generation.networks import open_network
 from osbench.generation.regenerate import regenerate
-from osbench.generation.training.hardware import Hardware
 
 from tests.second_device import NAME, register
 
-DEVICE = register()
+register()
 
 
 def shards(dataset: Dataset) -> list[bytes]:
     return [path.read_bytes() for path in sorted(dataset.path.rglob("*.parquet"))]
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_same_shards(workers: int, tiny_suite: Path, tmp_path: Path) -> None:
     here = generate(tiny_suite, tmp_path / "here")
     there = generate(tiny_suite, tmp_path / "there", workers=workers, device=NAME)

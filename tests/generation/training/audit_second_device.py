@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from osbench.generation.training import game, tokens
+from osbench.generation.training import game, loop, tokens
 from osbench.generation.training.bank import Bank
+from osbench.generation.training.diffusion import DiffusionTraining
 from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.hardware import Hardware
 from osbench.generation.training.loop import Training
@@ -20,13 +21,17 @@ from .conftest import KINDS, SIDE, Clock, MakeTraining
 from .test_loop import everything, same
 
 DEVICE = register()
+SLOW_BUT_FIRST = [KINDS[0], *(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS[1:])]
 MINUTES = 4.0  # 6 steps of 40 s on the toy clock, the last ones in the second stage
 THERE = {False: Hardware(DEVICE), True: Hardware(DEVICE, channels_last=True)}
 
 
 @pytest.fixture(autouse=True)
 def _everything_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What happens only now and then happens within these few steps."""
+    """What happens only now and then happens within these few steps; reports are small and few."""
+    monkeypatch.setattr(loop, "REPORT_SECONDS", 100.0)
+    for kind in (Training, DiffusionTraining):
+        monkeypatch.setattr(kind, "report_images", 8)
     monkeypatch.setattr(game, "R1_EVERY", 2)
     monkeypatch.setattr(tokens, "REVIVE_EVERY", 2)
 
@@ -44,13 +49,15 @@ def devices(training: Training) -> set[str]:
     found = set()
     for name in training.stateful:
         state = getattr(training, name).state_dict()
-        tensors = [v for s in state["state"].values() for v in s.values()] if "param_groups" in state else state.values()
+        tensors = (
+            [v for s in state["state"].values() for v in s.values()] if "param_groups" in state else state.values()
+        )
         found |= {tensor.device.type for tensor in tensors if tensor.dim()}
     return found
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("channels_last", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_trains_reports_and_resumes_to_the_bit(
     kind: str, channels_last: bool, make_training: MakeTraining, tmp_path: Path
 ) -> None:
@@ -84,7 +91,7 @@ def test_learns_what_the_cpu_learns(kind: str, make_training: MakeTraining, tmp_
         assert here == pytest.approx(there, rel=0.02)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SLOW_BUT_FIRST)
 @pytest.mark.parametrize("begun_there", [False, True])
 def test_a_training_moves_to_another_device(
     kind: str, begun_there: bool, make_training: MakeTraining, tmp_path: Path
