@@ -39,7 +39,7 @@ HERE = torch.arange(6.0).view(2, 3)
     ],
 )
 def test_mistakes_are_refused(mistake: Callable[[torch.Tensor], object]) -> None:
-    with pytest.raises((RuntimeError, TypeError), match="device|numpy"):
+    with pytest.raises((RuntimeError, TypeError), match=r"device|numpy"):
         mistake(HERE.to(DEVICE))
 
 
@@ -82,6 +82,17 @@ def test_a_network_learns_as_on_the_cpu(layout: torch.memory_format, fused: bool
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
+def test_fused_optimisers_want_one_layout() -> None:
+    network = nn.Conv2d(3, 8, 3).to(DEVICE)
+    optimiser = torch.optim.AdamW(network.parameters(), fused=True)
+    network(torch.ones(1, 3, 4, 4, device=DEVICE)).sum().backward()
+    optimiser.step()
+    average = optimiser.state[network.weight]["exp_avg"]
+    optimiser.state[network.weight]["exp_avg"] = average.contiguous(memory_format=torch.channels_last)
+    with pytest.raises(RuntimeError, match="layout"):
+        optimiser.step()
+
+
 def test_checkpoints_cross_over() -> None:
     there = copy.deepcopy(nn.BatchNorm2d(4)).to(DEVICE)
     file = io.BytesIO()
@@ -99,7 +110,6 @@ def test_the_benchmark_of_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     for generator in ("stylegan3", "taming"):
         rates = bench_gpu._generation(bench_gpu._network("mini-v1", generator, DEVICE), sizes)
         assert rates == {"batch": 2.0, "single": 1.0}
-    monkeypatch.setattr(
-        torch, "autocast", lambda *_, **__: torch.enable_grad()
-    )  # this device has no bfloat16 of its own
+    # This device has no autocast of its own.
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: torch.enable_grad())
     assert all(figure["gflop_per_image"] > 0 for figure in bench_gpu._training(DEVICE, sizes).values())

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.utils import backend_registration
 from torch.utils._pytree import tree_leaves, tree_map
-from torch.utils.dlpack import from_dlpack, to_dlpack
+from torch.utils.dlpack import from_dlpack, to_dlpack  # type: ignore[attr-defined]
 
 NAME = "twin"
 REASON = "this torch cannot register a device from Python"
@@ -70,7 +70,7 @@ def register() -> torch.device:
             aten.impl(name, _kernel(_operator(name)), "PrivateUse1")
         for name, function in _OWN.items():
             aten.impl(name, function, "PrivateUse1")
-        torch.serialization.register_package(0, lambda storage: None, _restore_storage)
+        torch.serialization.register_package(0, lambda storage: None, _restore_storage)  # type: ignore[arg-type]
         torch.UntypedStorage.clone = _clone_storage  # type: ignore[method-assign]
     return torch.device(NAME)  # without a number, as --device cuda
 

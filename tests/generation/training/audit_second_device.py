@@ -70,7 +70,8 @@ def test_trains_reports_and_resumes_to_the_bit(
     killed = make_training(kind, tmp_path / "killed", hardware=hardware, stop_at=5)
     with pytest.raises(KeyboardInterrupt):
         killed.run(MINUTES)
-    torch.rand(5), torch.rand(5, device=DEVICE)  # whatever the process draws in between
+    for place in ("cpu", DEVICE):
+        torch.rand(5, device=place)  # whatever the process draws in between
     resumed = make_training(kind, tmp_path / "killed", hardware=hardware)
     assert 0 < resumed.progress.step <= 5
     resumed.run(MINUTES)
