@@ -134,6 +134,7 @@ class _Step:
         self.parts = 1
 
     def __call__(self, inputs: Tensor, labels: Tensor) -> float:
+        value: float | None = None
         try:
             value = self._gradients(inputs, labels)
         except torch.OutOfMemoryError as error:
@@ -142,6 +143,7 @@ class _Step:
                     f"the device has too little memory even for batches of {len(inputs) // self.parts}; "
                     "lower batch_size"
                 ) from error
+        if value is None:  # no longer in the handler, where the error still holds all that the step had allocated
             get_logger().warning("out of memory: every batch of %d is now computed in two halves", len(inputs))
             self.parts = 2
             return self(inputs, labels)

@@ -148,6 +148,8 @@ def torch_device(name: str) -> torch.device:
         raise UsageError(f"'{name}' is not a device; use cpu, cuda or cuda:N.") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("device cuda asked for, but torch sees no GPU; use --device cpu.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"device {name} asked for, but torch sees {torch.cuda.device_count()} GPUs, counted from 0.")
     return device
 
 

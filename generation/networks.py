@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from .catalog import Source
 from .checkpoints import load_generator
@@ -74,6 +77,18 @@ def _open(weights: Path, sha256: str, settings: str, device: str) -> Generator:
     else:
         network = load_generator(weights, settings=json.loads(settings)).network
     return network.to(device)
+
+
+@contextmanager
+def repeatable_kernels() -> Iterator[None]:
+    """Of a GPU's convolutions only those that give the same bits every time, whatever else this process prefers."""
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    cudnn.deterministic, cudnn.benchmark = True, False
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
 
 
 def kept_rows(source: Source, resolution: int) -> slice:

@@ -19,7 +19,7 @@ from .dataset import SCHEMA, SCHEMA_VERSION
 from .errors import GenerationError, UsageError
 from .folders import FolderImage, list_images, read_image
 from .ledger import LedgerEntry, file_sha256, shard_file
-from .networks import kept_rows, open_network
+from .networks import kept_rows, open_network, repeatable_kernels
 from .pixels import Box, EncodedFrame, bytes_sha256, decode_crop, encode_frame, pixel_sha256
 from .publish import partial_path, publish
 from .seeds import image_id, image_rng, image_seed
@@ -183,7 +183,8 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
 
     def sample(seeds: list[int]) -> np.ndarray:
         try:
-            with np.errstate(invalid="raise"):  # a NaN would become an arbitrary level in silence
+            # A NaN would become an arbitrary level in silence.
+            with np.errstate(invalid="raise"), repeatable_kernels():
                 images = network.sample(seeds, labels, **options)
         except FloatingPointError as error:
             raise GenerationError(f"source {source.name}: the network returned NaN; check the weights.") from error

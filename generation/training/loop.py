@@ -20,6 +20,7 @@ from ..progress import get_logger
 from .bank import Bank, to_tensor
 from .distance import sliced_wasserstein
 from .hardware import Hardware
+from .optimise import restore
 from .report import CURVE_NAMES, curves_svg, grid, points
 
 CHECKPOINT_SECONDS = 180
@@ -163,8 +164,8 @@ class Training(ABC):
             "torch_rng": torch.get_rng_state(),
             **self._extra_state(),
         }
-        if self.hardware.device.type == "cuda":
-            state["cuda_rng"] = torch.cuda.get_rng_state(self.hardware.device)
+        if (device := self.hardware.device).type != "cpu":
+            state["device_rng"] = torch.get_device_module(device).get_rng_state(device)
         partial = self.folder / "state.pt.partial"
         torch.save(state, partial)
         partial.replace(self.folder / "state.pt")
@@ -173,13 +174,17 @@ class Training(ABC):
         state = torch.load(self.folder / "state.pt", map_location=self.hardware.device, weights_only=True)
         self._check_recipe(state.get("recipe"))
         for name in self.stateful:
-            getattr(self, name).load_state_dict(state[name])
+            part = getattr(self, name)
+            if isinstance(part, torch.optim.Optimizer):
+                restore(part, state[name])
+            else:
+                part.load_state_dict(state[name])
         self.progress = Progress(**state["progress"])
         self.rng.bit_generator.state = json.loads(state["rng"])
         if "torch_rng" in state:
             torch.set_rng_state(state["torch_rng"].cpu())
-        if "cuda_rng" in state and self.hardware.device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda_rng"].cpu(), self.hardware.device)
+        if "device_rng" in state and (device := self.hardware.device).type != "cpu":
+            torch.get_device_module(device).set_rng_state(state["device_rng"].cpu(), device)
         self._restore_extra(state)
         get_logger().info("%s: resumed after %.0f s", self.folder.name, self.progress.seconds)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +19,26 @@ def adam(
     hardware: Hardware,
     decay: float | None = None,
 ) -> torch.optim.Optimizer:
-    """Adam, or with ``decay`` AdamW, in one kernel where the device has one."""
-    fused = True if hardware.device.type == "cuda" else None
+    """Adam, or with ``decay`` AdamW, on an accelerator in one kernel."""
+    fused = None if hardware.device.type == "cpu" else True
     if decay is None:
         return torch.optim.Adam(parameters, lr=rate, betas=betas, fused=fused)
     return torch.optim.AdamW(parameters, lr=rate, betas=betas, weight_decay=decay, fused=fused)
+
+
+def restore(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take back a ``state_dict`` that may come from another device or memory layout.
+
+    How an optimiser computes belongs to the device it runs on, and its averages must lie in memory as the parameters
+    do: fused kernels walk over both without looking at strides, or refuse.
+    """
+    ways = [{way: group[way] for way in ("fused", "foreach")} for group in optimiser.param_groups]
+    groups = [{**group, **own} for group, own in zip(state["param_groups"], ways, strict=True)]
+    optimiser.load_state_dict({**state, "param_groups": groups})
+    for parameter, averages in optimiser.state.items():
+        for name, value in averages.items():
+            if value.dim() and value.shape == parameter.shape:
+                averages[name] = torch.empty_like(parameter).copy_(value)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

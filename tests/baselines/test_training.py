@@ -1,3 +1,5 @@
+import weakref
+
 import pytest
 import torch
 from osbench.baselines.training import CHECKPOINT, Recipe, Validation, _Step, train_network
@@ -88,6 +90,22 @@ def test_out_of_memory_halves_once(tmp_path):
     assert sizes == [8, 4, 4, 4, 4]
     with pytest.raises(RunError, match="too little memory even for batches of 4"):
         run(tmp_path / "b", Recipe(1), loss=hungry(2))
+
+
+def test_what_a_step_without_room_had_allocated_is_free_before_the_next_try():
+    held = []
+
+    def loss(x, y):
+        activations = x * 2
+        held.append(weakref.ref(activations))
+        if len(held) == 1:
+            raise torch.OutOfMemoryError("full")
+        assert held[0]() is None, "the error of the first try still holds its tensors"
+        return (model(activations) - y).square().mean()
+
+    model = torch.nn.Linear(1, 1)
+    _Step(model, loss, torch.optim.SGD(model.parameters(), lr=0.1), None)(torch.ones(8, 1), torch.ones(8, 1))
+    assert [reference() for reference in held] == [None] * 3
 
 
 def test_halved_batches_give_the_same_gradient():

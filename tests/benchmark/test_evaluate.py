@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from osbench.benchmark.evaluate import evaluate
+from osbench.benchmark.evaluate import evaluate, torch_device
 from osbench.benchmark.images import load_images
 from osbench.benchmark.manifest import Manifest, build_manifest
 from osbench.benchmark.method import Method
@@ -194,6 +194,14 @@ def test_wrong_requests_change_nothing(
     with pytest.raises(UsageError, match=message):
         evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path / "runs", **arguments)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert torch_device("cuda:1").index == 1
+    with pytest.raises(UsageError, match="device cuda:2 asked for, but torch sees 2 GPUs"):
+        torch_device("cuda:2")
 
 
 def test_two_processes_do_not_fit_the_same(

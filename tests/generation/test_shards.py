@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from osbench.generation import networks, shards
 from osbench.generation.catalog import load_suite
 from osbench.generation.dataset import Dataset
@@ -110,6 +111,23 @@ def test_bad_images_are_never_published(
         write_shard(unit(tiny_suite, tmp_path))
     assert "alpha/noise" in str(caught.value)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_gpu_would_use_repeatable_kernels_and_gets_its_own_settings_back(
+    tiny_suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = with_network(monkeypatch, np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), np.uint8))
+    seen = []
+
+    def sample(seeds: list[int], class_labels: list[int] | None = None) -> np.ndarray:
+        seen.append((torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark))
+        return network.images
+
+    monkeypatch.setattr(network, "sample", sample)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    write_shard(unit(tiny_suite, tmp_path))
+    assert set(seen) == {(True, False)}
+    assert (torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark) == (False, True)
 
 
 def test_classes_are_drawn_per_image_and_recorded(

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from osbench.generation.training.hardware import Hardware
-from osbench.generation.training.optimise import adam, average, descend, early_decay, set_rate
+from osbench.generation.training.optimise import adam, average, descend, early_decay, restore, set_rate
 from torch import nn
 
 
@@ -48,3 +50,32 @@ def test_kinds_of_adam() -> None:
     with_decay = adam(parameters, 0.1, (0.0, 0.9), Hardware(), decay=0.01)
     assert type(with_decay) is torch.optim.AdamW
     assert with_decay.defaults["weight_decay"] == 0.01
+
+
+def test_a_state_of_another_layout_and_kernel_means_the_same() -> None:
+    """The fused kernel of the CPU walks over memory: averages in another order would go to other weights."""
+
+    def trained(layout: torch.memory_format, fused: bool) -> tuple[nn.Conv2d, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        model = nn.Conv2d(3, 4, 3)
+        nn.Module.to(model, memory_format=layout)  # type: ignore[call-overload]
+        return model, torch.optim.AdamW(model.parameters(), lr=0.1, fused=fused)
+
+    def step(model: nn.Conv2d, optimiser: torch.optim.Optimizer) -> None:
+        x = torch.arange(75.0).view(1, 3, 5, 5) / 75
+        descend(optimiser, model(x).square().sum(), model)
+
+    begun, first = trained(torch.channels_last, fused=True)
+    step(begun, first)
+    moved, second = trained(torch.contiguous_format, fused=False)
+    moved.load_state_dict(begun.state_dict())
+    restore(second, copy.deepcopy(first.state_dict()))
+    assert second.param_groups[0]["fused"] is False
+    assert second.state[moved.weight]["exp_avg"].stride() == moved.weight.stride()
+    back, third = trained(torch.contiguous_format, fused=True)
+    back.load_state_dict(begun.state_dict())
+    restore(third, copy.deepcopy(first.state_dict()))
+    for model, optimiser in ((begun, first), (moved, second), (back, third)):
+        step(model, optimiser)
+    torch.testing.assert_close(moved.weight, begun.weight, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(back.weight, begun.weight, rtol=1e-5, atol=1e-6)
