@@ -81,14 +81,17 @@ def _open(weights: Path, sha256: str, settings: str, device: str) -> Generator:
 
 @contextmanager
 def repeatable_kernels() -> Iterator[None]:
-    """Of a GPU's convolutions only those that give the same bits every time, whatever else this process prefers."""
-    cudnn = torch.backends.cudnn
-    before = cudnn.deterministic, cudnn.benchmark
-    cudnn.deterministic, cudnn.benchmark = True, False
+    """Of a GPU's convolutions only those that give the same bits every time, whatever else this process prefers.
+
+    In full float32: the TensorFloat-32 that torch allows them by default would move pixels by more than rounding.
+    """
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32 = True, False, False, False
     try:
         yield
     finally:
-        cudnn.deterministic, cudnn.benchmark = before
+        cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32 = before
 
 
 def kept_rows(source: Source, resolution: int) -> slice:

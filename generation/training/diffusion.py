@@ -80,7 +80,7 @@ class DiffusionTraining(Training):
             latent: Any = posterior.sample()
             (fake,) = self.model.autoencoder.decode(latent, return_dict=False)
         fake = fake.float()
-        reconstruction, kl = pyramid_loss(fake, real), posterior.kl().float().mean()
+        reconstruction, kl = pyramid_loss(fake, real), _kl(posterior)
         loss = 10 * reconstruction + KL_WEIGHT * kl
         losses = {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
         game = elapsed > self.recipe.warm_up
@@ -143,3 +143,8 @@ class DiffusionTraining(Training):
 
     def _restore_extra(self, state: dict[str, Any]) -> None:
         self._scale_latents(state["scaling_factor"])
+
+
+def _kl(posterior: Any) -> Tensor:
+    """Mean divergence from the unit Gaussian in nats, summed in float32 whatever the encoder computed in."""
+    return type(posterior)(posterior.parameters.float()).kl().mean()
