@@ -93,19 +93,57 @@ def evaluate(
 
     Raises UsageError for unknown names, DatasetError for bad images, RunError for answers that are not finite.
     """
-    cls = get_method(method_name)
-    wanted = _chosen_rejections(cls, rejections)
-    config = _config(cls, dict(options or {}), epochs, crop_size or dataset.crop_size)
-    plans = [_Plan(cls, config, manifest, seed, out, torch_device(device)) for seed in seeds]
+    plans, wanted = _plans(method_name, dataset, manifest, seeds, out, device, options, rejections, epochs, crop_size)
     store_manifest(out, manifest)
-    missing = [plan for plan in plans if any(not _published(plan.run_folder(name)) for name in wanted)]
+    missing = [plan for plan in plans if not _finished(plan, wanted)]
     if missing:
         images = load_images(dataset, manifest, crop_size=crop_size, check=check)
         for plan in missing:
             _run_seed(plan, images, wanted)
     runs = [Run.open(plan.run_folder(name)) for plan in plans for name in wanted]
-    _warn_of_other_code(cls, runs)
+    _warn_of_other_code(get_method(method_name), runs)
     return runs
+
+
+def unfinished_seeds(
+    method_name: str,
+    dataset: Dataset,
+    manifest: Manifest,
+    *,
+    seeds: Sequence[int],
+    out: Path,
+    device: str = "cpu",
+    options: Mapping[str, Any] | None = None,
+    rejections: Sequence[str] | None = None,
+    epochs: int | None = None,
+    crop_size: int | None = None,
+) -> list[int]:
+    """The seeds for which :func:`evaluate` would have something to do; UsageError as there. Changes nothing."""
+    plans, wanted = _plans(method_name, dataset, manifest, seeds, out, device, options, rejections, epochs, crop_size)
+    return [plan.seed for plan in plans if not _finished(plan, wanted)]
+
+
+def _plans(
+    method_name: str,
+    dataset: Dataset,
+    manifest: Manifest,
+    seeds: Sequence[int],
+    out: Path,
+    device: str,
+    options: Mapping[str, Any] | None,
+    rejections: Sequence[str] | None,
+    epochs: int | None,
+    crop_size: int | None,
+) -> tuple[list[_Plan], tuple[str, ...]]:
+    """One plan for each seed, and the rejection rules that runs are wanted of."""
+    cls = get_method(method_name)
+    wanted = _chosen_rejections(cls, rejections)
+    config = _config(cls, dict(options or {}), epochs, crop_size or dataset.crop_size)
+    return [_Plan(cls, config, manifest, seed, out, torch_device(device)) for seed in seeds], wanted
+
+
+def _finished(plan: _Plan, wanted: Sequence[str]) -> bool:
+    return all(_published(plan.run_folder(name)) for name in wanted)
 
 
 def _warn_of_other_code(cls: type[Method], runs: Sequence[Run]) -> None:

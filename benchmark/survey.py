@@ -1,17 +1,19 @@
-"""Several methods, one after the other, unattended: one that cannot run or fails costs only its own rows."""
+"""Several methods on several manifests, unattended: one that cannot run or fails costs only its own rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..generation.dataset import Dataset
-from ..generation.errors import OsbenchError
 from ..generation.progress import get_logger
 from .evaluate import evaluate
+from .failures import describe_failure, free_memory
+from .fits import Fit, missing_fits, run_fits
 from .laundered import launder_runs
 from .laundering import Cell, Grid
 from .manifest import Manifest
@@ -28,7 +30,7 @@ class Survey:
     Attributes
     ----------
     runs: all runs, manifest by manifest and method by method.
-    missing, failed: method -> why, in one line; its other runs are in ``runs``.
+    missing, failed: method -> why, in one line (the first time it failed); its other runs are in ``runs``.
     without_room: cells of the laundering grid that were left out -> number of test images that do not fit.
     """
 
@@ -63,51 +65,93 @@ def survey(
     dataset: Dataset,
     manifests: Sequence[Manifest],
     *,
+    seeds: Sequence[int],
+    out: Path,
     options: Mapping[str, Mapping[str, Any]],
     grid: Grid | None = None,
+    jobs: int = 1,
+    unattended: bool = True,
+    check: bool = False,
     **settings: Any,
 ) -> Survey:
-    """:func:`evaluate` every method on every manifest and go on when one fails.
+    """:func:`evaluate` every method on every manifest, and launder the runs if a grid is given.
 
-    options: method -> its hyper-parameters. grid, settings: see :func:`add_method`. A method that says that it is
-    :meth:`~.method.Method.missing` something is not tried.
+    Parameters
+    ----------
+    options: method -> its hyper-parameters.
+    jobs: how many fits at a time. With one, fits are made here; with more, each in a process of its own, and what
+        fails there costs one seed of one method.
+    unattended: do not try a method that says that it is :meth:`~.method.Method.missing` something, and go on with the
+        next one whatever is raised. Otherwise what is raised here goes to the caller.
+    seeds, out, check, settings: as :func:`evaluate` takes them.
     """
     found = Survey()
+    present = _without_missing(found, methods, options) if unattended else list(methods)
+    pairs = [(manifest, name) for manifest in manifests for name in present]
+    each = [{"seeds": seeds, "out": out, "options": options.get(name), **settings} for _, name in pairs]
+    if jobs > 1:
+        _fit_ahead(found, pairs, each, dataset, jobs=jobs, unattended=unattended, check=check)
+    for number, ((manifest, name), arguments) in enumerate(zip(pairs, each, strict=True)):
+        if unattended:
+            get_logger().info("[%d/%d] %s on %s", number % len(present) + 1, len(present), name, manifest.fold)
+        try:
+            _add_method(found, name, dataset, manifest, grid, check=check, **arguments)
+        except Exception as error:
+            if not unattended:
+                raise
+            reason = describe_failure(error, out, f"{get_method(name).name} on {manifest.fold}")
+            found.failed.setdefault(name, reason)
+            get_logger().warning("%s failed: %s", name, reason)
+        free_memory()
+    return found
+
+
+def _without_missing(found: Survey, methods: Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The methods that can run; the others are named in ``found.missing``."""
     for name in methods:
         reason = get_method(name)(**options.get(name, {})).missing()
         if reason is not None:
             found.missing[name] = reason
             get_logger().warning("%s is left out: %s", name, reason)
-    present = [name for name in methods if name not in found.missing]
-    for manifest in manifests:
-        for number, name in enumerate(present, 1):
-            get_logger().info("[%d/%d] %s on %s", number, len(present), name, manifest.fold)
-            try:
-                add_method(found, name, dataset, manifest, options=options.get(name), grid=grid, **settings)
-            except OsbenchError as error:
-                found.failed[name] = str(error)
-                get_logger().warning("%s failed: %s", name, error)
-    return found
+    return [name for name in methods if name not in found.missing]
 
 
-def add_method(
+def _fit_ahead(
     found: Survey,
-    name: str,
+    pairs: Sequence[tuple[Manifest, str]],
+    each: Sequence[dict[str, Any]],
     dataset: Dataset,
-    manifest: Manifest,
     *,
-    options: Mapping[str, Any] | None,
-    grid: Grid | None = None,
-    **settings: Any,
+    jobs: int,
+    unattended: bool,
+    check: bool,
 ) -> None:
-    """:func:`evaluate` one method on one manifest into ``found``, and launder its runs if a grid is given.
+    """Make all missing fits side by side; seeds that failed are named in ``found.failed`` and taken out of ``each``."""
+    fits: list[tuple[int, Fit]] = []
+    for number, ((manifest, name), arguments) in enumerate(zip(pairs, each, strict=True)):
+        try:
+            fits += [(number, fit) for fit in missing_fits(name, dataset, manifest, **arguments)]
+        except Exception:
+            if not unattended:
+                raise
+            # The method's turn comes again, and then this is reported.
+    if not fits:
+        return
+    crop_size = fits[0][1].settings.get("crop_size")
+    reasons = run_fits([fit for _, fit in fits], jobs, dataset, pairs[0][0], crop_size=crop_size, check=check)
+    for (number, fit), reason in zip(fits, reasons, strict=True):
+        if reason is not None:
+            found.failed.setdefault(fit.method, f"{fit.label}: {reason}")
+            each[number]["seeds"] = [seed for seed in each[number]["seeds"] if seed != fit.seed]
 
-    settings: the other keyword arguments of :func:`evaluate`. Raises what that and :func:`launder_runs` raise.
-    """
-    runs = evaluate(name, dataset, manifest, options=options, **settings)
+
+def _add_method(
+    found: Survey, name: str, dataset: Dataset, manifest: Manifest, grid: Grid | None, **arguments: Any
+) -> None:
+    runs = evaluate(name, dataset, manifest, **arguments)
     found.runs += runs
-    if grid is not None:
-        found.without_room |= launder_runs(runs, dataset, manifest, grid, device=settings.get("device", "cpu"))
+    if grid is not None and runs:
+        found.without_room |= launder_runs(runs, dataset, manifest, grid, device=arguments.get("device", "cpu"))
 
 
 def summarize(runs: Sequence[Run], manifests: Sequence[Manifest]) -> list[Summary]:

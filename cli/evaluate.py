@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     "--crop-size", type=click.IntRange(min=1), default=None, help="Centre crop in pixels; default: as stored."
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Fits at a time, each in a process of its own with its share of the threads and its own memory on the device.",
+)
 @click.option("--network", default=None, help="Embedding network of proposed; short for --option network=NAME.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter. Repeatable.")
 @click.option("--check", is_flag=True, help="Compare every image with its recorded hash first.")
@@ -62,6 +69,7 @@ def command(
     epochs: int | None,
     crop_size: int | None,
     device: str,
+    jobs: int,
     network: str | None,
     options: tuple[str, ...],
     check: bool,
@@ -74,6 +82,9 @@ def command(
     Interrupted? The same command continues where it stopped; finished runs are skipped. With --method all, a method
     whose weights are not on this machine is left out and named, and one that fails does not stop the others.
 
+    --jobs N makes N fits (a method, a seed, a fold) side by side: 2 on two cores; on a GPU, as many as fill it and its
+    memory. One that fails does not stop the others.
+
     --launder shows how much of a result survives a platform: after `osbench leaderboard build` the page has a heat map
     for every laundered run, and `osbench score RUN` prints it.
     """
@@ -81,7 +92,7 @@ def command(
     from ..benchmark.laundering import Grid, parse_grid
     from ..benchmark.manifest import open_manifests
     from ..benchmark.method import get_method, method_names, parse_options
-    from ..benchmark.survey import Survey, add_method, summarize, survey
+    from ..benchmark.survey import summarize, survey
     from ..generation.dataset import Dataset
     from ..generation.errors import RunError
 
@@ -93,23 +104,22 @@ def command(
     grid = parse_grid(launder_grid) if launder_grid is not None else Grid() if launder else None
     dataset = Dataset.open(data)
     manifests = open_manifests(dataset, protocol, fold)
-    settings = {
-        "seeds": range(seeds),
-        "out": out,
-        "device": device,
-        "rejections": rejections or None,
-        "epochs": epochs,
-        "crop_size": crop_size,
-        "check": check,
-        "grid": grid,
-    }
-    if everything:
-        found = survey(names, dataset, manifests, options=parsed, **settings)
-    else:
-        found = Survey()
-        for manifest in manifests:
-            for name in names:
-                add_method(found, name, dataset, manifest, options=parsed[name], **settings)
+    found = survey(
+        names,
+        dataset,
+        manifests,
+        seeds=range(seeds),
+        out=out,
+        options=parsed,
+        grid=grid,
+        jobs=jobs,
+        unattended=everything,
+        check=check,
+        device=device,
+        rejections=rejections or None,
+        epochs=epochs,
+        crop_size=crop_size,
+    )
     documents = [
         {
             "run": str(run.folder),

@@ -31,7 +31,7 @@ from .options import emit, handle_errors, json_option
     help="Folder of RESULTS.md and results.json; tables that are there already are kept.",
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Fit with seeds 0 to N-1.")
-@click.option("--epochs", type=click.IntRange(min=1), help="On generated images.  [default: each method's own]")
+@click.option("--epochs", type=click.IntRange(min=1), help="Of every method.  [default: each method's own]")
 @click.option(
     "--preset",
     default="paper-literal",
@@ -49,6 +49,13 @@ from .options import emit, handle_errors, json_option
 )
 @click.option("--pretrain-epochs", type=click.IntRange(min=1), help="Where no weights are packaged.  [default: 18]")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Fits at a time, as in 'osbench evaluate'; pre-training is one by one.",
+)
 @json_option
 @handle_errors
 def command(
@@ -65,6 +72,7 @@ def command(
     scenes: Path | None,
     pretrain_epochs: int | None,
     device: str,
+    jobs: int,
     as_json: bool,
 ) -> None:
     """Make the tables of PAPER again: published, reproduced, difference, intervals.
@@ -94,5 +102,6 @@ def command(
         scenes=scenes,
         pretrain_epochs=pretrain_epochs,
         device=device,
+        jobs=jobs,
     )
     emit(as_json, document, f"{page.read_text('utf-8')}\nWritten: {page}")

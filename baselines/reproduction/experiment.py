@@ -7,18 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...benchmark.evaluate import evaluate, torch_device
+from ...benchmark.fits import missing_fits, run_fits
 from ...benchmark.manifest import Manifest
 from ...benchmark.metrics import Outcome, bootstrap_intervals, choose_threshold, paired_difference
 from ...benchmark.metrics.intervals import Interval
 from ...benchmark.runs import Run
 from ...benchmark.score import DEFAULT_RULE, answers_of
 from ...generation.dataset import Dataset
+from ...generation.errors import RunError
+from ...generation.progress import get_logger
 from ..cameras.pretrained import CAMERA, find_packaged, read_card
 from ..cameras.pretraining import PretrainingRecipe, pretrain
 from ..cameras.sources import virtual_source
+
+K = TypeVar("K")
 
 AGREES, CONTRADICTS, CANNOT_TELL = "agrees", "contradicts", "cannot tell"
 
@@ -39,6 +44,16 @@ class CameraPretraining:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """A method as a table wants it trained; ``title`` is for the log."""
+
+    title: str
+    method: str
+    rejection: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Experiment:
     """The suite at hand, and how methods are trained on it.
 
@@ -46,9 +61,10 @@ class Experiment:
     ----------
     out: gets ``runs/`` and ``cameras/``; everything in it is continued when the same experiment is run again.
     seeds: training seeds 0 to ``seeds`` - 1.
-    epochs: of what learns from generated images, None = each method's own.
+    epochs: None = each method's own.
     preset: reading of ProxyNCA++ for the proposed method; "paper-literal" takes equations 2 and 3 as printed.
     replicates: of every bootstrap.
+    jobs: fits at a time; with more than one, each is in a process of its own (:mod:`~...benchmark.fits`).
     """
 
     dataset: Dataset
@@ -60,21 +76,39 @@ class Experiment:
     device: str = "cpu"
     pretraining: CameraPretraining = field(default_factory=CameraPretraining)
     replicates: int = 1000
+    jobs: int = 1
 
-    def entry(self, method: str, rejection: str, options: Mapping[str, Any], epochs: int | None) -> Entry:
-        """Fit a method with every seed, or take the runs that are there."""
-        runs = evaluate(
-            method,
-            self.dataset,
-            self.manifest,
-            seeds=range(self.seeds),
-            out=self.out / "runs",
-            device=self.device,
-            options=options,
-            rejections=[rejection],
-            epochs=epochs,
-        )
-        return Entry.of(runs, self.manifest)
+    def entries(self, trained: Mapping[K, Trained]) -> dict[K, Entry]:
+        """Fit every method with every seed, or take the runs that are there.
+
+        RunError if fits of several ``jobs`` failed; the others are made by then.
+        """
+        if self.jobs > 1:
+            self._fit_ahead(list(trained.values()))
+        return {key: self._entry(one) for key, one in trained.items()}
+
+    def _fit_ahead(self, trained: Sequence[Trained]) -> None:
+        fits = [fit for one in trained for fit in missing_fits(one.method, **self._arguments(one))]
+        reasons = run_fits(fits, self.jobs, self.dataset, self.manifest)
+        failed = [f"{fit.label}: {why}" for fit, why in zip(fits, reasons, strict=True) if why is not None]
+        if failed:
+            raise RunError(f"{len(failed)} of {len(fits)} fits failed, first {failed[0]}")
+
+    def _entry(self, one: Trained) -> Entry:
+        get_logger().info("%s", one.title)
+        return Entry.of(evaluate(one.method, **self._arguments(one)), self.manifest)
+
+    def _arguments(self, one: Trained) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "manifest": self.manifest,
+            "seeds": range(self.seeds),
+            "out": self.out / "runs",
+            "device": self.device,
+            "options": one.options,
+            "rejections": [one.rejection],
+            "epochs": self.epochs,
+        }
 
     def camera_weights(self, network: str) -> tuple[str, dict[str, Any]]:
         """Option ``init`` for a start from camera identification, and the card of those weights.

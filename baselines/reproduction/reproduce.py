@@ -38,6 +38,7 @@ def reproduce(
     scenes: Path | None = None,
     pretrain_epochs: int | None = None,
     device: str = "cpu",
+    jobs: int = 1,
 ) -> tuple[dict[str, Any], Path]:
     """Make the tables of a paper on the suite at hand; returns the new tables' document and the path of RESULTS.md.
 
@@ -52,7 +53,7 @@ def reproduce(
     dataset = _dataset(out / "data") if data is None else Dataset.open(data)
     (manifest,) = open_manifests(dataset, paper.protocol)
     pretraining = CameraPretraining(pretrain_epochs or CameraPretraining.epochs, scenes)
-    experiment = Experiment(dataset, manifest, out, seeds, epochs, preset, device, pretraining)
+    experiment = Experiment(dataset, manifest, out, seeds, epochs, preset, device, pretraining, jobs=jobs)
     made = []
     for number in chosen:
         get_logger().info("%s, table %d: %s", paper.name, number, paper.table(number)["caption"])

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...benchmark.metrics import PRIMARY
-from ...generation.progress import get_logger
 from ..cameras.pretrained import CAMERA as PRETRAINED
 from ..cameras.pretrained import SCRATCH
 from ..proposed import Proposed
-from .experiment import Entry, Experiment, beside, comparison, made_with
+from .experiment import Entry, Experiment, Trained, beside, comparison, made_with
 from .published import Paper
 
 SAME_RATE = "camera-same-rate"
@@ -30,27 +29,32 @@ def make_table2(
     ``pretraining`` (what the weights were trained on). ``rows``: only these networks; UsageError for others.
     """
     printed = paper.chosen_rows(2, rows)
-    trained = {name: _trained(name, experiment, name in same_rate) for name in printed}
+    trained: dict[tuple[str, str], Trained] = {}
+    cards = {}
+    for name in printed:
+        init, cards[name] = experiment.camera_weights(name)
+        for arm, how in _arms(name, init, name in same_rate, experiment).items():
+            trained[name, arm] = how
+    found = experiment.entries(trained)
+    arms = {name: {arm: entry for (network, arm), entry in found.items() if network == name} for name in printed}
     return {
-        "rows": [_row(name, *arms, printed[name], experiment) for name, arms in trained.items()],
-        "made": made_with(entry for arms, _ in trained.values() for entry in arms.values()),
+        "rows": [_row(name, arms[name], cards[name], printed[name], experiment) for name in printed],
+        "made": made_with(found.values()),
     }
 
 
-def _trained(network: str, experiment: Experiment, same_rate: bool) -> tuple[dict[str, Entry], dict[str, Any]]:
-    """Arm -> entry, and the card of the pre-trained weights."""
-    entries = {SCRATCH: _train(network, experiment, SCRATCH)}
-    init, card = experiment.camera_weights(network)
-    entries[PRETRAINED] = _train(network, experiment, init)
+def _arms(network: str, init: str, same_rate: bool, experiment: Experiment) -> dict[str, Trained]:
+    """Arm -> how it is trained; ``init`` are the pre-trained weights."""
+    arms = {SCRATCH: _trained(network, experiment, SCRATCH), PRETRAINED: _trained(network, experiment, init)}
     if same_rate:
-        entries[SAME_RATE] = _train(network, experiment, init, lr=Proposed.defaults["lr"])
-    return entries, card
+        arms[SAME_RATE] = _trained(network, experiment, init, lr=Proposed.defaults["lr"])
+    return arms
 
 
-def _train(network: str, experiment: Experiment, init: str, **given: Any) -> Entry:
-    get_logger().info("%s, start: %s%s", network, init, f", lr {given['lr']}" if given else "")
+def _trained(network: str, experiment: Experiment, init: str, **given: Any) -> Trained:
+    title = f"{network}, start: {init}" + (f", lr {given['lr']}" if given else "")
     options = {"network": network, "preset": experiment.preset, "init": init, **given}
-    return experiment.entry("proposed", "native", options, experiment.epochs)
+    return Trained(title, "proposed", "native", options)
 
 
 def _row(

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...benchmark.manifest import generator_architectures
-from ...benchmark.method import get_method
 from ...benchmark.metrics import per_generator_intervals
-from ...generation.progress import get_logger
-from ..pairwise import PairwiseMethod
-from .experiment import Entry, Experiment, beside, comparison, made_with
+from .experiment import Entry, Experiment, Trained, beside, comparison, made_with
 from .published import Paper
 
 PROPOSED, NETWORK = "proposed", "mislnet"
@@ -24,24 +21,22 @@ def make_table3(paper: Paper, experiment: Experiment, *, rows: Sequence[str] = (
 
     Keys of a row: ``method``, ``rejection``, ``f1`` and ``crr_each`` (architecture -> :func:`beside`), ``af1``, ``crr``
     and ``accuracy`` (:func:`beside`), ``proposed_minus_this`` (``af1`` and ``crr`` -> :func:`comparison`; empty for the
-    proposed method itself), ``seconds`` per seed. ``epochs`` of the experiment do not reach the similarity networks,
-    which learn from cameras. ``rows``: only these methods; UsageError for others.
+    proposed method itself), ``seconds`` per seed. ``epochs`` of the experiment are those of every method, also of the
+    similarity networks, which learn from cameras. ``rows``: only these methods; UsageError for others.
     """
     table, printed = paper.table(3), paper.chosen_rows(3, rows)
-    entries = {name: _train(name, row["rejection"], experiment) for name, row in printed.items()}
+    entries = experiment.entries({name: _trained(name, row["rejection"], experiment) for name, row in printed.items()})
     return {
         "rows": [_row(name, entry, table, experiment, entries.get(PROPOSED)) for name, entry in entries.items()],
         "made": made_with(entries.values()),
     }
 
 
-def _train(method: str, rejection: str, experiment: Experiment) -> Entry:
-    get_logger().info("%s (%s)", method, rejection)
+def _trained(method: str, rejection: str, experiment: Experiment) -> Trained:
     options: dict[str, Any] = {}
     if method == PROPOSED:
         options = {"network": NETWORK, "preset": experiment.preset, "init": experiment.camera_weights(NETWORK)[0]}
-    from_cameras = issubclass(get_method(method), PairwiseMethod)
-    return experiment.entry(method, rejection, options, None if from_cameras else experiment.epochs)
+    return Trained(f"{method} ({rejection})", method, rejection, options)
 
 
 def _row(

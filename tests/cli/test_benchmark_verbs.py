@@ -84,6 +84,32 @@ def test_evaluate_all_folds_of_a_rotation(folder: Path) -> None:
     assert again.stdout.splitlines()[-1].startswith("Next: osbench leaderboard folds ")
 
 
+def test_evaluate_all_folds_side_by_side(folder: Path) -> None:
+    """One fit fails: it is named, the other folds are there, and the same command has only that one left to do."""
+    path = folder / "side_by_side.py"
+    text = METHOD_FILE.replace("nearest-colour", "nearest-colour-jobs")
+    bad = "'taming' not in context.class_names and not os.environ.get('OSBENCH_TEST_MENDED')"
+    text = text.replace("        log = context", f"        if {bad}:\n            1 / 0\n        log = context")
+    path.write_text(f"import os\n{text}")
+    out = folder / "side-by-side"
+    arguments = ["evaluate", "--method", path, "--data", folder / "data", "--out", out, "--rejection", "never"]
+    arguments += ["--protocol", "rotate-one", "--fold", "all", "--jobs", 2, "--json"]
+    result = call(*arguments)
+    assert result.exit_code == 1, result.output
+    reason = "nearest-colour-jobs on rotate-one/taming, seed 0 failed: ZeroDivisionError: division by zero (traceback: "
+    assert result.stderr.count(reason) == 1
+    assert result.stderr.splitlines()[-1] == f"osbench: error: 1 of 1 methods failed: {path}."
+    others = [f"rotate-one/{g}" for g in sorted(GENERATORS) if g != "taming"]
+    assert [r["fold"] for r in json.loads(result.stdout)] == others
+    before = {run: run.stat().st_mtime_ns for run in out.rglob("run.json")}
+    assert len(before) == 4
+
+    again = CliRunner(env={"OSBENCH_TEST_MENDED": "1"}).invoke(main, [str(a) for a in arguments])
+    assert again.exit_code == 0, again.output
+    assert [r["fold"] for r in json.loads(again.stdout)] == [f"rotate-one/{g}" for g in sorted(GENERATORS)]
+    assert {run: run.stat().st_mtime_ns for run in before} == before
+
+
 def test_cross_content_from_split_to_the_boards(folder: Path, tmp_path: Path) -> None:
     from osbench.generation.generate import generate
 

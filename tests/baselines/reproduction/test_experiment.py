@@ -1,10 +1,15 @@
-"""Verdicts, and a printed number beside a measured one."""
+"""Verdicts, a printed number beside a measured one, and the fits of a table side by side."""
 
 import math
 
 import pytest
-from osbench.baselines.reproduction.experiment import beside, verdict
+from osbench.baselines.reproduction.experiment import Experiment, Trained, beside, verdict
+from osbench.benchmark.manifest import build_manifest
 from osbench.benchmark.metrics.intervals import Interval
+from osbench.generation.errors import RunError
+from osbench.generation.generate import generate
+
+from tests.benchmark.tiny_dataset import CROP, GENERATORS, METHOD_FILE, write_sources
 
 
 def interval(estimate: float, low: float, high: float) -> Interval:
@@ -40,3 +45,23 @@ def test_difference_is_ours_minus_printed():
         "high": None,
         "difference": None,
     }
+
+
+def test_fits_side_by_side_give_the_same_entries_and_a_failed_one_is_named(tmp_path):
+    data = generate(str(write_sources(tmp_path / "sources", GENERATORS, 20, CROP + 8)), tmp_path / "data")
+    path = tmp_path / "method.py"
+    path.write_text(METHOD_FILE.replace("nearest-colour", "nearest-colour-table"))
+    trained = {bins: Trained(f"{bins} bins", str(path), "distance", {"bins": bins}) for bins in (4, 6)}
+    manifest = build_manifest(data, "fang2023")
+    found = Experiment(data, manifest, tmp_path / "two", seeds=2, jobs=2).entries(trained)
+    expected = Experiment(data, manifest, tmp_path / "one", seeds=2).entries(trained)
+    for key, entry in expected.items():
+        assert [run.seed for run in found[key].runs] == [0, 1]
+        assert [run.info["config"] for run in found[key].runs] == [run.info["config"] for run in entry.runs]
+        assert found[key].thresholds == entry.thresholds
+
+    wrong = trained | {"nan": Trained("nan", str(path), "distance", {"fail_at": "nan"})}
+    with pytest.raises(
+        RunError, match=r"^1 of 1 fits failed, first nearest-colour-table on fang2023, seed 0: .*finite"
+    ):
+        Experiment(data, manifest, tmp_path / "two", seeds=1, jobs=2).entries(wrong)

@@ -8,6 +8,7 @@ from osbench.baselines.reproduction.published import load_paper
 from osbench.baselines.reproduction.report import read_results, table_document, write_results
 from osbench.baselines.reproduction.reproduce import reproduce
 from osbench.baselines.reproduction.table2 import make_table2
+from osbench.baselines.reproduction.table3 import make_table3
 from osbench.benchmark.manifest import build_manifest
 from osbench.benchmark.runs import list_runs
 from osbench.benchmark.score import score_run
@@ -100,6 +101,22 @@ def test_table_3_names_architectures_and_leaves_out_what_the_suite_lacks(table3)
     assert row["crr"]["reproduced"] == 0.0, "the paper's classifiers never reject"
     assert row["af1"]["reproduced"] == pytest.approx(sum(v["reproduced"] for v in row["f1"].values()) / 3, abs=1e-5)
     assert row["proposed_minus_this"] == {}, "the proposed method was not asked for"
+
+
+def test_epochs_reach_every_method_as_they_do_in_evaluate(data, tmp_path, monkeypatch):
+    """Otherwise what 'evaluate --method all --epochs N' trained would be trained again, as another entry."""
+    asked = {}
+
+    def evaluate(method, **arguments):
+        asked[method] = arguments["epochs"]
+        raise InterruptedError
+
+    monkeypatch.setattr("osbench.baselines.reproduction.experiment.evaluate", evaluate)
+    experiment = Experiment(data, build_manifest(data, "fang2023"), tmp_path, epochs=7)
+    for name in ("fsm", "exif-net", "resnet50"):
+        with pytest.raises(InterruptedError):
+            make_table3(PAPER, experiment, rows=[name])
+    assert asked == {"fsm": 7, "exif-net": 7, "resnet50": 7}
 
 
 def test_results_keep_the_other_tables_and_the_page_shows_every_number(table2, table3):
