@@ -12,8 +12,9 @@ from ...generation.dataset import Dataset
 from ...generation.errors import unknown_name
 from ...generation.generate import generate
 from ...generation.progress import get_logger
+from ..cameras.pretraining import CameraPretraining
 from ..losses.proxy_nca import PRESETS
-from .experiment import CameraPretraining, Experiment
+from .experiment import Experiment
 from .published import Paper, load_paper, paper_names
 from .report import table_document, write_results
 from .table2 import make_table2

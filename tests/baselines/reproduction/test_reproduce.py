@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from osbench.baselines.reproduction.experiment import CameraPretraining, Experiment
+from osbench.baselines.cameras.pretraining import CameraPretraining
+from osbench.baselines.reproduction.experiment import Experiment
 from osbench.baselines.reproduction.published import load_paper
 from osbench.baselines.reproduction.report import read_results, table_document, write_results
 from osbench.baselines.reproduction.reproduce import reproduce
