@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..benchmark.method import MethodCard, register_method
-from .cameras.pretrained import CAMERA, SCRATCH, load_pretrained, packaged_weights, pinned
+from ..benchmark.method_code import code_sha256
+from ..generation.home import cache_folder
+from .cameras.pretrained import CAMERA, SCRATCH, load_pretrained, pinned
+from .cameras.pretraining import CameraPretraining, camera_weights
 from .networks import EmbeddingNetwork, build_network, scale_pixels
 from .pairwise import (
     PAIR_DEFAULTS,
@@ -99,9 +102,10 @@ class ForensicSimilarity(PairwiseMethod):
 
     ``trained_on="cameras"`` (default) never shows it a generated image before the references are computed, as in
     paper 1; ``trained_on="seen"`` trains on pairs of the seen generators' images instead, which answers another
-    question. ``init``: "camera" starts the trunk from the packaged camera-identification weights (the first of the
-    original's two phases), a file of ``osbench pretrain``, or "scratch". ``weights=PREFIX`` reads the published
-    TensorFlow checkpoint for 256 or 128 px instead and trains nothing.
+    question. ``init``: "camera" starts the trunk from camera identification (the first of the original's two phases),
+    with the packaged weights, or where there are none for this crop size with weights that are trained now and kept in
+    the user's cache; a file of ``osbench pretrain``; or "scratch". ``weights=PREFIX`` reads the published TensorFlow
+    checkpoint for 256 or 128 px instead and trains nothing.
     """
 
     defaults: ClassVar[dict[str, Any]] = {
@@ -135,6 +139,10 @@ class ForensicSimilarity(PairwiseMethod):
                 "with trained_on=seen the pairs come from the seen generators: no longer the method of Table 3, and "
                 "its runs say so in their configuration"
             ),
+            (
+                "the packaged camera weights are for 48 px; for other crops the first phase is 18 epochs on virtual "
+                "cameras in front of procedural scenes"
+            ),
             "AdamW 5e-4, x0.8 an epoch, 10 epochs, one with a frozen trunk; published: SGD over millions of pairs",
             "the constraint on the first layer is kept in the second phase, where the original relaxes it",
             "sigma of a bounded distance: paper 1 says that this is what it did, and it suits such a distance badly",
@@ -163,12 +171,20 @@ class ForensicSimilarity(PairwiseMethod):
 
     def initialize(self) -> str:
         init = self.options["init"]
-        if init != SCRATCH:
-            network: EmbeddingNetwork = self.model.network  # type: ignore[assignment]
-            load_pretrained(network, "mislnet", self.crop_size, init)
-        if init == CAMERA:
-            return hashlib.sha256(packaged_weights("mislnet", self.crop_size).read_bytes()).hexdigest()
-        return init
+        if init == SCRATCH:
+            return init
+        weights = pinned(str(self._camera_weights())) if init == CAMERA else init
+        network: EmbeddingNetwork = self.model.network  # type: ignore[assignment]
+        load_pretrained(network, "mislnet", self.crop_size, weights)
+        return weights.rpartition(":")[2]  # their hash
+
+    def _camera_weights(self) -> Path:
+        o = self.options
+        how = CameraPretraining(
+            scenes=Path(o["scenes"]) if o["scenes"] else None, scene_count=o["scene_count"], cameras=o["cameras"]
+        )
+        folder = cache_folder() / "pretrained" / code_sha256(type(self))[:16]
+        return camera_weights("mislnet", self.crop_size, how, folder, device=self.device)
 
     def optimizer(self) -> torch.optim.Optimizer:
         """AdamW; the head learns alone in the first ``frozen_epochs``."""

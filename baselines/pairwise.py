@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,14 +21,17 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from scipy.special import expit
 from torch import Tensor, nn
 
 from ..benchmark.images import ImageSet
 from ..benchmark.method import Context, Scores
+from ..benchmark.method_code import code_sha256
 from ..generation.errors import RunError, UsageError
 from ..generation.home import cache_folder
+from ..generation.progress import get_logger
 from ..generation.publish import publishing
 from .cameras.bank import CropSource, build_bank
 from .cameras.sources import VirtualSource, photograph_source, virtual_source
@@ -41,8 +45,8 @@ from .trained import AttributionModel, TrainedMethod, check_training_images
 from .training import Validation, seeded_torch, train_network
 
 CAMERAS, SEEN, RETRAINED = "cameras", "seen", "retrained"
-FORMAT_VERSION = 1
 CAMERA_SEED = 0
+SECONDS_KEY = "osbench.training_seconds"
 HELD_OUT_PAIRS = 1024
 """At most; smaller held-out sets give as many pairs as they have images."""
 
@@ -178,14 +182,28 @@ class PairwiseMethod(TrainedMethod):
         identity = self._identity(source, begun_from, context)
         path = cache_folder() / "pairs" / f"{self.name}-{identity}.safetensors"
         with exclusive(path.with_suffix(".lock")):
-            if not path.is_file():
+            if path.is_file():
+                self._say_found(path)
+            else:
+                begun = time.monotonic()
                 crops = camera_crops(source)
                 work = path.with_suffix(".work")
                 self._train(crops.split("train"), crops.split("val"), work, context)
-                _save(self.model, path)
+                _save(self.model, path, time.monotonic() - begun)
                 shutil.rmtree(work)
         state = self.model.state_dict() | load_file(path)
         self.model.load_state_dict(state)
+
+    def _say_found(self, path: Path) -> None:
+        """A run's ``wall_time_s`` is that of its own fit: say what it leaves out."""
+        with safe_open(path, framework="pt") as stored:
+            seconds = float(stored.metadata()[SECONDS_KEY])
+        get_logger().info(
+            "%s was trained on these cameras before, in %.0f s that wall_time_s will not count: %s",
+            self.name,
+            seconds,
+            path,
+        )
 
     def _train(self, train: Crops, val: Crops, folder: Path, context: Context) -> None:
         # An even number of pairs, so that a batch cut in halves for lack of memory tears no pair apart.
@@ -227,8 +245,8 @@ class PairwiseMethod(TrainedMethod):
 
     def _identity(self, source: CropSource, begun_from: str, context: Context) -> str:
         document = {
-            "format_version": FORMAT_VERSION,
             "method": self.name,
+            "code": code_sha256(type(self)),
             "options": self.options,
             "begun_from": begun_from,
             "epochs": context.epochs,
@@ -340,11 +358,11 @@ def _head(model: AttributionModel) -> PairHead:
     return model.head
 
 
-def _save(model: AttributionModel, path: Path) -> None:
-    """Everything but the references, which belong to one set of classes."""
+def _save(model: AttributionModel, path: Path, seconds: float) -> None:
+    """Everything but the references, which belong to one set of classes; ``seconds``: of the process that ended it."""
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items() if k != "head.references"}
     with publishing(path) as partial:
-        save_file(tensors, partial)
+        save_file(tensors, partial, metadata={"format": "pt", SECONDS_KEY: f"{seconds:.3f}"})
 
 
 def binary_loss(logits: Tensor, same: Tensor) -> Tensor:

@@ -138,8 +138,16 @@ class TrainedMethod(Method):
 
     def activations(self, inputs: Inputs) -> Activations:
         """Features and logits of every image of a set, in its order."""
-        parts = [self._forward(x) for x in inputs.in_order(self._inference_batch())]
-        features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
+        count, at = len(inputs.images), 0
+        found: list[np.ndarray] = []
+        for x in inputs.in_order(self._inference_batch()):
+            parts = self._forward(x)
+            # In place: features can be most of the memory, and lists of batches would hold them twice.
+            found = found or [np.empty((count, *part.shape[1:]), part.dtype) for part in parts]
+            for whole, part in zip(found, parts, strict=True):
+                whole[at : at + len(part)] = part
+            at += len(x)
+        features, logits = found
         return Activations(features, logits, inputs.images.class_index)
 
     def predict(self, images: np.ndarray) -> dict[str, Scores]:

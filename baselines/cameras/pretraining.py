@@ -18,11 +18,13 @@ from ...generation.errors import UsageError
 from ...generation.progress import get_logger
 from ..classifier import SoftmaxHead
 from ..inputs import Inputs
+from ..locking import exclusive
 from ..networks import EmbeddingNetwork, build_network, scale_pixels
 from ..trained import AttributionModel
 from ..training import Recipe, Validation, seeded_torch, train_network
 from .bank import CropSource, build_bank
-from .pretrained import read_card, save_pretrained
+from .pretrained import find_packaged, read_card, save_pretrained
+from .sources import virtual_source
 
 FORMAT_VERSION = 1
 
@@ -40,6 +42,55 @@ class PretrainingRecipe:
     decay_every: int = 3
     weight_decay: float = 0.01
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class CameraPretraining:
+    """How a network is pre-trained for which no weights are packaged: on virtual cameras, as ``osbench pretrain`` does.
+
+    scenes: a folder of photographs for the cameras to take pictures of, None = ``scene_count`` procedural scenes.
+    crops: of each picture.
+    """
+
+    epochs: int = PretrainingRecipe.epochs
+    scenes: Path | None = None
+    scene_count: int = 60
+    cameras: int = 70
+    crops: int = 6
+
+
+def camera_weights(
+    network: str,
+    crop_size: int,
+    how: CameraPretraining,
+    folder: Path,
+    *,
+    device: torch.device | str = "cpu",
+    cache: Path | None = None,
+) -> Path:
+    """The weight file for a start from camera identification: the packaged one, else one in ``folder``.
+
+    That one is trained now if it is not there, and continued if that was interrupted; its name tells recipes and
+    cameras apart. Another process at the same file is waited for. cache: as of :func:`pretrain`.
+    """
+    packaged = find_packaged(network, crop_size)
+    if packaged is not None:
+        return packaged
+    source = virtual_source(how.cameras, crop_size, how.crops, 0, scenes=how.scenes, scene_count=how.scene_count)
+    recipe = PretrainingRecipe(network, epochs=how.epochs)
+    file = folder / f"{network}-{crop_size}-{_hash(_config(source, recipe))[:8]}.safetensors"
+    with exclusive(file.with_suffix(".lock")):
+        if not file.exists():
+            get_logger().info(
+                "no camera weights are packaged for %s and crops of %d px: pre-training on %d virtual cameras (once), "
+                "into %s",
+                network,
+                crop_size,
+                how.cameras,
+                file,
+            )
+        pretrain(source, recipe, file, device=device, cache=cache, half=True)
+    return file
 
 
 def pretrain(
@@ -63,7 +114,7 @@ def pretrain(
     cache: keep the crops in this folder, for other networks and recipes. half: store float16. note: goes onto the
     card. UsageError if ``out`` exists and is something else.
     """
-    config = {"format_version": FORMAT_VERSION, "recipe": asdict(recipe), "trained_on": source.describe()}
+    config = _config(source, recipe)
     identity = _hash(config)
     if out.exists():
         return _finished(out, identity)
@@ -90,6 +141,10 @@ def pretrain(
     save_pretrained(out, _network(model), card, half=half)
     shutil.rmtree(work)
     return read_card(out)
+
+
+def _config(source: CropSource, recipe: PretrainingRecipe) -> dict[str, Any]:
+    return {"format_version": FORMAT_VERSION, "recipe": asdict(recipe), "trained_on": source.describe()}
 
 
 def _hash(document: Any) -> str:

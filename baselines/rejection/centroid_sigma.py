@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...generation.errors import RunError
+from .feature_space import blocks, class_means
 from .rule import Activations, LinearHead, RejectionRule, register_rule
 
 
@@ -14,17 +15,18 @@ def references(embeddings: np.ndarray, labels: np.ndarray, n_classes: int) -> tu
     ``embeddings`` (N, D), ``labels`` (N,) in [0, K). Raises :class:`RunError` for a class with fewer than two images
     or one whose embeddings all coincide: neither has a spread.
     """
-    embeddings = embeddings.astype(np.float64)
-    centroids, sigmas = np.empty((n_classes, embeddings.shape[1])), np.empty(n_classes)
-    for k in range(n_classes):
-        own = embeddings[labels == k]
-        if len(own) < 2:
-            raise RunError(f"class {k} has {len(own)} training image(s); a reference needs at least two")
-        centroids[k] = own.mean(0)
-        sigmas[k] = np.sqrt(((own - centroids[k]) ** 2).sum() / (len(own) - 1))
-        if not sigmas[k] > 0:
-            raise RunError(f"all {len(own)} training embeddings of class {k} coincide; the network has collapsed")
-    return centroids, sigmas
+    counts = np.bincount(labels, minlength=n_classes)
+    if counts.min() < 2:
+        k = int(counts.argmin())
+        raise RunError(f"class {k} has {counts[k]} training image(s); a reference needs at least two")
+    centroids = class_means(embeddings, labels, n_classes)
+    squares = np.zeros(n_classes)
+    for rows, block in blocks(embeddings, centroids, labels):
+        squares += np.bincount(labels[rows], weights=(block**2).sum(1), minlength=n_classes)
+    if not squares.min() > 0:
+        k = int(squares.argmin())
+        raise RunError(f"all {counts[k]} training embeddings of class {k} coincide; the network has collapsed")
+    return centroids, np.sqrt(squares / (counts - 1))
 
 
 def distances(embeddings: np.ndarray, centroids: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -12,18 +13,38 @@ from ...generation.errors import RunError
 DIMENSIONS = 2048
 """The longest feature that is used as it is: that of ResNet-50 and Xception."""
 
+BLOCK_BYTES = 1 << 26
+"""Features are float32, sums float64: only so many bytes of rows are converted at once. 4,096 rows of 2048."""
+
+
+def blocks(
+    features: np.ndarray, centres: np.ndarray | None = None, labels: np.ndarray | None = None
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Which rows, and these as float64 (B, D), of features (N, D); ``centres`` (D,) are subtracted if given, or with
+    labels (N,) those of centres (K, D)."""
+    step = max(1, BLOCK_BYTES // (8 * features.shape[1]))
+    for start in range(0, len(features), step):
+        rows = slice(start, start + step)
+        block = features[rows].astype(np.float64)
+        if centres is not None:
+            block -= centres if labels is None else centres[labels[rows]]
+        yield rows, block
+
 
 def compact(features: np.ndarray) -> np.ndarray:
-    """Features (N, D) float64 of at most 2048 dimensions; longer ones are sketched.
+    """Features (N, D) of at most 2048 dimensions; longer ones are sketched, with sums in float64.
 
     Flattened maps can have 100,000 dimensions, whose covariance no machine holds. A count sketch (Charikar, Chen and
     Farach-Colton 2002) adds up groups of D / 2048 dimensions with fixed random signs: linear, unbiased for inner
     products, squared distances off by about sqrt(2 / 2048), 3 %.
     """
-    features = np.asarray(features, np.float64)
     if features.shape[1] <= DIMENSIONS:
         return features
-    return _sketch(features.shape[1]).dot(features.T).T
+    sketch = _sketch(features.shape[1])
+    out = np.empty((len(features), DIMENSIONS), features.dtype)
+    for rows, block in blocks(features):
+        out[rows] = sketch.dot(np.ascontiguousarray(block.T)).T
+    return out
 
 
 @lru_cache(maxsize=4)
@@ -45,8 +66,12 @@ def _mix(x: np.ndarray) -> np.ndarray:
 
 
 def class_means(features: np.ndarray, labels: np.ndarray, n_classes: int) -> np.ndarray:
-    """(K, D). :class:`RunError` for a class without an image."""
+    """(K, D) float64. :class:`RunError` for a class without an image."""
     counts = np.bincount(labels, minlength=n_classes)
     if counts.min() == 0:
         raise RunError(f"class {int(counts.argmin())} has no training image; it has no mean")
-    return np.stack([features[labels == k].mean(0) for k in range(n_classes)])
+    sums = np.zeros((n_classes, features.shape[1]))
+    for rows, block in blocks(features):
+        for k in np.unique(labels[rows]):
+            sums[k] += block[labels[rows] == k].sum(0)
+    return sums / counts[:, None]

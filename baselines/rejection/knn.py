@@ -23,7 +23,7 @@ class NearestNeighbours(RejectionRule):
     def fit(self, train: Activations, held_out: Activations, head: LinearHead | None) -> None:
         by_class = np.argsort(train.labels, kind="stable")
         kept = np.sort(by_class[np.linspace(0, len(by_class) - 1, min(BANK, len(by_class))).astype(np.int64)])
-        self.arrays = {"bank": unit_length(compact(train.features[kept])).astype(np.float32)}
+        self.arrays = {"bank": unit_length(train.compact[kept]).astype(np.float32)}
 
     def known_score(self, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
         bank = self.arrays["bank"]
@@ -43,6 +43,7 @@ def _minus_kth_distance(features: np.ndarray, bank: np.ndarray, k: int) -> np.nd
 
 
 def unit_length(features: np.ndarray) -> np.ndarray:
-    """Rows divided by their length; a row of zeros stays."""
+    """Rows divided by their length, float64; a row of zeros stays."""
+    features = features.astype(np.float64)
     length = np.linalg.norm(features, axis=1, keepdims=True)
     return features / np.where(length > 0, length, 1.0)

@@ -28,6 +28,7 @@ class Mahalanobis(RejectionRule):
 
 def tied_gaussians(train: Activations) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Overall mean (D,), class means (K, D) and the whitening (D, D) of the shared covariance, of compact features."""
-    features = compact(train.features)
-    means = class_means(features, train.labels, train.logits.shape[1])
-    return features.mean(0), means, whitening(shrunk_covariance(features - means[train.labels]))
+    features, labels = train.compact, train.labels
+    means = class_means(features, labels, train.logits.shape[1])
+    shares = np.bincount(labels, minlength=len(means)) / len(labels)
+    return shares @ means, means, whitening(shrunk_covariance(features, means, labels))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from ...generation.errors import unknown_name
+from .feature_space import compact
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,11 @@ class Activations:
     features: np.ndarray
     logits: np.ndarray
     labels: np.ndarray
+
+    @cached_property
+    def compact(self) -> np.ndarray:
+        """The features under :func:`compact`, which several rules learn from: made once."""
+        return compact(self.features)
 
 
 @dataclass(frozen=True)

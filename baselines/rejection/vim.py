@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 
 from ...generation.errors import RunError
 from .covariance import second_moment
-from .feature_space import compact
+from .feature_space import blocks, compact
 from .rule import Activations, LinearHead, RejectionRule, register_rule
 
 
@@ -25,12 +25,12 @@ class VirtualLogitMatching(RejectionRule):
             raise RunError("rejection rule 'vim' needs a network with a linear last layer; choose another rule")
         origin = -np.linalg.pinv(head.weight.astype(np.float64)) @ head.bias.astype(np.float64)
         origin = compact(origin[None])[0]
-        centred = compact(train.features) - origin
-        variances, axes = np.linalg.eigh(second_moment(centred))
+        features = train.compact
+        variances, axes = np.linalg.eigh(second_moment(features, origin))
         spanned = int((variances > variances[-1] * len(variances) * np.finfo(np.float64).eps).sum())
         count = min(principal_dimensions(len(axes)), spanned // 2)
         principal = axes[:, len(axes) - count :]
-        residual = _residual(centred, principal).mean()
+        residual = sum(_residual(block, principal).sum() for _, block in blocks(features, origin)) / len(features)
         # Logits below zero on average leave nothing to match: the rule is then the energy.
         alpha = max(float(train.logits.max(1).mean()), 0.0) / residual if residual > 0 else 0.0
         self.arrays = {"origin": origin, "principal": principal.astype(np.float32), "alpha": np.array([alpha])}

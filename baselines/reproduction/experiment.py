@@ -20,27 +20,11 @@ from ...generation.dataset import Dataset
 from ...generation.errors import RunError
 from ...generation.progress import get_logger
 from ..cameras.pretrained import CAMERA, find_packaged, read_card
-from ..cameras.pretraining import PretrainingRecipe, pretrain
-from ..cameras.sources import virtual_source
+from ..cameras.pretraining import CameraPretraining, camera_weights
 
 K = TypeVar("K")
 
 AGREES, CONTRADICTS, CANNOT_TELL = "agrees", "contradicts", "cannot tell"
-
-
-@dataclass(frozen=True)
-class CameraPretraining:
-    """How a network is pre-trained for which no weights are packaged: on virtual cameras, as ``osbench pretrain`` does.
-
-    scenes: a folder of photographs for the cameras to take pictures of, None = ``scene_count`` procedural scenes.
-    crops: of each picture.
-    """
-
-    epochs: int = PretrainingRecipe.epochs
-    scenes: Path | None = None
-    scene_count: int = 60
-    cameras: int = 70
-    crops: int = 6
 
 
 @dataclass(frozen=True)
@@ -113,24 +97,14 @@ class Experiment:
     def camera_weights(self, network: str) -> tuple[str, dict[str, Any]]:
         """Option ``init`` for a start from camera identification, and the card of those weights.
 
-        The packaged weights where there are some for this network and crop size; else a file below ``out/cameras``,
-        which is trained now (and continued if that was interrupted).
+        The packaged weights where there are some for this network and crop size; else a file below ``out/cameras``
+        (:func:`camera_weights`).
         """
-        size, how = self.manifest.crop_size, self.pretraining
-        packaged = find_packaged(network, size)
-        if packaged is not None:
-            return CAMERA, read_card(packaged)
-        file = self.out / "cameras" / f"{network}-{size}.safetensors"
-        source = virtual_source(how.cameras, size, how.crops, 0, scenes=how.scenes, scene_count=how.scene_count)
-        card = pretrain(
-            source,
-            PretrainingRecipe(network, epochs=how.epochs),
-            file,
-            device=torch_device(self.device),
-            cache=self.out / "cameras" / "crops",
-            half=True,
+        size, folder = self.manifest.crop_size, self.out / "cameras"
+        file = camera_weights(
+            network, size, self.pretraining, folder, device=torch_device(self.device), cache=folder / "crops"
         )
-        return str(file), card
+        return CAMERA if find_packaged(network, size) else str(file), read_card(file)
 
 
 @dataclass(frozen=True)

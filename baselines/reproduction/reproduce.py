@@ -12,10 +12,11 @@ from ...generation.dataset import Dataset
 from ...generation.errors import unknown_name
 from ...generation.generate import generate
 from ...generation.progress import get_logger
+from ..cameras.pretraining import CameraPretraining
 from ..losses.proxy_nca import PRESETS
-from .experiment import CameraPretraining, Experiment
+from .experiment import Experiment
 from .published import Paper, load_paper, paper_names
-from .report import table_document, write_results
+from .report import PAGE_FILE, table_document, write_results
 from .table2 import make_table2
 from .table3 import make_table3
 
@@ -54,6 +55,7 @@ def reproduce(
     (manifest,) = open_manifests(dataset, paper.protocol)
     pretraining = CameraPretraining(pretrain_epochs or CameraPretraining.epochs, scenes)
     experiment = Experiment(dataset, manifest, out, seeds, epochs, preset, device, pretraining, jobs=jobs)
+    papers = {name: load_paper(name) for name in paper_names()}
     made = []
     for number in chosen:
         get_logger().info("%s, table %d: %s", paper.name, number, paper.table(number)["caption"])
@@ -65,9 +67,8 @@ def reproduce(
         else:
             body = make_table3(paper, experiment, rows=own)
         made.append(table_document(paper, number, body, experiment))
-    papers = {name: load_paper(name) for name in paper_names()}
-    _, page = write_results(results, made, papers)
-    return {"tables": made}, page
+        write_results(results, made[-1:], papers)  # now, so that no failure in the next table loses this one
+    return {"tables": made}, results / PAGE_FILE
 
 
 def _check(paper: Paper, tables: Sequence[int], rows: Sequence[str], same_rate: Sequence[str], preset: str) -> None:

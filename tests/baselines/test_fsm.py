@@ -1,12 +1,16 @@
 """The similarity head, and FSM as a whole on an easy problem."""
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
 from osbench.baselines import fsm
+from osbench.baselines.cameras.pretrained import read_card
 from osbench.baselines.fsm import ForensicSimilarity, SimilarityHead
 from osbench.benchmark.method import get_method
 from osbench.generation.errors import CheckpointError, UsageError
+from safetensors.torch import load_file
 
 
 def features(count, seed):
@@ -81,10 +85,31 @@ def test_saved_and_loaded_answers_alike(fitted, test_set, tmp_path):
     np.testing.assert_array_equal(before.class_scores, after.class_scores)
 
 
-def test_camera_weights_that_do_not_exist_for_this_size_are_one_line(train_set, val_set, make_context):
-    small = make_context()
-    with pytest.raises(CheckpointError, match="osbench pretrain --network mislnet --crop-size 32"):
-        ForensicSimilarity(init="camera").fit(train_set, val_set, small)
+def test_where_no_camera_weights_are_packaged_they_are_made_once(
+    train_set, val_set, make_context, tmp_path, monkeypatch, caplog
+):
+    """Crops of 32 px: pre-trained for the first seed, found for the second, whose pairs are trained anew."""
+    monkeypatch.setenv("OSBENCH_CACHE", str(tmp_path / "cache"))
+    tiny = {"cameras": 2, "scene_count": 3, "crops": 2, "batch_size": 4}
+    with caplog.at_level("INFO", "osbench"):
+        ForensicSimilarity(**tiny).fit(train_set, val_set, make_context("first", epochs=1))
+    (weights,) = (tmp_path / "cache" / "pretrained").rglob("mislnet-32-*.safetensors")
+    assert (
+        f"no camera weights are packaged for mislnet and crops of 32 px: pre-training on 2 virtual cameras (once), "
+        f"into {weights}" in caplog.messages
+    )
+    assert read_card(weights)["recipe"]["epochs"] == 18
+    monkeypatch.setattr("osbench.baselines.cameras.pretraining.train_network", None)
+    second = ForensicSimilarity(**tiny)
+    second.fit(train_set, val_set, make_context("second", epochs=1, seed=1))
+    assert len(list((tmp_path / "cache" / "pairs").glob("fsm-*.safetensors"))) == 2
+    found = second.initialize()
+    assert found == hashlib.sha256(weights.read_bytes()).hexdigest()
+    stored = load_file(weights)["fc2.weight"].float()
+    torch.testing.assert_close(second.model.network.state_dict()["fc2.weight"], stored)
+
+
+def test_a_weight_file_that_is_not_there_is_one_line():
     with pytest.raises(CheckpointError, match="no such file"):
         ForensicSimilarity(init="nowhere.safetensors")
 

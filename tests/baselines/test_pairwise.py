@@ -1,5 +1,6 @@
 """Pairs, the rule on top of similarities, and cameras that are trained on once."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def tiny_cameras(tmp_path, monkeypatch):
     return {"cameras": 2, "scene_count": 3, "crops": 2, "init": "scratch", "batch_size": 4}
 
 
-def test_cameras_are_trained_on_once_for_all_folds(tiny_cameras, train_set, val_set, make_context, monkeypatch):
+def test_cameras_are_trained_on_once_for_all_folds(tiny_cameras, train_set, val_set, make_context, monkeypatch, caplog):
     """The second fit has other classes: it finds the trained network, and only its references are new."""
     first: Any = ForensicSimilarity(**tiny_cameras)
     first.fit(train_set, val_set, make_context("first", epochs=1))
@@ -105,12 +106,21 @@ def test_cameras_are_trained_on_once_for_all_folds(tiny_cameras, train_set, val_
     context = make_context("second", epochs=1)
     context.class_names = ("alpha", "beta")
     second: Any = ForensicSimilarity(**tiny_cameras)
-    second.fit(*two, context)
+    with caplog.at_level("INFO", "osbench"):
+        second.fit(*two, context)
+    assert re.search(r"fsm was trained on these cameras before, in \d+ s that wall_time_s will not count", caplog.text)
     assert torch.equal(second.model.head.hidden.weight, first.model.head.hidden.weight)
     assert torch.equal(second.model.network.fc2.weight, first.model.network.fc2.weight)
     assert second.model.head.references.shape == (2, 200)
     with pytest.raises(AssertionError, match="trained again"):
         ForensicSimilarity(**tiny_cameras).fit(train_set, val_set, make_context("third", epochs=1, seed=1))
+
+
+def test_other_code_trains_again(tiny_cameras, train_set, val_set, make_context, monkeypatch, tmp_path):
+    for code in ("0" * 64, "1" * 64):
+        monkeypatch.setattr(pairwise, "code_sha256", lambda cls, code=code: code)
+        ForensicSimilarity(**tiny_cameras).fit(train_set, val_set, make_context(code[0], epochs=1))
+    assert len(list((tmp_path / "cache" / "pairs").glob("*.safetensors"))) == 2
 
 
 def test_the_network_sees_no_generated_image_before_its_references(

@@ -1,5 +1,7 @@
 """What holds for every rule, by name: they reject, survive saving, and have an answer to degenerate training data."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from osbench.baselines.rejection import Activations, LinearHead, build_rule, feature_space, rule_names
@@ -72,6 +74,20 @@ def test_training_images_are_left_alone(name):
     fitted(name, train)
     for now, then in zip((train.features, train.logits, train.labels), before, strict=True):
         np.testing.assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("name", SCORING)
+def test_rules_need_little_memory_beside_the_features(name, monkeypatch):
+    """All training images of the paper's size: features alone fill most of a machine."""
+    monkeypatch.setattr(feature_space, "DIMENSIONS", 64)
+    monkeypatch.setattr(feature_space, "BLOCK_BYTES", 1 << 20)
+    train = images(0, 1000, 4099, 3)
+    fitted(name, images(0, 3, 4099, 3))  # the sketch itself is kept
+    tracemalloc.start()
+    fitted(name, train)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < train.features.nbytes / 4
 
 
 UNEVEN = [0, 1, 3, 4, 6, 7, 8]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from osbench.baselines.rejection import feature_space
 from osbench.baselines.rejection.covariance import second_moment, shrunk_covariance, whitening
 from sklearn.covariance import ledoit_wolf
 
@@ -28,6 +29,11 @@ def test_always_positive_definite(rows):
     np.testing.assert_allclose(white @ covariance @ white.T, np.eye(rows.shape[1]), atol=1e-6)
 
 
-def test_second_moments_do_not_depend_on_blocks():
-    rows = np.random.default_rng(0).normal(size=(9000, 3)).astype(np.float32)
-    np.testing.assert_allclose(second_moment(rows), rows.astype(float).T @ rows.astype(float) / 9000, rtol=1e-10)
+def test_blocks_do_not_change_anything(monkeypatch):
+    rng = np.random.default_rng(0)
+    rows, centres, labels = rng.normal(size=(900, 3)).astype(np.float32), rng.normal(size=(2, 3)), np.arange(900) % 2
+    centred = rows - centres[labels]
+    whole = shrunk_covariance(centred)
+    monkeypatch.setattr(feature_space, "BLOCK_BYTES", 100 * 8 * 3)
+    np.testing.assert_allclose(second_moment(rows), rows.astype(float).T @ rows.astype(float) / 900, rtol=1e-10)
+    np.testing.assert_allclose(shrunk_covariance(rows, centres, labels), whole, rtol=1e-10)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from osbench.baselines.rejection.feature_space import class_means, compact
+from osbench.baselines.rejection import feature_space
+from osbench.baselines.rejection.feature_space import blocks, class_means, compact
 from osbench.generation.errors import RunError
 
 
@@ -36,7 +37,34 @@ def test_the_sketch_is_linear_and_fixed_for_ever():
 FIRST_COORDINATES = [304, -792, -922]
 
 
-def test_class_means():
+def test_the_sketch_does_not_depend_on_blocks_and_keeps_the_precision(monkeypatch):
+    features = np.random.default_rng(3).normal(size=(50, 3001)).astype(np.float32)
+    whole, exact = compact(features), compact(features.astype(np.float64))
+    monkeypatch.setattr(feature_space, "BLOCK_BYTES", 7 * 8 * 3001)
+    np.testing.assert_array_equal(compact(features), whole)
+    assert (whole.dtype, exact.dtype) == (np.float32, np.float64)
+    np.testing.assert_array_equal(whole, exact.astype(np.float32))
+
+
+def test_blocks_are_the_rows_less_their_centres(monkeypatch):
+    monkeypatch.setattr(feature_space, "BLOCK_BYTES", 4 * 8 * 3)
+    rng = np.random.default_rng(4)
+    features, centres, labels = rng.normal(size=(10, 3)).astype(np.float32), rng.normal(size=(2, 3)), np.arange(10) % 2
+    for arguments, expected in (
+        ((), features.astype(np.float64)),
+        ((centres[0],), features - centres[0]),
+        ((centres, labels), features - centres[labels]),
+    ):
+        out = np.zeros((10, 3))
+        for rows, block in blocks(features, *arguments):
+            assert len(block) <= 4
+            assert block.dtype == np.float64
+            out[rows] = block
+        np.testing.assert_array_equal(out, expected)
+
+
+def test_class_means(monkeypatch):
+    monkeypatch.setattr(feature_space, "BLOCK_BYTES", 2 * 8 * 2)
     means = class_means(np.array([[0.0, 2], [4, 2], [1, 1]]), np.array([0, 0, 1]), 2)
     np.testing.assert_array_equal(means, [[2, 2], [1, 1]])
     with pytest.raises(RunError, match="class 1 has no training image"):

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from osbench.baselines.reproduction.experiment import CameraPretraining, Experiment
+from osbench.baselines.cameras.pretraining import CameraPretraining
+from osbench.baselines.reproduction.experiment import Experiment
 from osbench.baselines.reproduction.published import load_paper
 from osbench.baselines.reproduction.report import read_results, table_document, write_results
 from osbench.baselines.reproduction.reproduce import reproduce
@@ -148,6 +149,18 @@ def test_the_same_suite_in_another_size_is_another_table(table2, tmp_path):
     for size in ("40", "10,000"):
         assert f"## fang2023, table 2, on the suite tiny (tiny-v1, {size} images per source)" in page.read_text()
     assert "2 seeds, 1 epoch, " in page.read_text()
+
+
+def test_a_table_is_written_before_the_next_one_is_made(table2, data, tmp_path, monkeypatch):
+    def fails(*args, **kwargs):
+        raise RunError("the device is gone")
+
+    monkeypatch.setattr("osbench.baselines.reproduction.reproduce.make_table2", lambda *args, **kwargs: table2[0])
+    monkeypatch.setattr("osbench.baselines.reproduction.reproduce.make_table3", fails)
+    with pytest.raises(RunError, match="the device is gone"):
+        reproduce("fang2023", data=data.path, out=tmp_path / "out", results=tmp_path / "res")
+    assert [table["table"] for table in read_results(tmp_path / "res" / "results.json")["tables"]] == [2]
+    assert "| stega-cnn | 0.787 |" in (tmp_path / "res" / "RESULTS.md").read_text()
 
 
 def test_a_damaged_results_file_is_not_overwritten(table2, tmp_path):
