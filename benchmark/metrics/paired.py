@@ -90,11 +90,11 @@ def paired_difference(
     RunError: not the same images. UsageError: unknown metric. ValueError: thresholds missing, a wrong level, a metric
     that has one value for each generator, same fits of different numbers of seeds.
     """
-    sides = [
+    one, other = (
         side_of(outcomes, cuts, metric_name, replicates=replicates, seed=seed)
         for outcomes, cuts in zip((first, second), thresholds, strict=True)
-    ]
-    return difference_of(*sides, metric_name, level=level, same_fits=same_fits)
+    )
+    return difference_of(one, other, metric_name, level=level, same_fits=same_fits)
 
 
 def side_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,13 +88,14 @@ def test_without_image_noise_it_is_the_test_of_welch_or_the_paired_t_test() -> N
     rng = np.random.default_rng(0)
     one, other, still = rng.normal(0.5, 0.05, 4), rng.normal(0.4, 0.01, 3), np.zeros(50)
     found = difference_of(drawn(one, still), drawn(other, still), "auroc", level=0.9)
-    welch = ttest_ind(one, other, equal_var=False)
+    welch: Any = ttest_ind(one, other, equal_var=False)
     assert found.p_value == pytest.approx(welch.pvalue, rel=1e-9)
     assert (found.low, found.high) == pytest.approx(tuple(welch.confidence_interval(0.9)), rel=1e-9)
     assert found.freedom == pytest.approx(welch.df)
     third = one + rng.normal(0.02, 0.005, 4)
     same = difference_of(drawn(one, still), drawn(third, still), "auroc", level=0.95, same_fits=True)
-    assert same.p_value == pytest.approx(ttest_rel(one, third).pvalue, rel=1e-9)
+    paired: Any = ttest_rel(one, third)
+    assert same.p_value == pytest.approx(paired.pvalue, rel=1e-9)
     with pytest.raises(ValueError, match="same seeds, not 4 and 3"):
         difference_of(drawn(one, still), drawn(other, still), "auroc", level=0.95, same_fits=True)
 
@@ -115,11 +117,11 @@ def test_methods_that_training_again_makes_differ_are_seldom_called_different(im
     rng = np.random.default_rng(seeds)
     wrong = 0
     for _ in range(400):
-        sides = []
-        for shift in image_noise * rng.normal(size=2):
-            each = shift + rng.normal(size=seeds)
-            sides.append(drawn(each, image_noise * rng.normal(size=100)))
-        wrong += difference_of(*sides, "auroc", level=0.95).p_value <= 0.05
+        one, other = (
+            drawn(shift + rng.normal(size=seeds), image_noise * rng.normal(size=100))
+            for shift in image_noise * rng.normal(size=2)
+        )
+        wrong += difference_of(one, other, "auroc", level=0.95).p_value <= 0.05
     assert wrong <= 0.08 * 400
 
 
