@@ -17,6 +17,8 @@ from .clip_features import CLIP_LARGE, RESAMPLING, UsesClip
 from .trained import SETTINGS, WEIGHTS, check_training_images
 
 NEIGHBOURS = (1, 3, 5, 10, 20, 50)
+BATCH = 256
+"""Images at once: against 80,000 training images their similarities and the order of these take 0.4 GB."""
 
 
 @register_method("clip-knn")
@@ -56,17 +58,19 @@ class ClipKnn(UsesClip):
         check_training_images(train, val, context)
         self.device, self.class_names = context.device, context.class_names
         rng = np.random.default_rng(context.seed)
-        batches = list(train.batches(512, rng=rng, balanced=True))
-        self.labels = np.concatenate([labels for _, labels, _ in batches])
-        self.train_features = np.concatenate([self._features(pixels) for pixels, _, _ in batches])
-        held_out = self.similarities(np.concatenate([self._features(pixels) for pixels, _, _ in val.batches(512)]))
+        batches = train.batches(BATCH, rng=rng, balanced=True)
+        parts = [(labels, self._features(pixels)) for pixels, labels, _ in batches]
+        self.labels, self.train_features = (np.concatenate(column) for column in zip(*parts, strict=True))
         smallest = int(np.bincount(self.labels).min())
         asked = self.options["neighbours"]
         if asked > smallest:
             raise UsageError(f"neighbours={asked}: the smallest class has {smallest} training images")
         choices = [asked] if asked else [k for k in NEIGHBOURS if k <= smallest]
-        hits = [(self._vote(held_out, k)[0] == val.class_index).mean() for k in choices]
-        self.k = choices[int(np.argmax(hits))]
+        hits = np.zeros(len(choices), np.int64)
+        for pixels, labels, _ in val.batches(BATCH):
+            similarity = self.similarities(self._features(pixels))
+            hits += [(self._vote(similarity, k)[0] == labels).sum() for k in choices]
+        self.k = choices[int(hits.argmax())]
 
     def similarities(self, features: np.ndarray) -> np.ndarray:
         """Cosines (N, M) to the training images."""

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from ..benchmark.images import ImageSet
 from ..benchmark.method import Context, MethodCard, register_method
-from ..generation.progress import progress_bar
+from ..generation.progress import get_logger, progress_bar
+from ..generation.room import shortage
 from .classifier import Classifier, SoftmaxHead
 from .inputs import Inputs, StoredInputs
 from .log_dct import log_dct
@@ -92,16 +93,32 @@ class DctCnn(Classifier):
     def convert(self, images: np.ndarray) -> Tensor:
         return torch.from_numpy(log_dct(images, self.options["eps"], torch.get_num_threads())).to(self.device)
 
+    def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
+        """As every trained method; whether coefficients are kept on disk is decided for both sets together."""
+        self._stores = self._may_store({"train": train, "val": val}, context.folder)
+        super().fit(train, val, context)
+
+    def _may_store(self, sets: dict[str, ImageSet], folder: Path) -> bool:
+        """Whether all coefficients are within ``cache_limit_gb`` and the disk has room for those not stored yet."""
+        folder.mkdir(parents=True, exist_ok=True)
+        sizes = {name: images.crop_size**2 * 3 * 4 * len(images) for name, images in sets.items()}
+        total, limit = sum(sizes.values()), self.options["cache_limit_gb"]
+        missing = sum(size for name, size in sizes.items() if not _path(folder, name).exists())
+        lacking = f"{total / 1e9:.1f} GB, cache_limit_gb is {limit}" if total > limit * 1e9 else None
+        lacking = lacking or shortage(folder, missing)
+        if lacking:
+            get_logger().info("%s computes log-DCT coefficients in every epoch: they need %s", self.name, lacking)
+        return lacking is None
+
     def inputs(self, images: ImageSet, context: Context, name: str) -> Inputs:
-        """Coefficients are computed once and kept on disk, unless the set would not fit ``cache_limit_gb``.
+        """Coefficients are computed once and kept on disk if there is room.
 
         |DCT| does not change when an image is mirrored, so ``flip`` has nothing to do here.
         """
-        gigabytes = len(images) * images.crop_size**2 * 3 * 4 / 1e9
-        if gigabytes > self.options["cache_limit_gb"]:
+        if not self._stores:
             return Inputs(images, self.convert)
-        path = context.folder / f"log-dct-{name}.npy"
-        return StoredInputs(images, stored_log_dct(images, path, self.options["eps"]), self.device)
+        values = stored_log_dct(images, _path(context.folder, name), self.options["eps"])
+        return StoredInputs(images, values, self.device)
 
     def prepare(self, train: Inputs) -> None:
         """Mean and standard deviation of every coefficient over the training images, in one pass (Welford)."""
@@ -124,6 +141,10 @@ class DctCnn(Classifier):
     def recipe(self, epochs: int) -> Recipe:
         o = self.options
         return Recipe(epochs, o["lr_decay"], o["decay_every"], monitor="loss", patience=o["patience"])
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"log-dct-{name}.npy"
 
 
 def stored_log_dct(images: ImageSet, path: Path, eps: float) -> np.ndarray:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -25,6 +24,7 @@ from ..generation.errors import DatasetError
 from ..generation.pixels import decode_crop, pixel_sha256
 from ..generation.progress import get_logger, progress_bar
 from ..generation.publish import publishing
+from ..generation.room import shortage
 from .manifest import Manifest
 
 _MAX_THREADS = 16
@@ -207,13 +207,9 @@ def _existing(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 def _build_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    needed = len(index) * size * size * 3
-    free = shutil.disk_usage(path.parent).free
-    # Writing to a memory map on a full disk kills the process without a message.
-    if needed > free:
-        raise DatasetError(
-            f"decoded images need {needed / 1e9:.1f} GB in {path.parent}, {free / 1e9:.1f} GB are free: make room."
-        )
+    lacking = shortage(path.parent, len(index) * size * size * 3)
+    if lacking:
+        raise DatasetError(f"decoded images need {lacking}: make room.")
     get_logger().info("decoding %d images of %s into %s (once)", len(index), dataset.path, path)
     _remove_abandoned(path.parent)
     with publishing(path) as partial:

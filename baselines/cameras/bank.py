@@ -7,7 +7,6 @@ places, aligned to nothing and never resampled.
 from __future__ import annotations
 
 import multiprocessing
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -19,6 +18,7 @@ import numpy as np
 from ...benchmark.images import ImageSet
 from ...generation.errors import DatasetError
 from ...generation.progress import progress_bar
+from ...generation.room import shortage
 
 PIXELS, DONE = "pixels.npy", "done.npy"
 
@@ -82,13 +82,9 @@ def build_bank(source: CropSource, folder: Path, *, workers: int = 1) -> ImageSe
 
 
 def _check_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    # Writing to a memory map on a full disk kills the process without a message.
-    if not (folder / PIXELS).exists() and needed > free:
-        raise DatasetError(
-            f"the crops need {needed / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free: make room or ask for "
-            "fewer crops."
-        )
+    lacking = None if (folder / PIXELS).exists() else shortage(folder, needed)
+    if lacking:
+        raise DatasetError(f"the crops need {lacking}: make room or ask for fewer crops.")
 
 
 def _memory_map(path: Path, shape: tuple[int, ...]) -> np.memmap:

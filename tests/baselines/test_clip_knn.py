@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from osbench.baselines import clip_knn
 from osbench.baselines.clip_knn import ClipKnn
 from osbench.benchmark.method import get_method
 from osbench.generation.errors import CheckpointError, UsageError
@@ -59,6 +60,24 @@ def test_k_is_chosen_on_validation_images(method):
     val = method.similarities(method._features(VAL.pixels))
     hits = {k: (method._vote(val, k)[0] == VAL.class_index).mean() for k in (1, 3, 5, 10, 20)}
     assert hits[method.k] == max(hits.values())
+
+
+def test_batches_do_not_change_anything(method, tmp_path, monkeypatch):
+    """60 training and 24 validation images, never more than 7 at once; neither are their pixels."""
+    monkeypatch.setattr(clip_knn, "BATCH", 7)
+    seen, real = [], ClipKnn._features
+
+    def watched(self, images):
+        seen.append(len(images))
+        return real(self, images)
+
+    monkeypatch.setattr(ClipKnn, "_features", watched)
+    again = ClipKnn(clip=str(tmp_path / "clip"))
+    again.fit(TRAIN, VAL, context(tmp_path / "again"))
+    assert max(seen) == 7
+    assert again.k == method.k
+    np.testing.assert_array_equal(again.labels, method.labels)
+    np.testing.assert_array_equal(again.train_features, method.train_features)
 
 
 def test_saved_and_loaded_answers_alike_and_refuses_other_weights(method, tmp_path):
