@@ -110,8 +110,8 @@ def run_fits(
     processes = _Processes(threads)
     reasons: list[str | None] = [None] * len(fits)
     with ThreadPoolExecutor(jobs) as pool, progress_bar("fits", len(fits), "fit") as bar:
-        running = {pool.submit(processes.run, fit): number for number, fit in enumerate(fits)}
         try:
+            running = {pool.submit(processes.run, fit): number for number, fit in enumerate(fits)}
             for done in as_completed(running):
                 number = running[done]
                 reasons[number] = done.result()
@@ -119,8 +119,8 @@ def run_fits(
                     get_logger().warning("%s failed: %s", fits[number].label, reasons[number])
                 bar.update(1, last=fits[number].label)
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
             processes.kill()
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
     return reasons
 
