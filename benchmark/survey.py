@@ -92,7 +92,7 @@ def survey(
     if jobs > 1:
         _fit_ahead(found, pairs, each, dataset, jobs=jobs, unattended=unattended, check=check)
     for number, ((manifest, name), arguments) in enumerate(zip(pairs, each, strict=True)):
-        if unattended:
+        if unattended and jobs == 1:
             get_logger().info("[%d/%d] %s on %s", number % len(present) + 1, len(present), name, manifest.fold)
         try:
             _add_method(found, name, dataset, manifest, grid, check=check, **arguments)

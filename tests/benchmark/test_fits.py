@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import osbench.baselines  # noqa: F401  (registers osbench-1)
@@ -42,12 +44,21 @@ ENDINGS = """
             raise MemoryError
 """
 
-# Says that it is there, and works until it is ended.
+# Says that it is there, and works until it is ended; not for ever, should the test be killed.
 ENDLESS = """
         import os, time
         (context.folder / "pid").write_text(str(os.getpid()))
-        while not os.environ.get("OSBENCH_TEST_QUICK"):
+        end = time.monotonic() + (0 if os.environ.get("OSBENCH_TEST_QUICK") else 240)
+        while time.monotonic() < end:
             time.sleep(0.05)
+"""
+
+# A shell starts background jobs with SIGINT ignored, which is inherited: this one must hear it wherever tests run.
+MAIN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from osbench.cli import main
+main()
 """
 
 
@@ -105,22 +116,21 @@ def test_every_ending_is_named_and_warnings_are_shown_once(
     assert "not shown" not in caplog.text
 
 
-def started(dataset: Dataset, name: str, out: Path) -> tuple[subprocess.Popen[str], list[int]]:
+@contextmanager
+def started(dataset: Dataset, name: str, out: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """``osbench evaluate --jobs 2`` with three seeds, and the processes of the first two fits once they are at work."""
-    main = "from osbench.cli import main; main()"
     arguments = ["evaluate", "--method", name, "--data", str(dataset.path), "--out", str(out), "--seeds", "3"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", main, *arguments, "--jobs", "2"],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 120
-    while len(files := [p for p in out.glob("*/.fit*/context/pid") if p.read_text()]) < 2:
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline, "the fits did not start"
-        time.sleep(0.1)
-    return process, [int(path.read_text()) for path in files]
+    command = [sys.executable, "-c", MAIN, *arguments, "--jobs", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while len(files := [p for p in out.glob("*/.fit*/context/pid") if p.read_text()]) < 2:
+                assert process.poll() is None, process.communicate()[1]
+                assert time.monotonic() < deadline, "the fits did not start"
+                time.sleep(0.1)
+            yield process, [int(path.read_text()) for path in files]
+        finally:
+            process.kill()
 
 
 def alive(pid: int) -> bool:
@@ -136,11 +146,11 @@ def test_an_interrupt_ends_the_fits_and_they_continue(
     dataset: Dataset, manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, out = method(tmp_path, "fits-endless", ENDLESS), tmp_path / "runs"
-    process, pids = started(dataset, name, out)
-    begun = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the whole group
-    error = process.communicate(timeout=60)[1]
-    assert time.monotonic() - begun < 10
+    with started(dataset, name, out) as (process, pids):
+        begun = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the whole group
+        error = process.communicate(timeout=60)[1]
+        assert time.monotonic() - begun < 10
     assert process.returncode == 130
     assert not any(map(alive, pids))
     assert error.splitlines()[-1] == "osbench: interrupted; run the same command again to resume."
@@ -155,9 +165,9 @@ def test_an_interrupt_ends_the_fits_and_they_continue(
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
 def test_the_fits_end_with_a_process_that_is_killed(dataset: Dataset, tmp_path: Path) -> None:
-    process, pids = started(dataset, method(tmp_path, "fits-orphans", ENDLESS), tmp_path / "runs")
-    process.kill()
-    process.communicate()
+    with started(dataset, method(tmp_path, "fits-orphans", ENDLESS), tmp_path / "runs") as (process, pids):
+        process.kill()
+        process.communicate()
     deadline = time.monotonic() + 10
     while any(map(alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
