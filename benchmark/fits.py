@@ -1,7 +1,7 @@
 """Several fits at a time, each in a process of its own (:mod:`.fit_process`).
 
-Two processes of one thread make more of two cores than one of two threads, and one small network does not fill a GPU.
-A process makes one fit, publishes its runs and ends: what it held in memory ends with it, however it ended.
+For GPUs and many cores, which one small network does not fill; two cores it nearly does. A process makes one fit,
+publishes its runs and ends: what it held in memory ends with it, however it ended.
 """
 
 from __future__ import annotations

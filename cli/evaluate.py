@@ -82,8 +82,8 @@ def command(
     Interrupted? The same command continues where it stopped; finished runs are skipped. With --method all, a method
     whose weights are not on this machine is left out and named, and one that fails does not stop the others.
 
-    --jobs N makes N fits (a method, a seed, a fold) side by side: 2 on two cores; on a GPU, as many as fill it and its
-    memory. One that fails does not stop the others.
+    --jobs N makes N fits (a method, a seed, a fold) side by side: as many as fill a GPU and its memory, or many cores;
+    on two cores it gains little. One that fails does not stop the others.
 
     --launder shows how much of a result survives a platform: after `osbench leaderboard build` the page has a heat map
     for every laundered run, and `osbench score RUN` prints it.
