@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -185,6 +186,7 @@ class Method(ABC):
         return self
 
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _METHODS: dict[str, type[Method]] = {}
 _FILES: dict[Path, str] = {}
 _FILE_SHA256: dict[Path, str] = {}
@@ -193,7 +195,12 @@ M = TypeVar("M", bound=type[Method])
 
 
 def register_method(name: str) -> Callable[[M], M]:
-    """Class decorator: make a method known under ``name``; UsageError if another class has that name."""
+    """Class decorator: make a method known under ``name``; UsageError if another class has that name.
+
+    Runs lie in a folder of that name: letters, digits, '_', '-' and '.', a letter or digit first.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"'{name}' cannot name a method: use letters, digits, '_', '-' and '.'.")
 
     def decorate(cls: M) -> M:
         taken = _METHODS.get(name)

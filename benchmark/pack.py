@@ -2,11 +2,12 @@
 
 What is kept to the bit: ``run.json``, image ids, ``known_score`` and ``candidate``, from which every metric, interval
 and rank is computed. What is rounded: ``class_scores``, to float16 (relative error at most 2**-11 in its normal range),
-which no metric reads.
+which no metric reads. Answers to laundered images are copied as they are.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from ..generation.errors import RunError, unknown_name
 from ..generation.progress import track
+from .laundered import LAUNDERED_FOLDER
 from .runs import MANIFESTS_FOLDER, PREDICTIONS_FILE, Run, find_manifest, list_runs, store_manifest
 
 
@@ -57,6 +59,8 @@ def pack_runs(runs_dir: Path, out: Path, *, rejections: Collection[str] = ()) ->
         manifest = manifests[run.manifest_id]
         answers = run.predictions(manifest)
         packed = Run.write(out / run.folder.relative_to(runs_dir), run.info, answers, compact=True)
+        if (run.folder / LAUNDERED_FOLDER).is_dir():
+            shutil.copytree(run.folder / LAUNDERED_FOLDER, packed.folder / LAUNDERED_FOLDER)
         again = packed.predictions(manifest)
         for name in ("known_score", "candidate"):
             if not np.array_equal(getattr(again.scores, name), getattr(answers.scores, name)):

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import emit, handle_errors, json_option, name_and_path
+from .options import emit, handle_errors, json_option, names_and_paths
 
 
 @click.command()
@@ -59,8 +59,8 @@ def command(
 
     Shards are published one by one, each exactly once; the result does not depend on --workers or on restarts.
     """
-    options["folders"] = dict(name_and_path("--from-folder", "NAME=DIR", text) for text in folders)
-    options["weights"] = dict(name_and_path("--weights", "SOURCE=FILE", text) for text in weights)
+    options["folders"] = names_and_paths("--from-folder", "NAME=DIR", folders)
+    options["weights"] = names_and_paths("--weights", "SOURCE=FILE", weights)
     if dry_run:
         _print_plan(as_json, options)
         return

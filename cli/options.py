@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -35,28 +35,35 @@ def handle_errors(function: F) -> F:
         except OsbenchError as error:
             click.echo(f"osbench: error: {error}", err=True)
             sys.exit(error.exit_code)
-        except (PermissionError, FileNotFoundError, NotADirectoryError, FileExistsError) as error:
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(1)
+        except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             click.echo(
-                f"osbench: error: {where}{error.strerror or error}. Check the path and its permissions.", err=True
+                f"osbench: error: {where}{error.strerror or error}. Check the path, its permissions and the disk's "
+                "room, then run the same command again.",
+                err=True,
             )
             sys.exit(1)
         except KeyboardInterrupt:
             click.echo("osbench: interrupted; run the same command again to resume.", err=True)
             sys.exit(130)
-        except BrokenPipeError:
-            sys.stderr.close()
-            sys.exit(1)
 
     return wrapper  # type: ignore[return-value]
 
 
-def name_and_path(option: str, form: str, text: str) -> tuple[str, str]:
-    """``NAME=PATH`` of a repeatable option split in two; UsageError naming the option otherwise."""
-    name, sign, path = text.partition("=")
-    if not (name and sign and path):
-        raise UsageError(f"{option} takes {form}, not '{text}'.")
-    return name, path
+def names_and_paths(option: str, form: str, texts: Iterable[str]) -> dict[str, str]:
+    """The values of a repeatable ``NAME=PATH`` option; UsageError for another form, or a name that comes twice."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, sign, path = text.partition("=")
+        if not (name and sign and path):
+            raise UsageError(f"{option} takes {form}, not '{text}'.")
+        if name in found:
+            raise UsageError(f"{option} names '{name}' twice: {found[name]} and {path}.")
+        found[name] = path
+    return found
 
 
 def emit(as_json: bool, document: object, text: str) -> None:

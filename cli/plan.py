@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import emit, handle_errors, json_option, name_and_path
+from .options import emit, handle_errors, json_option, names_and_paths
 
 
 @click.command()
@@ -28,5 +28,5 @@ def command(as_json: bool, weights: tuple[str, ...], **options: Any) -> None:
     """
     from ..generation.plan import plan, plan_text
 
-    rows = plan(weights=dict(name_and_path("--weights", "SOURCE=FILE", text) for text in weights), **options)
+    rows = plan(weights=names_and_paths("--weights", "SOURCE=FILE", weights), **options)
     emit(as_json, [asdict(row) for row in rows], plan_text(rows))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import emit, handle_errors, json_option, name_and_path
+from .options import emit, handle_errors, json_option, names_and_paths
 
 if TYPE_CHECKING:
     from ..generation.dataset import Dataset
@@ -42,7 +42,7 @@ def command(
 
     opened = Dataset.open(dataset)
     problems = opened.verify(pixels=pixels)
-    given = dict(name_and_path("--weights", "SOURCE=FILE", text) for text in weights)
+    given = names_and_paths("--weights", "SOURCE=FILE", weights)
     again = _regenerate(opened, images, record, suite, device, given) if images is not None and not problems else []
     lines = [str(problem) for problem in problems] + [_sentence(row) for row in again]
     summary = f"{len(problems)} problems" if problems else f"{len(opened.expected_shards())} shards, all sound"

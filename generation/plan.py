@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .catalog import HubModel, Source, WeightFile
-from .errors import GenerationError
+from .errors import GenerationError, UsageError
 from .folders import list_images
 from .ledger import read_ledger
 from .prepare import fit
 from .progress import track
+from .record import device_name
 from .request import Request, make_request, units
 from .shards import Unit, folder_rows, generated_rows
 from .weights import local_weights
@@ -65,6 +66,9 @@ def plan(
     request = make_request(
         suite, sources=sources, count=count, folders=folders, folder_licence=folder_licence, order=order, frame=frame
     )
+    if workers < 1:
+        raise UsageError(f"--workers must be at least 1, not {workers}.")
+    device_name(device)
     folder = Path(out) if out is not None else Path()
     here = local_weights(request.sources, weights)
     fitted = fit(request, here)

@@ -50,7 +50,7 @@ def make_request(
         raise UsageError(
             f"a folder source has the name of another source. Names taken: {', '.join(sorted(set(names)))}."
         )
-    chosen = _choose(loaded, sources)
+    chosen = _choose(loaded, [*sources, *(source.name for source in own)] if sources else None)
     return Request(loaded, {source.name: _count_images(source, loaded, count) for source in chosen})
 
 

@@ -13,15 +13,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..benchmark.metrics import PRIMARY
-from ..benchmark.runs import list_runs
+from ..benchmark.runs import Run, list_runs
 from ..generation.columns import text_columns
 from ..generation.dataset import Dataset
+from ..generation.errors import RunError
 from ..generation.publish import write_atomically
 from .board import ManifestLookup, build_board
 
@@ -41,12 +43,12 @@ def build_fold_boards(
     Keys: ``primary``; ``folds`` with ``fold``, ``manifest_id``, ``unseen``, ``folder``; ``entries`` with ``method``,
     ``rejection``, ``settings``, ``values`` (manifest id -> primary metric), ``mean``, ``lowest``, ``highest`` (the last
     two with ``value`` and ``fold``), those in most folds first, then by mean. Parameters are those of
-    :func:`.board.build_board`. RunError if there is no run, or if one is damaged.
+    :func:`.board.build_board`. RunError if there is no run, if one is damaged, or if runs are of several protocols,
+    suites or crop sizes, whose mean would mean nothing.
     """
-    folders = {
-        run.manifest_id: f"{_plain(run.info['manifest']['fold'])}-{_plain(run.manifest_id)[:8]}"
-        for run in list_runs(runs_dir)
-    }
+    runs = list_runs(runs_dir)
+    _refuse_several_experiments(runs, runs_dir)
+    folders = {run.manifest_id: f"{_plain(run.info['manifest']['fold'])}-{_plain(run.manifest_id)[:8]}" for run in runs}
     boards = [
         build_board(
             runs_dir, manifest_lookup, out / folder, dataset=dataset, manifest_id=manifest_id, bootstrap=bootstrap
@@ -63,6 +65,20 @@ def build_fold_boards(
     }
     write_atomically(out / FOLDS_FILE, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
     return document
+
+
+def _refuse_several_experiments(runs: Sequence[Run], runs_dir: Path) -> None:
+    def crop(run: Run) -> object:
+        resolved = run.info["config"].get("resolved")
+        own = resolved.get("crop_size") if isinstance(resolved, dict) else None
+        return run.info["manifest"]["crop_size"] if own is None else own
+
+    found = {f"{r.info['manifest']['suite']}, {r.info['manifest']['protocol']}, crop {crop(r)} px" for r in runs}
+    if len(found) > 1:
+        raise RunError(
+            f"{runs_dir} holds runs of {len(found)} experiments ({'; '.join(sorted(found))}), whose folds have no "
+            "common mean: evaluate each into a runs folder of its own."
+        )
 
 
 def folds_text(document: dict[str, Any]) -> str:

@@ -68,12 +68,14 @@ def table_document(paper: Paper, number: int, body: dict[str, Any], experiment: 
 def write_results(folder: Path, tables: list[dict[str, Any]], papers: Mapping[str, Paper]) -> tuple[Path, Path]:
     """Put tables into ``results.json`` and render ``RESULTS.md``.
 
-    A table replaces that of the same paper, number, suite and images per source. Returns both paths. RunError if
-    there is a ``results.json`` that cannot be read: nothing is overwritten then.
+    A table replaces that of the same paper, number, suite and images per source; made in the same way, it keeps that
+    one's other rows. Returns both paths. RunError, and nothing is overwritten, if there is a ``results.json`` that
+    cannot be read, or rows would be lost because the table there was made in another way.
     """
     data, page = folder / JSON_FILE, folder / PAGE_FILE
     kept = {_key(table): table for table in read_results(data)["tables"]} if data.exists() else {}
-    kept |= {_key(table): table for table in tables}
+    for table in tables:
+        kept[_key(table)] = _with_other_rows(table, kept.get(_key(table)), data)
     ordered = [kept[key] for key in sorted(kept)]
     text = "\n".join([_HEAD, *(_section(table, papers[table["paper"]]) for table in ordered)])
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,6 +102,26 @@ def read_results(path: Path) -> dict[str, Any]:
 
 def _key(table: dict[str, Any]) -> tuple[str, int, str, int]:
     return table["paper"], table["table"], table["suite"], table["setting"]["images_per_source"]
+
+
+def _with_other_rows(table: dict[str, Any], before: dict[str, Any] | None, data: Path) -> dict[str, Any]:
+    """The table with the rows that were asked for before and not now."""
+    new = {_row_name(row): row for row in table["rows"]}
+    old = {_row_name(row): row for row in before["rows"]} if before else {}
+    if before is None or old.keys() <= new.keys():
+        return table
+    made = ("manifest_id", "seeds", "epochs", "preset", "threshold_rule", "replicates")
+    changed = [key for key in made if before[key] != table[key]]
+    if changed:
+        raise RunError(
+            f"{data}: table {table['table']} there has rows that this one lacks ({', '.join(sorted(old.keys() - new))})"
+            f" and was made with other {', '.join(changed)}: make all rows, or write elsewhere with --results."
+        )
+    return table | {"rows": [new.pop(name, row) for name, row in old.items()] + list(new.values())}
+
+
+def _row_name(row: dict[str, Any]) -> str:
+    return row["network"] if "network" in row else row["method"]
 
 
 def _section(table: dict[str, Any], paper: Paper) -> str:

@@ -178,6 +178,7 @@ def load_suite(name_or_path: str | Path) -> Suite:
 def _read_suite(path: Path) -> Suite:
     try:
         document = read_suite_file(path)
+        _refuse_unknown_keys(path, document)
         recipe = dict(document["recipe"])
         recipe["qualities"] = tuple(recipe.get("qualities", JPEG_QUALITIES))
         suite = Suite(
@@ -201,6 +202,19 @@ def _read_suite(path: Path) -> Suite:
         raise UsageError(f"{path}: a suite needs at least one source, and each name once.")
     _check_files(path, suite)
     return suite
+
+
+def _refuse_unknown_keys(path: Path, document: dict[str, Any]) -> None:
+    known = {f.name for f in fields(Suite)} | {"defaults"}
+    for key in sorted(set(document) - known):
+        inside = [name for name, kind in (("recipe", Recipe), ("defaults", Source)) if key in _field_names(kind)]
+        if inside:
+            raise UsageError(f"{path}: '{key}' belongs below '{inside[0]}'.")
+        raise unknown_name(f"key of suite file {path}", str(key), known)
+
+
+def _field_names(kind: type[Recipe] | type[Source]) -> set[str]:
+    return {f.name for f in fields(kind)}
 
 
 def _check_files(path: Path, suite: Suite) -> None:

@@ -139,3 +139,9 @@ def test_entry_points_are_methods_too(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(module, "_METHODS", registry)
     assert "plugged-in" in method_names()
     assert get_method("plugged-in").name == "plugged-in"
+
+
+@pytest.mark.parametrize("name", ["", "../evil", "a/b", ".hidden", "Mean Colour", "-x"])
+def test_a_name_that_is_no_folder_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot name a method"):
+        register_method(name)

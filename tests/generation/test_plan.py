@@ -65,3 +65,10 @@ def test_text_has_a_line_per_source_and_a_sum(tiny_suite: Path) -> None:
     lines = plan_text(plan(tiny_suite)).splitlines()
     assert len(lines) == 4
     assert lines[-1].split()[:2] == ["all", "20"]
+
+
+def test_what_generate_refuses_is_refused_here_too(tiny_suite: Path) -> None:
+    with pytest.raises(UsageError, match="--workers must be at least 1, not 0"):
+        plan(tiny_suite, workers=0)
+    with pytest.raises(UsageError, match="device 'nonsense' cannot be used"):
+        plan(tiny_suite, device="nonsense")

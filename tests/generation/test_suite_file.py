@@ -98,3 +98,17 @@ def test_what_cannot_extend(tmp_path: Path, change: dict[str, Any], message: str
     with pytest.raises(UsageError, match=message) as caught:
         load_suite(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"crop_size": 32}, "'crop_size' belongs below 'recipe'"),
+        ({"licence": "MIT"}, "'licence' belongs below 'defaults'"),
+        ({"recipie": {"crop_size": 32}}, r"unknown key of suite file .*own\.yaml 'recipie'. Did you mean 'recipe'"),
+    ],
+)
+def test_keys_that_would_change_nothing_are_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    path = write(tmp_path / "own.yaml", **{"extends": "mini", "name": "own", "version": "own-v1"} | change)
+    with pytest.raises(UsageError, match=message):
+        load_suite(path)

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from osbench.benchmark.manifest import build_manifest, generator_architectures
+from osbench.benchmark.manifest import Manifest, build_manifest, generator_architectures
 from osbench.benchmark.protocols import load_protocol
 from osbench.benchmark.runs import RUN_FILE, list_runs
 from osbench.cli import main
 from osbench.generation.dataset import Dataset
+from osbench.generation.errors import RunError
 from osbench.leaderboard.board import JSON_FILE, PAGE_FILE
 from osbench.leaderboard.folds import FOLDS_FILE, build_fold_boards, folds_text
 
@@ -70,3 +72,12 @@ def test_the_name_of_a_fold_cannot_leave_the_folder(rotated: Path, dataset: Data
     document = build_fold_boards(tmp_path / "runs", lambda _: run.manifest(), tmp_path / "out" / "in", bootstrap=2)
     assert document["folds"][0]["folder"].startswith("elsewhere-")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["in"]
+
+
+def test_runs_of_several_protocols_have_no_common_mean(rotated: Path, manifest: Manifest, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(rotated, runs)
+    write_run(runs, manifest, GOOD, 0)
+    with pytest.raises(RunError, match=r"2 experiments .*fang2023.*rotate-one.*runs folder of its own"):
+        build_fold_boards(runs, None, tmp_path / "out", bootstrap=2)
+    assert not (tmp_path / "out").exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from osbench.benchmark.laundering import Grid
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.runs import PREDICTIONS_FILE, RUN_FILE, list_runs
 from osbench.cli import main
@@ -15,7 +16,7 @@ from osbench.generation.errors import RunError
 from osbench.leaderboard.board import build_board
 from osbench.leaderboard.submit import prepare
 
-from .synthetic_runs import Drawn, write_run
+from .synthetic_runs import Drawn, write_laundered, write_run
 
 
 def test_every_number_of_the_board_is_the_same_to_the_bit(manifest: Manifest, board_runs: Path, tmp_path: Path) -> None:
@@ -58,3 +59,12 @@ def test_a_pack_has_a_folder_of_its_own(manifest: Manifest, tmp_path: Path) -> N
     for out in (tmp_path / "runs", tmp_path / "runs/packed", tmp_path):
         with pytest.raises(RunError, match="folder of its own"):
             pack_runs(tmp_path / "runs", out)
+
+
+def test_laundered_answers_come_along(manifest: Manifest, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "runs", manifest, Drawn("proposed", "native", 0.9, 3.0), 0)
+    write_laundered(run, manifest, Grid().cells())
+    assert CliRunner().invoke(main, ["pack", str(tmp_path / "runs"), "--out", str(tmp_path / "packed")]).exit_code == 0
+    boards = [build_board(tmp_path / name, None, tmp_path / f"{name}-site", bootstrap=2) for name in ("runs", "packed")]
+    assert boards[0]["entries"][0]["laundered"]
+    assert boards[1]["entries"] == boards[0]["entries"]

@@ -163,6 +163,19 @@ def test_a_table_is_written_before_the_next_one_is_made(table2, data, tmp_path, 
     assert "| stega-cnn | 0.787 |" in (tmp_path / "res" / "RESULTS.md").read_text()
 
 
+def test_a_table_made_row_by_row_keeps_its_rows(table2, tmp_path):
+    made = table_document(PAPER, 2, *table2)
+    other = made | {"rows": [made["rows"][0] | {"network": "mislnet"}]}
+    for table in (made, other, made):
+        write_results(tmp_path, [table], {"fang2023": PAPER})
+    (stored,) = read_results(tmp_path / "results.json")["tables"]
+    assert [row["network"] for row in stored["rows"]] == ["stega-cnn", "mislnet"]
+    before = (tmp_path / "results.json").read_bytes()
+    with pytest.raises(RunError, match=r"lacks \(mislnet\) and was made with other epochs: make all rows"):
+        write_results(tmp_path, [made | {"epochs": 2}], {"fang2023": PAPER})
+    assert (tmp_path / "results.json").read_bytes() == before
+
+
 def test_a_damaged_results_file_is_not_overwritten(table2, tmp_path):
     (tmp_path / "results.json").write_text("{")
     with pytest.raises(RunError, match="no results file of this osbench"):
