@@ -65,10 +65,11 @@ zoo-all: $(STAMP)  ## train, export and measure every model of a suite: make zoo
 SCALE := build/scale
 COUNT ?= 10000
 SEEDS ?= 3
-WITH := --device $(DEVICE) --data $(SCALE)/data
-FITS := $(WITH) --seeds $(SEEDS) --jobs $(JOBS) $(if $(EPOCHS),--epochs $(EPOCHS))
+ON = $(or $(filter-out auto,$(DEVICE)),cpu)
+WITH = --device $(ON) --data $(SCALE)/data
+FITS = $(WITH) --seeds $(SEEDS) --jobs $(JOBS) $(if $(EPOCHS),--epochs $(EPOCHS))
 scale: $(STAMP)  ## reference runs in the paper's size: make scale SUITE=mini-v2 DEVICE=cuda COUNT=10000 SEEDS=3 JOBS=8
-	$(BIN)/osbench generate --suite $(LARGE) --count $(COUNT) --workers $(JOBS) --device $(DEVICE) --out $(SCALE)/data
+	$(BIN)/osbench generate --suite $(LARGE) --count $(COUNT) --workers $(JOBS) --device $(ON) --out $(SCALE)/data
 	$(BIN)/osbench evaluate --method all $(FITS) --out $(SCALE)/runs
 	$(BIN)/osbench reproduce fang2023 $(FITS) $(if $(PRETRAIN_EPOCHS),--pretrain-epochs $(PRETRAIN_EPOCHS)) --out $(SCALE)
 	$(BIN)/osbench pack $(SCALE)/runs --out $(SCALE)/packed \

@@ -93,7 +93,18 @@ def evaluate(
 
     Raises UsageError for unknown names, DatasetError for bad images, RunError for answers that are not finite.
     """
-    plans, wanted = _plans(method_name, dataset, manifest, seeds, out, device, options, rejections, epochs, crop_size)
+    plans, wanted = _plans(
+        method_name,
+        dataset,
+        manifest,
+        seeds=seeds,
+        out=out,
+        device=device,
+        options=options,
+        rejections=rejections,
+        epochs=epochs,
+        crop_size=crop_size,
+    )
     store_manifest(out, manifest)
     missing = [plan for plan in plans if not _finished(plan, wanted)]
     if missing:
@@ -105,7 +116,16 @@ def evaluate(
     return runs
 
 
-def unfinished_seeds(
+def unfinished_seeds(method_name: str, dataset: Dataset, manifest: Manifest, **arguments: Any) -> list[int]:
+    """The seeds for which :func:`evaluate` would have something to do; UsageError as there. Changes nothing.
+
+    arguments: as :func:`evaluate` takes them, but ``check``.
+    """
+    plans, wanted = _plans(method_name, dataset, manifest, **arguments)
+    return [plan.seed for plan in plans if not _finished(plan, wanted)]
+
+
+def _plans(
     method_name: str,
     dataset: Dataset,
     manifest: Manifest,
@@ -117,23 +137,6 @@ def unfinished_seeds(
     rejections: Sequence[str] | None = None,
     epochs: int | None = None,
     crop_size: int | None = None,
-) -> list[int]:
-    """The seeds for which :func:`evaluate` would have something to do; UsageError as there. Changes nothing."""
-    plans, wanted = _plans(method_name, dataset, manifest, seeds, out, device, options, rejections, epochs, crop_size)
-    return [plan.seed for plan in plans if not _finished(plan, wanted)]
-
-
-def _plans(
-    method_name: str,
-    dataset: Dataset,
-    manifest: Manifest,
-    seeds: Sequence[int],
-    out: Path,
-    device: str,
-    options: Mapping[str, Any] | None,
-    rejections: Sequence[str] | None,
-    epochs: int | None,
-    crop_size: int | None,
 ) -> tuple[list[_Plan], tuple[str, ...]]:
     """One plan for each seed, and the rejection rules that runs are wanted of."""
     cls = get_method(method_name)
@@ -148,7 +151,8 @@ def _finished(plan: _Plan, wanted: Sequence[str]) -> bool:
 
 def _warn_of_other_code(cls: type[Method], runs: Sequence[Run]) -> None:
     """Runs without the hash are from before there was one: nothing is known of them."""
-    other = [run for run in runs if run.info.get("code_sha256", code_sha256(cls)) != code_sha256(cls)]
+    now = code_sha256(cls)
+    other = [run for run in runs if run.info.get("code_sha256", now) != now]
     if other:
         get_logger().warning(
             "%s: %d of %d runs were made before its code changed, first %s; delete them to evaluate again",

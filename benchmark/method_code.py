@@ -32,8 +32,7 @@ def code_sha256(cls: type[Method]) -> str:
         module = sys.modules.get(name)
         if name in found or module is None or not getattr(module, "__file__", None):
             continue
-        tree = _tree(Path(inspect.getfile(module)))
-        found[name] = hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
+        tree, found[name] = _tree(Path(inspect.getfile(module)))
         if root:
             waiting += [other for other in _imported(tree, module) if other.startswith(f"{root}.")]
         if hasattr(module, "__path__"):
@@ -42,14 +41,14 @@ def code_sha256(cls: type[Method]) -> str:
 
 
 @cache
-def _tree(path: Path) -> ast.Module:
-    """The parsed file without its docstrings."""
+def _tree(path: Path) -> tuple[ast.Module, str]:
+    """The parsed file without its docstrings, and the SHA-256 of what that says."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             body = [statement for statement in node.body if not _is_text(statement)]
             node.body = body or [ast.Pass()]  # type: ignore[assignment]
-    return tree
+    return tree, hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
 
 
 def _is_text(statement: ast.stmt) -> bool:

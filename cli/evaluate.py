@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..generation.columns import text_columns
-from .options import emit, handle_errors, json_option
+from .options import device_option, emit, handle_errors, jobs_option, json_option
 
 if TYPE_CHECKING:
     from ..benchmark.runs import Run
@@ -32,13 +32,9 @@ if TYPE_CHECKING:
 @click.option(
     "--crop-size", type=click.IntRange(min=1), default=None, help="Centre crop in pixels; default: as stored."
 )
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Fits at a time, each in a process of its own with its share of the threads and its own memory on the device.",
+@device_option
+@jobs_option(
+    "Fits at a time, each in a process of its own with its share of the threads and its own memory on the device."
 )
 @click.option("--network", default=None, help="Embedding network of proposed; short for --option network=NAME.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter. Repeatable.")

@@ -21,6 +21,16 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")(function)
 
 
+def device_option(function: F) -> F:
+    """Adds ``--device``."""
+    return click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")(function)
+
+
+def jobs_option(text: str) -> Callable[[F], F]:
+    """Adds ``--jobs``, with this help."""
+    return click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help=text)
+
+
 def handle_errors(function: F) -> F:
     """Turns an expected error into one line on stderr and its exit code; Ctrl-C into exit code 130.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import emit, handle_errors, json_option
+from .options import device_option, emit, handle_errors, json_option
 
 
 @click.command()
@@ -27,7 +27,7 @@ from .options import emit, handle_errors, json_option
 @click.option("--note", default="", help="A remark for the header of the file.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes for pictures.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+@device_option
 @json_option
 @handle_errors
 def command(

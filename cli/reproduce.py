@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import emit, handle_errors, json_option
+from .options import device_option, emit, handle_errors, jobs_option, json_option
 
 
 @click.command()
@@ -48,14 +48,8 @@ from .options import emit, handle_errors, json_option
     "--scenes", type=click.Path(path_type=Path), help="Photographs for the virtual cameras to take pictures of."
 )
 @click.option("--pretrain-epochs", type=click.IntRange(min=1), help="Where no weights are packaged.  [default: 18]")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Fits at a time, as in 'osbench evaluate'; pre-training is one by one.",
-)
+@device_option
+@jobs_option("Fits at a time, as in 'osbench evaluate'; pre-training is one by one.")
 @json_option
 @handle_errors
 def command(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import emit, handle_errors, json_option
+from .options import device_option, emit, handle_errors, json_option
 
 
 @click.command()
@@ -16,7 +16,7 @@ from .options import emit, handle_errors, json_option
 @click.option("--seeds", type=click.IntRange(min=1), help="Fit with seeds 0 to N-1.  [default: as the profile says]")
 @click.option("--method", "methods", multiple=True, help="Only this method of the profile (repeatable).")
 @click.option("--workers", type=click.IntRange(min=1), help="Generating processes.  [default: one per core]")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+@device_option
 @json_option
 @handle_errors
 def command(
