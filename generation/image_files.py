@@ -28,7 +28,7 @@ _pillow_limit = threading.Lock()
 
 
 def open_picture(data: Path | BytesIO, formats: Sequence[str] = FORMATS) -> Image.Image:
-    """``Image.open`` without Pillow's own limit on pixels and its warnings; the caller checks ``size`` before decoding."""
+    """``Image.open`` without Pillow's own limit on pixels and its warnings; the caller checks ``size`` first."""
     with _pillow_limit, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
