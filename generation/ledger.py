@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..core.errors import DatasetError
+from ..core.foreign import read_foreign
 from ..core.publish import write_atomically
 
 LEDGER = "ledger.jsonl"
+_MAX_LEDGER_BYTES = 64 << 20
 _SHARD = re.compile(r"shards/([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)/shard-\d{5}-of-\d{5}\.parquet")
 
 
@@ -49,11 +51,11 @@ def read_ledger(dataset: Path) -> dict[str, LedgerEntry]:
     if not path.exists():
         return {}
     entries = {}
-    for number, line in enumerate(_whole_lines(path.read_bytes()), start=1):
+    for number, line in enumerate(_whole_lines(read_foreign(path, DatasetError, _MAX_LEDGER_BYTES)), start=1):
         try:
             document = json.loads(line)
             entry = LedgerEntry(check_shard_name(document["file"]), int(document["rows"]), str(document["sha256"]))
-        except (ValueError, KeyError, TypeError, DatasetError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError, DatasetError) as error:
             raise DatasetError(f"{path}: line {number} is damaged. Delete the ledger and generate again.") from error
         entries[entry.file] = entry
     return entries

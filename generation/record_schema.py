@@ -68,7 +68,7 @@ _RECIPE = {
     "qualities": _QUALITIES,
     "subsampling": _TEXT,
     "crop_size": _integer(1, _MAX_SIDE),
-    "shard_rows": _integer(1, 1_000_000),
+    "shard_rows": _integer(1, 100_000),
     "batch_size": _integer(1, 1_000_000),
 }
 _SOURCE = {

@@ -171,7 +171,7 @@ def test_blank_pictures_of_a_pipeline_are_drawn_again(
     assert row["seed"] == first.seed
     plain = shards.encode_row(one, replace(first, seed=None))
     assert {key for key in row if row[key] != plain[key]} == {"seed"}, "identity, crop and quality stay"
-    monkeypatch.setattr(shards, "_REDRAWS", 1)
+    monkeypatch.setattr(shards, "REDRAWS", 1)
     calls.clear()
     with pytest.raises(GenerationError, match="image 0: one constant colour"):
         shards.sample_batch(one, range(2))
