@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,6 +37,12 @@ class LedgerEntry:
 def shard_file(generator: str, training_set: str, shard: int, shards: int) -> str:
     """Relative path of a shard, with forward slashes."""
     return f"shards/{generator}/{training_set}/shard-{shard:05d}-of-{shards:05d}.parquet"
+
+
+def shard_siblings(file: str, ledger: Mapping[str, LedgerEntry]) -> list[LedgerEntry]:
+    """Entries of the same shard number of the same source in a dataset of another size."""
+    begin = file[: file.rindex("-of-")]
+    return [entry for name, entry in ledger.items() if name.startswith(f"{begin}-of-") and name != file]
 
 
 def check_shard_name(file: str) -> str:

@@ -124,22 +124,6 @@ def _leaf_columns() -> list[str]:
     return [name for name in SCHEMA.names if name != "image"] + ["image.bytes", "image.path"]
 
 
-def shard_is_ours(unit: Unit) -> LedgerEntry | None:
-    """The entry of a shard that was published but not yet entered into the ledger; None if it must be made."""
-    path = unit.dataset / unit.file
-    try:
-        with pq.ParquetFile(path) as file:
-            metadata = file.schema_arrow.metadata or {}
-            stored = json.loads(metadata.get(b"osbench", b"{}"))
-            rows = file.read(columns=["image", "bytes_sha256"], use_threads=False).to_pylist()
-    except (pa.ArrowException, OSError, ValueError, KeyError):
-        return None
-    sound = all(bytes_sha256(row["image"]["bytes"]) == row["bytes_sha256"] for row in rows)
-    if stored.get("unit_sha256") != unit.fingerprint() or len(rows) != len(unit.indices) or not sound:
-        return None
-    return LedgerEntry(unit.file, len(rows), file_sha256(path))
-
-
 def generated_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:
     """Rows of the images ``indices``; see :func:`native_batches`."""
     for batch in native_batches(unit, indices):

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
 import os
+import signal
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -157,6 +160,55 @@ def test_split_dataset_writes_one_manifest_per_fold(own_dataset: Dataset) -> Non
     assert [read_manifest(p).unseen for p in paths][1] == ("progan",)
     first = paths[0].read_bytes()
     assert split_dataset(own_dataset, "rotate-one")[0].read_bytes() == first
+
+
+def split_and_die_at(step: int, dataset: Dataset) -> None:
+    left, originals = step, (os.fsync, os.replace)
+
+    def dying(call: Callable[..., object]) -> Callable[..., object]:
+        def wrapper(*args: object) -> object:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*args)
+
+        return wrapper
+
+    os.fsync, os.replace = map(dying, originals)  # type: ignore[assignment]
+    split_dataset(dataset, "rotate-one")
+
+
+def test_killed_splits_leave_nothing_after_the_next_command(own_dataset: Dataset) -> None:
+    folder, litter = own_dataset.path / "manifests", 0
+    for step in (1, 2, 3, 7):
+        process = multiprocessing.get_context("fork").Process(target=split_and_die_at, args=(step, own_dataset))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        litter += len(list(folder.glob(".*")))
+    assert litter
+    split_dataset(own_dataset, "fang2023")  # another protocol than the killed command's
+    assert not list(folder.glob(".*"))
+    whole = [path.read_bytes() for path in split_dataset(own_dataset, "rotate-one")]
+    assert whole == [path.read_bytes() for path in split_dataset(own_dataset, "rotate-one", folder / "again")]
+
+
+def test_a_full_disk_leaves_the_old_manifest_and_nothing_else(
+    own_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = split_dataset(own_dataset, "fang2023")
+    before = path.read_bytes()
+
+    def fill_up(table: object, partial: Path, **_: object) -> None:
+        partial.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", fill_up)
+    with pytest.raises(OSError, match="No space left"):
+        split_dataset(own_dataset, "fang2023")
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_open_manifests_writes_what_is_missing(own_dataset: Dataset) -> None:

@@ -211,18 +211,6 @@ def test_crops_and_qualities_are_uniform() -> None:
         assert abs(qualities.count(quality) - 1000) < 5 * (6000 * (1 / 6) * (5 / 6)) ** 0.5
 
 
-def test_a_shard_knows_what_it_was_made_of(tiny_suite: Path, tmp_path: Path) -> None:
-    one = unit(tiny_suite, tmp_path)
-    assert shards.shard_is_ours(one) is None
-    entry = write_shard(one)
-    assert shards.shard_is_ours(one) == entry
-    other = replace(one, recipe=replace(one.recipe, qualities=(50,)))
-    assert shards.shard_is_ours(other) is None
-    path = tmp_path / entry.file
-    path.write_bytes(path.read_bytes()[:-10])
-    assert shards.shard_is_ours(one) is None
-
-
 def test_folder_and_weights_paths_do_not_enter_the_bytes(tiny_suite: Path, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere.safetensors"
     one = unit(tiny_suite, tmp_path / "a")
