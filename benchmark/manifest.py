@@ -25,10 +25,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..core.errors import DatasetError, LeakError
-from ..core.foreign import TableBudget, printable, read_table
+from ..core.foreign import TableBudget, read_table
 from ..core.home import cache_folder
 from ..core.progress import get_logger, track
 from ..core.publish import publishing
+from ..core.text import printable
 from ..generation.dataset import Dataset
 from .leaks import refuse_copies, refuse_repeated_ids, refuse_twins
 from .protocols import Fold, Protocol, load_protocol

@@ -16,12 +16,12 @@ from ..core.locking import exclusive
 from ..core.progress import progress_bar
 from ..core.publish import remove_abandoned, sync_folder
 from .card import write_card
-from .dataset import RECORD, Dataset
+from .dataset import Dataset
 from .engines import Engine, get_engine
 from .ledger import append_ledger, read_ledger, write_ledger
 from .plan import check_disk
 from .prepare import prepare
-from .published import Published, check_folder, find_published
+from .published import Published, begun_record, check_folder, find_published
 from .record import dataset_record, device_name, merge_records, write_record
 from .request import make_request, units
 from .shards import OnImages, Unit
@@ -69,8 +69,9 @@ def generate(
     record = dataset_record(prepared.request.suite, device, prepared.records())
     _make_folder(folder)
     with _locked(folder), _disk_errors(folder):
-        if (folder / RECORD).exists():
-            record = merge_records(folder, Dataset.open(folder).info, record)
+        begun = begun_record(folder, {source["name"] for source in record["sources"]})
+        if begun is not None:
+            record = merge_records(folder, begun, record)
         wanted = units(prepared.request, folder, prepared.sha256, device)
         published = find_published(wanted, read_ledger(folder))
         missing = [unit for unit in wanted if unit.file not in published]

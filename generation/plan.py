@@ -15,11 +15,10 @@ from ..core.disk import shortage
 from ..core.errors import GenerationError, UsageError
 from ..core.progress import track
 from .catalog import HubModel, Source, WeightFile
-from .dataset import RECORD, Dataset
 from .folders import list_images
 from .ledger import read_ledger
 from .prepare import Prepared, fit
-from .published import check_folder, find_published
+from .published import begun_record, check_folder, find_published
 from .record import check_count, dataset_record, device_name, merge_records
 from .request import Request, make_request, units
 from .shards import Unit, folder_rows, generated_rows
@@ -90,9 +89,10 @@ def plan(
 def _published(fitted: Prepared, folder: Path, device: str) -> set[str]:
     """Files of the shards in a folder that :func:`..generate.generate` would keep; DatasetError for what it refuses."""
     check_folder(folder)
-    if not (folder / RECORD).exists():
+    request = fitted.request
+    record = begun_record(folder, request.counts.keys())
+    if record is None:
         return set()
-    record, request = Dataset.open(folder).info, fitted.request
     merge_records(folder, record, dataset_record(request.suite, device, fitted.records()))
     for name, count in request.counts.items():
         check_count(folder, record, name, count)

@@ -7,9 +7,10 @@ images is a shard of the same source with 80: it is renamed, and only the rest i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +19,7 @@ from ..core.errors import DatasetError
 from ..core.foreign import check_regular
 from ..core.hashing import file_sha256
 from ..core.progress import get_logger, track
-from .dataset import RECORD
+from .dataset import RECORD, Dataset
 from .ledger import LedgerEntry, shard_siblings
 from .pixels import bytes_sha256
 from .shards import Unit
@@ -50,6 +51,20 @@ def check_folder(folder: Path) -> None:
     visible = [path.name for path in folder.iterdir() if not path.name.startswith(".")] if folder.exists() else []
     if visible and RECORD not in visible:
         raise DatasetError(f"{folder}: holds other files and is no dataset. Choose an empty or new --out folder.")
+
+
+def begun_record(folder: Path, asked: Collection[str]) -> dict[str, Any] | None:
+    """The ``dataset.json`` that a request must agree with; None without images.
+
+    A source that was asked for and of which no shard exists binds nobody: its first request failed, perhaps for the
+    very setting that is mended now.
+    """
+    if not (folder / RECORD).exists():
+        return None
+    old = Dataset.open(folder).info
+    made = {s["name"] for s in old["sources"] if any((folder / "shards" / s["name"]).glob("*.parquet"))}
+    sources = [source for source in old["sources"] if source["name"] in made or source["name"] not in asked]
+    return {**old, "sources": sources} if made else None
 
 
 def find_published(wanted: Sequence[Unit], ledger: Mapping[str, LedgerEntry]) -> dict[str, Published]:

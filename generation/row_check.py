@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.errors import DatasetError
-from ..core.foreign import printable
+from ..core.text import printable
 from .pixels import bytes_sha256, decode_crop, decode_frame, frame_size, pixel_sha256
 from .seeds import REDRAWS, draw, image_id, image_seed, redraw_seed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..core.errors import GenerationError, UsageError
+from ..core.errors import GenerationError
 from ..core.hashing import file_sha256
 from ..core.publish import publishing
 from .catalog import Recipe, Source
@@ -151,12 +150,6 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
     labels = _draw_each(seeds, "class", source.class_labels or range(network.c_dim))
     prompts = _draw_each(seeds, "prompt", source.prompts)
     options = {**source.sampling, **({"prompts": prompts} if prompts else {})}
-    try:
-        inspect.signature(network.sample).bind(seeds, labels, **options)
-    except TypeError as error:
-        raise UsageError(
-            f"source {source.name}: sampling settings do not fit family {network.family}: {error}."
-        ) from error
 
     def sample(seeds: list[int]) -> np.ndarray:
         try:

@@ -27,12 +27,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ...core.errors import DatasetError, UsageError, unknown_name
-from ...core.foreign import printable, read_foreign
-
-_MAX_BYTES = 1 << 16
+from ...core.text import printable
+from ...core.yaml import read_yaml
 
 
 @dataclass(frozen=True)
@@ -194,10 +191,7 @@ def load_protocol(name: str) -> Protocol:
 
 def read_protocol(path: Path) -> Protocol:
     """The protocol of a YAML file; UsageError, naming file and key, for anything else than the keys above."""
-    try:
-        document = yaml.safe_load(read_foreign(path, UsageError, _MAX_BYTES))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: is not readable YAML ({printable(error)}).") from error
+    document = read_yaml(path, UsageError)
     try:
         return _parse(document)
     except UsageError as error:

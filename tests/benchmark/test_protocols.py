@@ -108,7 +108,7 @@ def test_a_protocol_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(GOOD))
     assert [fold.unseen for fold in read_protocol(path).folds("abc")] == [("a",), ("b",), ("c",)]
-    for text, message in (("[]", "a protocol must be a mapping"), ("{name: x", "is not readable YAML")):
+    for text, message in (("[]", "a protocol must be a mapping"), ("{name: x", "not readable YAML")):
         path.write_text(text)
         with pytest.raises(UsageError, match=message):
             read_protocol(path)
