@@ -313,7 +313,8 @@ def _check_cells(table: pa.Table) -> None:
         if column.null_count:
             raise ValueError(f"column {name} has empty cells")
         # As an array of text every cell would take as much room as the longest one.
-        if name not in _INTEGERS and len(column) and pc.max(pc.binary_length(column)).as_py() > _LONGEST_TEXT:
+        lengths = pc.call_function("binary_length", [column]) if name not in _INTEGERS and len(column) else None
+        if lengths is not None and pc.call_function("max", [lengths]).as_py() > _LONGEST_TEXT:
             raise ValueError(f"column {name} has a text of more than {_LONGEST_TEXT} bytes")
 
 
