@@ -72,9 +72,9 @@ def _check_own_weights(suite: Suite, sources: Sequence[Source]) -> None:
     """DatasetError, in one line, if weights that a suite brings itself are not there."""
     absent = [s.weights for s in sources if s.weights is not None and not os.path.exists(s.weights)]
     if absent:
-        names = ", ".join(printable(path.name) for path in absent)
+        names, folder = ", ".join(printable(path.name) for path in absent), printable(absent[0].parent)
         raise DatasetError(
-            f"suite {suite.name}: {len(absent)} of {len(sources)} weight files are missing in {printable(absent[0].parent)} "
+            f"suite {suite.name}: {len(absent)} of {len(sources)} weight files are missing in {folder} "
             f"({names}); {suite.without_weights}."
         )
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import CheckpointError, unknown_name
+from ...core.foreign import check_regular
 
 NoiseMode = Literal["const", "random", "none"]
 _Family = TypeVar("_Family", bound="Generator")
@@ -158,6 +159,7 @@ def load_safetensors_generator(path: Path) -> Generator:
     """Read a file of :func:`save_generator` into float32, strictly (no missing, extra or mis-shaped tensor)."""
     from safetensors import SafetensorError, safe_open
 
+    check_regular(path, CheckpointError)
     try:
         with safe_open(str(path), framework="pt") as f:
             header = f.metadata() or {}
