@@ -26,9 +26,8 @@ from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
 
-import yaml
-
 from ...core.errors import DatasetError, UsageError, unknown_name
+from ...core.yaml import read_yaml
 
 
 @dataclass(frozen=True)
@@ -185,8 +184,7 @@ def load_protocol(name: str) -> Protocol:
     """The protocol of that name; UsageError with a suggestion if there is none."""
     if name not in protocol_names():
         raise unknown_name("protocol", name, protocol_names())
-    text = (Path(__file__).parent / f"{name}.yaml").read_text(encoding="utf-8")
-    return _parse(yaml.safe_load(text))
+    return _parse(read_yaml(Path(__file__).parent / f"{name}.yaml", DatasetError))
 
 
 def _parse(document: dict) -> Protocol:
