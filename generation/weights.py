@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..core.errors import CheckpointError, DatasetError, GenerationError, UsageError, unknown_name
+from ..core.foreign import printable
 from ..core.progress import get_logger
-from ..core.text import printable
 from .catalog import Source, Suite, WeightFile
 from .downloads import Downloader, cached_file
 from .hub import cached_model, download_model

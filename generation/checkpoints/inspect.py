@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.text import printable
+from ...core.foreign import printable
 from .load import LoadedGenerator, load_generator
 
 

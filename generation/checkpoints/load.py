@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ...core.errors import CheckpointError, OsbenchError
-from ...core.text import printable
+from ...core.foreign import printable
 from ...core.yaml import read_yaml
 from ..families import Generator, family_class
 from ..families.base import NoiseMode
@@ -205,8 +205,9 @@ def build_network(path: Path, weights: Weights) -> Generator:
 def _shapes(path: Path, family: str, config: dict[str, Any], layers: int) -> dict[str, tuple[int, ...]]:
     """Tensors of a network of at most so many layers and parameters, which is built without memory."""
     try:
+        network = family_class(family)
         with torch.device("meta"), at_most_layers(layers):
-            return {name: tuple(t.shape) for name, t in family_class(family)(**config).state_dict().items()}
+            return {name: tuple(t.shape) for name, t in network(**config).state_dict().items()}
     except OsbenchError as error:
         raise CheckpointError(f"{printable(path)}: {error}") from error
     except Exception as error:

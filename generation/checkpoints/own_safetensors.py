@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.errors import CheckpointError
-from ...core.text import printable
+from ...core.foreign import printable
 from .layouts import Weights
 from .reading import one_line_errors
 

@@ -13,9 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ...core.errors import CheckpointError
-from ...core.foreign import check_regular
+from ...core.foreign import check_regular, printable
 from ...core.hashing import file_sha256
-from ...core.text import printable
 from .arrays import Array
 from .inert import Budget
 from .torch_storage import LEGACY_PREFIX, Storage, StoredTensor, read_legacy, read_pickle, read_zip

@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import CheckpointError, UsageError
-from ...core.foreign import check_regular, read_json
-from ...core.text import printable
+from ...core.foreign import check_regular, printable, read_json
 from .base import Generator, NoiseMode, register_family
 from .bounded import at_most_layers
 from .noise import image_generator
@@ -38,7 +37,7 @@ WEIGHT_SUFFIXES = {".json", ".safetensors", ".txt", ".model"}
 """Files of a pipeline's folder that it is made of."""
 
 
-@register_family
+@register_family("diffusers")
 class DiffusersPipeline(Generator):
     """A text-to-image pipeline in a folder, sampled in float32.
 
@@ -50,7 +49,6 @@ class DiffusersPipeline(Generator):
     not depend on each other beyond floating-point order; ``images_per_call`` bounds the memory.
     """
 
-    family: ClassVar[str] = "diffusers"
     text_conditioned: ClassVar[bool] = True
     may_blank: ClassVar[bool] = True
 
