@@ -66,7 +66,9 @@ def weights_bytes(path: Path) -> int:
 
 
 def open_network(source: Source, sha256: str, device: str) -> Generator:
-    """The network of a source with local weights, ready to sample. CheckpointError if it is of another family.
+    """The network of a source with local weights, ready to sample.
+
+    CheckpointError if it is of another family, UsageError if it cannot be sampled as the source says.
 
     The last one is kept: shards come source by source, so one network in memory is enough.
     """
@@ -76,6 +78,7 @@ def open_network(source: Source, sha256: str, device: str) -> Generator:
         raise CheckpointError(
             f"{source.weights}: holds a {network.family}, but source {source.name} needs a {source.family}."
         )
+    check_sampling(source, type(network))
     return network
 
 
@@ -123,10 +126,9 @@ def check_sampling(source: Source, family: type[Generator]) -> None:
 def network_facts(source: Source, sha256: str) -> NetworkFacts:
     """Open the source's network (on the CPU) and describe it.
 
-    UsageError if the source's classes, prompts or sampling do not fit it.
+    UsageError if the source's classes or prompts do not fit it.
     """
     network = open_network(source, sha256, "cpu")
-    check_sampling(source, type(network))
     if source.class_labels and max(source.class_labels) >= network.c_dim:
         raise UsageError(
             f"source {source.name}: needs class {max(source.class_labels)}, but {source.weights} knows"
