@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..core.errors import CheckpointError, UsageError
-from ..core.foreign import check_regular
+from ..core.foreign import check_regular, printable
 from ..core.hashing import file_sha256
 from ..core.schema import check_keywords
 from .catalog import Source
@@ -76,7 +76,7 @@ def open_network(source: Source, sha256: str, device: str) -> Generator:
     network = _open(source.weights, sha256, json.dumps(source.settings), device)
     if source.family not in {None, network.family}:
         raise CheckpointError(
-            f"{source.weights}: holds a {network.family}, but source {source.name} needs a {source.family}."
+            f"{printable(source.weights)}: holds a {network.family}, but source {source.name} needs a {source.family}."
         )
     check_sampling(source, type(network))
     return network
