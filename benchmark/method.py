@@ -184,7 +184,7 @@ class Method(ABC):
         return self
 
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME = re.compile(r"(?!.*\.py\Z)[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _METHODS: Registry[type[Method]] = Registry("method", "osbench.methods")
 _FILES: dict[Path, str] = {}
 _FILE_SHA256: dict[Path, str] = {}
@@ -192,13 +192,18 @@ _FILE_SHA256: dict[Path, str] = {}
 M = TypeVar("M", bound=type[Method])
 
 
+def is_method_name(name: str) -> bool:
+    """Whether a method may have this name; the path of a file is none."""
+    return _NAME.fullmatch(name) is not None
+
+
 def register_method(name: str) -> Callable[[M], M]:
     """Class decorator: make a method known under ``name``; UsageError if another class has that name.
 
     Runs lie in a folder of that name: letters, digits, '_', '-' and '.', a letter or digit first.
     """
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"'{name}' cannot name a method: use letters, digits, '_', '-' and '.'.")
+    if not is_method_name(name):
+        raise UsageError(f"'{name}' cannot name a method: use at most 80 letters, digits, '_', '-' and '.', not '.py'.")
 
     def decorate(cls: M) -> M:
         _METHODS.add(name, cls)
@@ -220,6 +225,11 @@ def get_method(name: str) -> type[Method]:
     """
     if name.endswith(".py"):
         return _method_of_file(Path(name))
+    return registered_method(name)
+
+
+def registered_method(name: str) -> type[Method]:
+    """The method class of a registered name; UsageError if there is none. Never opens the file that a name may be."""
     return _METHODS.get(name)
 
 

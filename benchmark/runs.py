@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import RunError
+from ..core.foreign import printable
 from ..core.publish import partial_path
 from .manifest import Manifest, read_manifest, write_manifest
-from .method import Method, get_method
+from .method import Method, get_method, is_method_name, registered_method
 from .predictions import Predictions, read_predictions, write_predictions
 
 RUN_SCHEMA_VERSION = 1
@@ -162,9 +163,10 @@ class Run:
 def load_model(run: Run, method_file: str | None = None) -> Method:
     """The fitted method of a run. ``method_file``: where the method is defined, if it is not registered.
 
-    RunError for a run without a model, or if the file defines another method; UsageError for an unknown method.
+    What the run itself names is looked up among the registered methods and never opened as a file: a run may come from
+    anybody. RunError for a run without a model, or if the file defines another method; UsageError for an unknown one.
     """
-    cls = get_method(method_file or run.method)
+    cls = get_method(method_file) if method_file is not None else registered_method(run.method)
     if cls.name != run.method:
         raise RunError(f"{run.folder} is a run of {run.method}, but {method_file} defines {cls.name}.")
     if not run.model.is_dir():
@@ -194,6 +196,8 @@ def check_run_info(info: Any, where: str) -> None:
     if version != RUN_SCHEMA_VERSION:
         raise RunError(f"{where}: run schema version {version!r}, this osbench reads {RUN_SCHEMA_VERSION}.")
     _check_keys(info, _KEYS, where)
+    if not is_method_name(info["method"]):
+        raise RunError(f"{where}: method {printable(repr(info['method']), 80)} is not a registered name.")
     _check_keys(info["manifest"], _MANIFEST_KEYS, f"{where}, manifest")
     for key in ("seen", "unseen"):
         names = info["manifest"][key]
