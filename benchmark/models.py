@@ -46,5 +46,6 @@ def _method_of(run: Run) -> type[Method]:
         if run.info.config.method_sha256 is None:
             raise
         raise UsageError(
-            f"{printable(run.folder)}: its method '{run.method}' lives in a file of its own; give it with --method FILE."
+            f"{printable(run.folder)}: its method '{run.method}' lives in a file of its own: give it with "
+            "--method FILE."
         ) from error

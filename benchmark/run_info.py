@@ -217,9 +217,9 @@ def _other_version(document: dict[str, Any], version: object, where: str) -> str
     method = document.get("method")
     name = method if isinstance(method, str) and is_method_name(method) else "NAME"
     return (
-        f"{where}: a run of schema 1 (one rejection rule of a fit); this osbench reads schema {RUN_SCHEMA_VERSION} (one "
-        f"fit with all its rules). Make it again: osbench evaluate --method {name} --data DATA --out RUNS, with the "
-        "seeds and options of this file."
+        f"{where}: a run of schema 1 (one rejection rule); this osbench reads schema {RUN_SCHEMA_VERSION} (a fit with "
+        f"all its rules). Make it again: osbench evaluate --method {name} --data DATA --out RUNS, with the seeds and "
+        "options of this file."
     )
 
 
