@@ -94,7 +94,7 @@ def test_a_generator_is_seen_or_unseen(manifest: Manifest) -> None:
 
 
 def test_a_run_of_schema_1_says_how_to_make_it_again() -> None:
-    with pytest.raises(RunError, match="schema 1 .* osbench evaluate --method proposed --data DATA") as caught:
+    with pytest.raises(RunError, match=r"schema 1 .* osbench evaluate --method proposed --data DATA") as caught:
         RunInfo.from_json({"schema_version": 1, "method": "proposed"}, "run.json")
     assert "\n" not in str(caught.value)
     with pytest.raises(RunError, match="evaluate --method NAME"):
