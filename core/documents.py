@@ -29,6 +29,8 @@ class Limits:
     ----------
     pattern : str, optional
         Regular expression for the whole of a text.
+    words : str, optional
+        The pattern in words, for messages: ``"a SHA-256"``.
     longest : int, optional
         Most characters of a text, entries of a list or of a mapping.
     shortest : int, optional
@@ -44,6 +46,7 @@ class Limits:
     """
 
     pattern: str | None = None
+    words: str | None = None
     longest: int | None = None
     shortest: int | None = None
     least: float | None = None
@@ -206,7 +209,7 @@ def _read_plain(kind: Any, limits: Limits, value: Any, path: str, wrong: Any) ->
         if limits.printable and not value.isprintable():
             raise wrong(path, "holds characters that cannot be printed")
         if limits.pattern is not None and not re.fullmatch(limits.pattern, value):
-            raise wrong(path, f"is {_shown(value)}, which is not of the form {limits.pattern}")
+            raise wrong(path, f"is {_shown(value)}, expected {limits.words or limits.pattern}")
     return value
 
 

@@ -178,7 +178,7 @@ def test_a_full_disk_is_one_line(dataset: Dataset, manifest: Manifest, tmp_path:
         ('document = {"options"', save),
         ("import json", "from safetensors import SafetensorError"),
     )
-    with pytest.raises(RunError, match="the fitted model cannot be written: .*No space left on device"):
+    with pytest.raises(RunError, match=r"the fitted model cannot be written: .*No space left on device"):
         evaluate(name, dataset, manifest, seeds=[0], out=tmp_path / "runs")
 
 

@@ -48,7 +48,7 @@ def changed(document: dict[str, Any], path: str, value: object) -> dict[str, Any
 WRONG = [
     ("schema_version", 3, "run schema version 3, this osbench reads 2"),
     ("schema_version", True, "run schema version True"),
-    ("method", "/etc/x.py", "key 'method' is '/etc/x.py', which is not of the form"),
+    ("method", "/etc/x.py", "key 'method' is '/etc/x.py', expected the registered name of a method"),
     ("method", "x.py", "key 'method'"),
     ("method", "a\n", "key 'method'"),
     ("method", 7, "key 'method' is 7, expected a text"),
