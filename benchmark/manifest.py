@@ -23,10 +23,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..core.documents import Limits, from_json
 from ..core.errors import DatasetError, LeakError
 from ..core.foreign import TableBudget, printable, read_table
 from ..core.publish import publishing
+from ..core.schema import Limits, read_record
 from ..generation.dataset import Dataset
 from .protocols import Fold, Protocol, load_protocol
 
@@ -42,7 +42,7 @@ _METADATA_KEY = b"osbench"
 #: Ten million images are more than any benchmark has.
 _BUDGET = TableBudget(rows=10_000_000, bytes=1 << 32)
 
-_Label = Annotated[str, Limits(longest=200, shortest=1, printable=True)]
+_Label = Annotated[str, Limits(longest=200, shortest=1)]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class _Header:
     crop_size: Annotated[int, Limits(least=1, most=65535)]
     seen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
     unseen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
-    held_out: Annotated[str, Limits(longest=200, printable=True)] = ""
+    held_out: Annotated[str, Limits(longest=200)] = ""
 
 
 @dataclass(frozen=True)
@@ -308,7 +308,7 @@ def read_manifest(path: Path) -> Manifest:
         raise DatasetError(f"{path} is no manifest: its columns are not {', '.join(COLUMNS)} without empty cells.")
     document = _header_document(table, path)
     manifest_id = document.pop("manifest_id", None)
-    header = from_json(_Header, document, f"{path}, header", DatasetError)
+    header = read_record(_Header, document, f"{path}, header", error=DatasetError)
     manifest = Manifest(
         protocol=header.protocol,
         fold=header.fold,

@@ -83,21 +83,21 @@ def test_a_bad_file_costs_its_own_answer(run: Run, tmp_path: Path) -> None:
     good = save_noise(tmp_path / "good.png", (200, 60, 60))
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "cut.png").write_bytes(good.read_bytes()[:100])
+    (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "fifo")
     Image.new("I;16", (50, 50)).save(tmp_path / "deep.png")
     Image.new("CMYK", (50, 50)).save(tmp_path / "scan.jpg")
-    Image.new("RGB", (50, 50)).save(tmp_path / "other.ppm")
     save_noise(tmp_path / "small.png", (9, 9, 9), (40, 31))
     cases = {
-        "text.png": "not a readable image",
-        "cut.png": "not a readable image",
-        "other.ppm": "not a readable image",
-        "folder": "is a folder, not a regular file",
+        "text.png": "is not a readable image (PNG, JPEG,",
+        "cut.png": "it is truncated",
+        "empty.png": "is empty",
+        "folder": "is a folder; give image files, for example ",
         "fifo": "is a named pipe",
-        "absent.png": "cannot be read",
-        "deep.png": "I;16 is not 8-bit RGB; convert it to RGB",
-        "scan.jpg": "CMYK is not 8-bit RGB; convert it to RGB",
+        "absent.png": "No such file",
+        "deep.png": "colour mode I;16 is not 8-bit RGB or grey; convert it to RGB",
+        "scan.jpg": "colour mode CMYK is not 8-bit RGB or grey; convert it to RGB",
         "small.png": "40x31 is smaller than the 32 px crop",
     }
     paths = [good, *(tmp_path / name for name in cases), good]

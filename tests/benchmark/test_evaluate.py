@@ -185,9 +185,14 @@ def test_a_full_disk_is_one_line(dataset: Dataset, manifest: Manifest, tmp_path:
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [
-        ("bad-card", 'title="Nearest colour"', "title=None", "method bad-card: key 'card.title' is null"),
-        ("bad-option", '"bins": 4', '"bins": (4, 4)', r"method bad-option: key 'config\.defaults\.bins' is a list"),
-        ("bad-rule", 'rejections = ("distance"', 'rejections = ("dis tance"', r"method bad-rule: key 'rules\[0\]'"),
+        ("bad-card", 'title="Nearest colour"', "title=None", "method bad-card: card.title is null"),
+        ("bad-option", '"bins": 4', '"bins": (4, 4)', r"method bad-option: config\.defaults\.bins is the list"),
+        (
+            "bad-rule",
+            'rejections = ("distance"',
+            'rejections = ("dis tance"',
+            r"bad-rule: rules\[0\] is 'dis tance'",
+        ),
     ],
 )
 def test_what_cannot_be_written_down_is_refused_before_the_fit(
