@@ -179,7 +179,7 @@ def test_blank_pictures_of_a_pipeline_are_drawn_again(
 
 def test_sampling_settings_that_the_family_lacks(tiny_suite: Path, tmp_path: Path) -> None:
     one = unit(tiny_suite, tmp_path)
-    with pytest.raises(UsageError, match="sampling settings do not fit"):
+    with pytest.raises(UsageError, match="unknown key of source alpha/noise: sampling 'top_k'"):
         write_shard(replace(one, source=replace(one.source, sampling={"top_k": 3})))
 
 
