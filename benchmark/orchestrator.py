@@ -1,4 +1,4 @@
-"""The one loop over an experiment: every entry, manifest and seed; one that cannot run or fails costs only its own rows."""
+"""The one loop over an experiment: every entry, manifest and seed; what fails costs only its own rows."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from .manifest import Manifest
 from .method import get_method
 from .metrics import METRICS
 from .metrics.tally import Tally
+from .run_info import Option
 from .runs import NATIVE, Run
 
 SHOWN_METRICS = ("auc_af1_crr", "af1", "crr", "accuracy")
@@ -181,7 +182,7 @@ def check_experiment(experiment: Experiment) -> None:
             raise unknown_name("rejection rule of these entries", rule, rules)
 
 
-def _options(own: Configuration) -> dict[str, object]:
+def _options(own: Configuration) -> dict[str, Option]:
     """The options of a configuration, ``epochs`` among them for a method that has such an option."""
     cls = get_method(own.method or "")
     return dict(own.options) | ({"epochs": own.epochs} if own.epochs and "epochs" in cls.defaults else {})
