@@ -191,7 +191,10 @@ def is_finished(plan: Plan) -> bool:
     if not plan.run_folder.exists():
         return False
     try:
-        Run.open(plan.run_folder).predictions(plan.manifest)
+        run = Run.open(plan.run_folder)
+        if (run.method, run.seed, run.info.config.key) != (plan.cls.name, plan.seed, plan.config.key):
+            raise RunError(f"{run.folder} holds a run of {run.method}, seed {run.seed}, with other settings.")
+        run.predictions(plan.manifest)
     except OsbenchError as error:
         get_logger().warning("a damaged run is made again: %s", error)
         return False
@@ -286,7 +289,10 @@ def _fitted(plan: Plan, images: ImageSet) -> Method:
 
 def _check_loaded(method: Method, loaded: Method, pixels: np.ndarray) -> None:
     """RunError unless a method that was saved and loaded answers as it did before."""
-    before, after = ask(method, pixels), ask(loaded, pixels)
+    try:
+        before, after = ask(method, pixels), ask(loaded, pixels)
+    except RunError as error:
+        raise RunError(f"method {method.name}: {error}") from error
     for rule, scores in before.items():
         other = after.get(rule)
         if other is None or not (

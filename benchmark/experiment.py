@@ -34,9 +34,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from ..core.documents import Limits, from_json, json_schema
+from ..core.documents import json_schema
 from ..core.errors import UsageError, unknown_name
-from ..core.foreign import printable
+from ..core.schema import Limits, read_record
+from ..core.text import printable
 from ..core.yaml import read_yaml
 from .run_info import Label, Options, RuleName
 
@@ -109,7 +110,7 @@ class Published:
     """
 
     paper: Label
-    url: Annotated[str, Limits(longest=500, printable=True)] = ""
+    url: Annotated[str, Limits(longest=500)] = ""
     setting: dict[str, int] = field(default_factory=dict)
     values: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -222,7 +223,7 @@ def load_experiment(name: str | Path) -> Experiment:
     document = read_yaml(path, UsageError)
     if isinstance(document, dict):
         document = {"name": path.stem} | document
-    experiment = from_json(Experiment, document, where, UsageError)
+    experiment = read_record(Experiment, document, where)
     _check_labels(experiment, where)
     entries = {
         label: replace(own, method=_beside(path.parent, own.method)) for label, own in experiment.entries.items()

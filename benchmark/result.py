@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from ..core.documents import Limits, Number
+from ..core.schema import Limits, NumberOrNull
 
 SCHEMA_VERSION = 2
 
@@ -22,9 +22,9 @@ class Value:
         As printed.
     """
 
-    estimate: Number
-    low: Number
-    high: Number
+    estimate: NumberOrNull
+    low: NumberOrNull
+    high: NumberOrNull
     published: float | None = None
 
 
@@ -46,7 +46,7 @@ class Row:
     method: str
     rule: str
     values: dict[str, Value]
-    seconds: Number
+    seconds: NumberOrNull
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class Comparison:
     better: str
     than: str
     metric: str
-    difference: Number
-    low: Number
-    high: Number
-    p_value: Number
+    difference: NumberOrNull
+    low: NumberOrNull
+    high: NumberOrNull
+    p_value: NumberOrNull
     verdict: str
     published: float | None = None
 

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core.documents import from_json, to_json
+from ..core.documents import to_json
 from ..core.errors import RunError, unknown_name
-from ..core.foreign import printable, read_json
+from ..core.foreign import read_json
 from ..core.publish import write_atomically
+from ..core.schema import read_record
+from ..core.text import printable
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .experiment import CRR_EACH, F1_EACH, Experiment
 from .manifest import Manifest
@@ -245,7 +247,7 @@ def write_results(folder: Path, new: Sequence[Result]) -> tuple[Path, Path]:
 
 def read_results(path: Path) -> Results:
     """The tables of a ``results.json``; RunError in one line if it is damaged or of another version."""
-    return from_json(Results, read_json(path, RunError, _MAX_BYTES), printable(path), RunError)
+    return read_record(Results, read_json(path, RunError, _MAX_BYTES), printable(path), error=RunError)
 
 
 def _with_other_rows(new: Result, before: Result | None, data: Path) -> Result:

@@ -14,9 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ..core.documents import Limits, from_json, json_schema, to_json
+from ..core.documents import json_schema, to_json
 from ..core.errors import RunError
 from ..core.foreign import printable, read_json
+from ..core.schema import Limits, read_record
 from .card import MethodCard
 from .manifest import Manifest
 
@@ -28,14 +29,14 @@ MAX_RUN_JSON_BYTES = 1 << 20
 
 _NAME = r"(?!.*\.py$)[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
 
-MethodName = Annotated[str, Limits(pattern=_NAME)]
+MethodName = Annotated[str, Limits(pattern=_NAME, words="the registered name of a method")]
 """The registered name of a method. The path of a file is none, so that no run can name code."""
 
-RuleName = Annotated[str, Limits(pattern=_NAME)]
+RuleName = Annotated[str, Limits(pattern=_NAME, words="letters, digits, '_', '-' and '.'")]
 """The name of a rejection rule: a part of a column's name."""
 
-Label = Annotated[str, Limits(longest=200, shortest=1, printable=True)]
-Sha256 = Annotated[str, Limits(pattern="[0-9a-f]{64}")]
+Label = Annotated[str, Limits(longest=200, shortest=1)]
+Sha256 = Annotated[str, Limits(pattern="[0-9a-f]{64}", words="a SHA-256")]
 Count = Annotated[int, Limits(least=0, most=2**53)]
 Text = Annotated[str, Limits(longest=500)]
 
@@ -187,7 +188,7 @@ class RunInfo:
     hardware: Hardware
     precision: Text
     wall_time_s: Annotated[float, Limits(least=0, most=1e12)]
-    created: Annotated[str, Limits(longest=40, printable=True)]
+    created: Annotated[str, Limits(longest=40)]
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -200,14 +201,14 @@ class RunInfo:
         version = document.get("schema_version") if isinstance(document, dict) else RUN_SCHEMA_VERSION
         if version != RUN_SCHEMA_VERSION:
             raise RunError(_other_version(document, version, where))
-        info = from_json(cls, document, where, RunError)
+        info = read_record(cls, document, where, error=RunError)
         both = set(info.manifest.seen) & set(info.manifest.unseen)
         if both:
             raise RunError(f"{where}: manifest.seen and manifest.unseen both name {min(both)}.")
         try:
             datetime.fromisoformat(info.created)
         except ValueError as error:
-            raise RunError(f"{where}: key 'created' is {info.created!r}, which is no ISO 8601 time.") from error
+            raise RunError(f"{where}: created is {info.created!r}, which is no ISO 8601 time.") from error
         return info
 
 

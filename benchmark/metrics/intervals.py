@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from ...core.documents import Number, to_json
+from ...core.documents import to_json
+from ...core.schema import NumberOrNull
 from .outcome import FloatArray, Outcome, finite_scores
 from .resampling import replicate_values, with_seed_noise
 from .summary import METRICS, PER_GENERATOR, Metric, metric
@@ -40,9 +41,9 @@ class Interval:
     seed: of the resampling; None where nothing was resampled.
     """
 
-    estimate: Number
-    low: Number
-    high: Number
+    estimate: NumberOrNull
+    low: NumberOrNull
+    high: NumberOrNull
     level: float
     kind: str
     replicates: int

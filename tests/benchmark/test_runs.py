@@ -64,9 +64,9 @@ def test_a_staging_folder_becomes_the_run_with_its_model(
 
 def test_a_failed_write_leaves_nothing(manifest: Manifest, answers: Predictions, tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "m" / "r"
-    with pytest.raises(RunError, match=r"key 'method' is 'x\.py'"):
+    with pytest.raises(RunError, match=r"method is 'x\.py'"):
         Run.write(folder, run_info(manifest, method="x.py"), answers)
-    with pytest.raises(RunError, match="key 'wall_time_s' is null"):
+    with pytest.raises(RunError, match="wall_time_s is null"):
         Run.write(folder, run_info(manifest, wall_time_s=float("nan")), answers)
     assert not folder.exists()
     assert not list(tmp_path.rglob("*.partial*"))
