@@ -82,16 +82,16 @@ def test_files_beside_the_experiment_are_found(file: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("seeds: 2", "seed: 2"), "'seed' is unknown"),
-        (("seeds: 2", "seeds: two"), "'seeds' is 'two', expected an integer"),
+        (("seeds: 2", "seed: 2"), "'seed'. Did you mean 'seeds'?"),
+        (("seeds: 2", "seeds: two"), "seeds is 'two'; expected a whole number"),
         (("seeds: 2", "seeds: 0"), "expected at least 1"),
         (("  other:", "  proposed:"), "the key 'proposed' a second time"),
         (("than: other", "than: nobody"), "unknown label under 'compare'"),
         (("    other: {af1", "    nobody: {af1"), "unknown label under 'published'"),
-        (("epochs: 3,", "epoch: 3,"), "entries.other.epoch' is unknown"),
+        (("epochs: 3,", "epoch: 3,"), "entries.other 'epoch'. Did you mean 'epochs'?"),
         (("lr: 0.001", "lr: [1]"), "options.lr"),
         (("rules: [never]", "rules: never"), "expected a list"),
-        (("rules: [never]", "rules: [../x]"), "not of the form"),
+        (("rules: [never]", "rules: [../x]"), "expected letters, digits"),
         (("  proposed: {}\n", '  "pro\\x1bposed": {}\n'), "entries"),
     ],
 )
