@@ -110,6 +110,7 @@ def evaluate(
     epochs: int | None = None,
     crop_size: int | None = None,
     check: bool = False,
+    label: str | None = None,
 ) -> list[Run]:
     """Fit and test a method; returns its runs, one per seed, with answers by all its rejection rules.
 
@@ -135,6 +136,8 @@ def evaluate(
         Side of the centre crop in pixels; as stored without it.
     check : bool
         Compare every image with its ``pixel_sha256`` first.
+    label : str, optional
+        What the runs are called on a board; without it, those that exist keep theirs.
 
     Raises
     ------
@@ -164,7 +167,7 @@ def evaluate(
             _run_seed(plan, images)
     runs = [Run.open(plan.run_folder) for plan in plans]
     _warn_of_other_code(get_method(method_name), runs)
-    return runs
+    return runs if label is None else [run.labelled(label) for run in runs]
 
 
 def plan_fits(

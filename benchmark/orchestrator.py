@@ -101,6 +101,7 @@ def run_experiment(
     grid: Grid | None = None,
     jobs: int = 1,
     check: bool = False,
+    keep_labels: bool = False,
 ) -> ExperimentRuns:
     """Fit every entry of an experiment on every manifest, and launder the runs if a grid is given.
 
@@ -127,6 +128,8 @@ def run_experiment(
         there costs one seed of one entry.
     check : bool
         Compare every image with its ``pixel_sha256`` first.
+    keep_labels : bool
+        Leave the labels of runs that exist as they are.
 
     Raises
     ------
@@ -155,7 +158,7 @@ def run_experiment(
             get_logger().info("[%d/%d] %s on %s", number, len(parts), part.label, part.manifest.fold)
         wanted = [plan for plan in part.plans if jobs == 1 or is_finished(plan)]
         try:
-            _add(found, part.label, wanted, dataset, grid, check)
+            _add(found, part.label, wanted, dataset, grid, check, keep_labels)
         except Exception as error:
             if len(parts) == 1 and isinstance(error, OsbenchError):
                 raise
@@ -229,7 +232,13 @@ def _fit_ahead(found: ExperimentRuns, parts: Sequence[_Part], dataset: Dataset, 
 
 
 def _add(
-    found: ExperimentRuns, label: str, plans: Sequence[Plan], dataset: Dataset, grid: Grid | None, check: bool
+    found: ExperimentRuns,
+    label: str,
+    plans: Sequence[Plan],
+    dataset: Dataset,
+    grid: Grid | None,
+    check: bool,
+    keep_labels: bool,
 ) -> None:
     if not plans:
         return
@@ -244,6 +253,7 @@ def _add(
         options=first.config.given,
         crop_size=first.config.crop_size,
         check=check,
+        label=None if keep_labels else "" if label == first.cls.name else label,
     )
     found.runs.setdefault(label, []).extend(runs)
     if grid is not None:

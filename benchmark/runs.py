@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ import pandas as pd
 
 from ..core.errors import OsbenchError, RunError, unknown_name
 from ..core.foreign import printable
-from ..core.publish import partial_path
+from ..core.publish import partial_path, write_atomically
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .manifest import Manifest, read_manifest, write_manifest
 from .predictions import Predictions, read_predictions, write_predictions
@@ -137,6 +137,15 @@ class Run:
             if staging is None:
                 shutil.rmtree(partial, ignore_errors=True)
         return cls(folder, info)
+
+    def labelled(self, label: str) -> Run:
+        """This run under another label; only its ``run.json`` is written anew, and only if the label differs."""
+        if label == self.info.label:
+            return self
+        info = RunInfo.from_json(replace(self.info, label=label).to_json(), str(self.folder))
+        text = json.dumps(info.to_json(), indent=2, allow_nan=False) + "\n"
+        write_atomically(self.folder / RUN_FILE, text.encode())
+        return Run(self.folder, info)
 
     def rule(self, name: str = NATIVE) -> str:
         """The rule to read the run by: ``name``, or its first rule where it has no ``native`` one.
