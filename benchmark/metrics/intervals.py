@@ -9,7 +9,7 @@ not narrow it, more generators do)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,9 +18,8 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from .outcome import FloatArray, Outcome, finite_scores
-from .resampling import replicate_values, with_seed_noise
-from .summary import METRICS, PER_GENERATOR, Metric, metric, null_for_nan
-from .tally import Tally
+from .resampling import Replicates, Resamples, replicate, with_seed_noise
+from .summary import METRICS, PER_GENERATOR, metric, null_for_nan
 
 Thresholds = float | Sequence[float | None] | None
 
@@ -82,8 +81,8 @@ def bootstrap_intervals(
     if vectors:
         raise ValueError(f"{vectors[0]} has one value for each generator; use per_generator_intervals.")
     runs, cuts = as_lists(outcomes, thresholds)
-    estimates, values = resample(runs, cuts, chosen, replicates, seed)
-    return {name: percentiles(estimates[name], values[name], level, kind_of(runs), seed) for name in chosen}
+    found = replicate(runs, cuts, chosen, resamples_of(runs, replicates, seed))
+    return {name: interval_of(found, name, level) for name in chosen}
 
 
 def bootstrap_interval(
@@ -126,14 +125,21 @@ def per_generator_intervals(
 ) -> dict[str, list[Interval]]:
     """`bootstrap_intervals` of F1 of each seen generator, CRR and AUROC of each unseen one, in index order."""
     runs, cuts = as_lists(outcomes, thresholds)
-    estimates, values = resample(runs, cuts, PER_GENERATOR, replicates, seed)
-    return {
-        name: [
-            percentiles(estimates[name][k], values[name][:, k], level, kind_of(runs), seed)
-            for k in range(len(estimates[name]))
-        ]
-        for name in PER_GENERATOR
-    }
+    found = replicate(runs, cuts, PER_GENERATOR, resamples_of(runs, replicates, seed))
+    return {name: intervals_of(found, name, level) for name in PER_GENERATOR}
+
+
+def interval_of(found: Replicates, name: str, level: float = 0.95) -> Interval:
+    """The interval of a metric with one value, as `bootstrap_intervals` gives it."""
+    values = with_seed_noise(found.values[name], found.each[name], found.seed)
+    return percentiles(found.each[name].mean(axis=0), values, level, _kind(found), found.seed)
+
+
+def intervals_of(found: Replicates, name: str, level: float = 0.95) -> list[Interval]:
+    """The intervals of a metric with one value for each generator, as `per_generator_intervals` gives them."""
+    values = with_seed_noise(found.values[name], found.each[name], found.seed)
+    means = found.each[name].mean(axis=0)
+    return [percentiles(mean, values[:, k], level, _kind(found), found.seed) for k, mean in enumerate(means)]
 
 
 def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -166,24 +172,15 @@ def as_lists(outcomes: Outcome | Sequence[Outcome], thresholds: Thresholds) -> t
     return runs, list(thresholds)
 
 
-def resample(
-    runs: list[Outcome],
-    thresholds: list[float | None],
-    metrics: Mapping[str, Metric],
-    replicates: int,
-    seed: int,
-) -> tuple[dict[str, Any], dict[str, FloatArray]]:
-    """Mean over seeds on the data as they are, and the replicates of that mean."""
-    values = replicate_values(runs, thresholds, metrics, replicates=replicates, seed=seed)
-    plain = [Tally(run, cut) for run, cut in zip(runs, thresholds, strict=True)]
-    each = {name: np.array([m.kernel(tally)[0] for tally in plain]) for name, m in metrics.items()}
-    estimates = {name: v.mean(axis=0) for name, v in each.items()}
-    return estimates, {name: with_seed_noise(v, each[name], seed) for name, v in values.items()}
+def resamples_of(runs: list[Outcome], replicates: int, seed: int) -> Resamples:
+    """Resamples for the runs of one method; ValueError if there is no run."""
+    if not runs:
+        raise ValueError("one threshold for each outcome is needed: 0 outcomes.")
+    return Resamples(runs[0], replicates, seed)
 
 
-def kind_of(runs: list[Outcome]) -> str:
-    """What the bootstrap of these runs resamples."""
-    return "images" if len(runs) == 1 else "seeds+images"
+def _kind(found: Replicates) -> str:
+    return "images" if found.seeds == 1 else "seeds+images"
 
 
 def percentiles(estimate: float, values: FloatArray, level: float, kind: str, seed: int) -> Interval:
