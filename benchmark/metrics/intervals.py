@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
+from ...core.documents import Number, to_json
 from .outcome import FloatArray, Outcome, finite_scores
 from .resampling import Replicates, Resamples, replicate, with_seed_noise
-from .summary import METRICS, PER_GENERATOR, metric, null_for_nan
+from .summary import METRICS, PER_GENERATOR, metric
 
 Thresholds = float | Sequence[float | None] | None
 
@@ -38,9 +39,9 @@ class Interval:
     seed: of the resampling; None where nothing was resampled.
     """
 
-    estimate: float
-    low: float
-    high: float
+    estimate: Number
+    low: Number
+    high: Number
     level: float
     kind: str
     replicates: int
@@ -48,7 +49,7 @@ class Interval:
 
     def to_json(self) -> dict[str, Any]:
         """The fields, NaN as None."""
-        return null_for_nan(asdict(self))
+        return to_json(self)
 
 
 def bootstrap_intervals(
