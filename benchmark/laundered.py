@@ -18,7 +18,7 @@ import torch
 
 from ..core.errors import RunError, UsageError
 from ..core.progress import Bar, get_logger, progress_bar
-from ..core.publish import publishing, remove_partials
+from ..core.publish import publishing
 from ..generation.dataset import Dataset
 from .evaluate import PREDICT_BATCH, ask, torch_device
 from .frames import StoredFrame, load_test_frames

@@ -15,7 +15,7 @@ from ..core.errors import DatasetError, GenerationError, UsageError
 from ..core.hashing import file_sha256
 from ..core.locking import exclusive
 from ..core.progress import get_logger, progress_bar
-from ..core.publish import remove_partials
+from ..core.publish import remove_abandoned
 from .card import write_card
 from .dataset import RECORD, Dataset
 from .engines import Engine, get_engine
@@ -96,8 +96,14 @@ def _locked(folder: Path) -> Iterator[None]:
     """One generator at a time; what killed ones left is removed."""
     busy = DatasetError(f"{folder}: another 'osbench generate' is writing it. Wait for it or stop it.")
     with exclusive(folder / ".lock", busy):
-        remove_partials(folder)
+        _remove_litter(folder)
         yield
+        _remove_litter(folder)  # again: workers outlive their killed parent by a moment
+
+
+def _remove_litter(folder: Path) -> None:
+    for below in (folder, *folder.glob("shards/*/*")):
+        remove_abandoned(below)
 
 
 @contextmanager
