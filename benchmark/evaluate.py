@@ -391,5 +391,6 @@ def _run_info(plan: Plan) -> RunInfo:
         precision="float32",
         wall_time_s=0.0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        normalised_distances=plan.cls.normalised_distances,
     )
     return RunInfo.from_json(info.to_json(), f"method {plan.cls.name}")

@@ -173,6 +173,8 @@ class RunInfo:
         Seconds of fitting and answering, interrupted attempts included.
     created : str
         ISO 8601.
+    normalised_distances : tuple of str
+        Rules whose known score is the negative of a distance divided by the spread of its class.
     """
 
     method: MethodName
@@ -188,6 +190,7 @@ class RunInfo:
     precision: Text
     wall_time_s: Annotated[float, Limits(least=0, most=1e12)]
     created: Annotated[str, Limits(longest=40, printable=True)]
+    normalised_distances: Annotated[tuple[RuleName, ...], Limits(longest=200, unique=True)] = ()
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
 
     def to_json(self) -> dict[str, Any]:

@@ -26,9 +26,17 @@ The candidate, accepted or not, is the arg max of the logits for all of them.
 import importlib
 import pkgutil
 
-from .rule import Activations, LinearHead, RejectionRule, build_rule, register_rule, rule_names
+from .rule import Activations, LinearHead, RejectionRule, build_rule, normalised_distances, register_rule, rule_names
 
-__all__ = ["Activations", "LinearHead", "RejectionRule", "build_rule", "register_rule", "rule_names"]
+__all__ = [
+    "Activations",
+    "LinearHead",
+    "RejectionRule",
+    "build_rule",
+    "normalised_distances",
+    "register_rule",
+    "rule_names",
+]
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")

@@ -22,6 +22,9 @@ from .outcome import FloatArray, Outcome, finite_scores
 from .resampling import Replicates, Resamples, replicate, with_seed_noise
 from .summary import METRICS, PER_GENERATOR, metric
 
+#: Unseen generators that an interval for a new one needs.
+LEAST_GENERATORS = 5
+
 Thresholds = float | Sequence[float | None] | None
 
 
@@ -32,7 +35,7 @@ class Interval:
     Attributes
     ----------
     estimate: the metric on the data as they are (mean over training seeds); NaN if undefined.
-    low, high: NaN if undecidable (undefined metric; fewer than 2 generators).
+    low, high: NaN if undecidable (undefined metric; too few generators).
     level: coverage aimed at, e.g. 0.95.
     kind: "images" (these generators), "seeds+images" (this method) or "generators" (a new generator).
     replicates: bootstrap replicates in which the metric was defined; 0 where nothing was resampled.
@@ -148,7 +151,8 @@ def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
 
     Parameters
     ----------
-    values: (n_unseen,) e.g. `crr_per_generator`, each in 0..1. With fewer than 2 nothing can be said: NaN bounds.
+    values: (n_unseen,) e.g. `crr_per_generator`, each in 0..1. Of fewer than `LEAST_GENERATORS` the bounds are NaN: two
+        that happen to be alike would look like a sharp forecast.
 
     Raises
     ------
@@ -159,7 +163,7 @@ def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     if means.min() < 0 or means.max() > 1:
         raise ValueError("means of unseen generators are rates in 0..1.")
     centre, low, high = float(means.mean()), math.nan, math.nan
-    if len(means) >= 2:
+    if len(means) >= LEAST_GENERATORS:
         half = float(stdtrit(len(means) - 1, (1 + level) / 2) * means.std(ddof=1) / math.sqrt(len(means)))
         low, high = max(0.0, centre - half), min(1.0, centre + half)
     return Interval(centre, low, high, level, "generators", 0, None)
