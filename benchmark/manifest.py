@@ -16,13 +16,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..core.documents import Limits, from_json
 from ..core.errors import DatasetError, LeakError
+from ..core.foreign import TableBudget, printable, read_table
 from ..core.publish import publishing
 from ..generation.dataset import Dataset
 from .protocols import Fold, Protocol, load_protocol
@@ -34,6 +37,26 @@ SPLITS = ("train", "val", "test")
 _INTEGERS = ("row", "class_index")
 _SCHEMA = pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) for name in COLUMNS])
 _METADATA_KEY = b"osbench"
+
+
+#: Ten million images are more than any benchmark has.
+_BUDGET = TableBudget(rows=10_000_000, bytes=1 << 32)
+
+_Label = Annotated[str, Limits(longest=200, shortest=1, printable=True)]
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the file says of itself, beside its rows."""
+
+    schema_version: Literal[1]
+    protocol: _Label
+    fold: _Label
+    suite: _Label
+    crop_size: Annotated[int, Limits(least=1, most=65535)]
+    seen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
+    unseen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
+    held_out: Annotated[str, Limits(longest=200, printable=True)] = ""
 
 
 @dataclass(frozen=True)
@@ -278,37 +301,45 @@ def read_manifest(path: Path) -> Manifest:
 
     DatasetError for a missing, damaged or edited file; LeakError for a leak.
     """
-    try:
-        table = pq.read_table(path)
-        if not table.schema.equals(_SCHEMA) or any(column.null_count for column in table.columns):
-            raise ValueError(f"its columns are not {', '.join(COLUMNS)} without empty cells")
-        header = json.loads((table.schema.metadata or {})[_METADATA_KEY])
-        manifest_id = header.pop("manifest_id")
-        version = header["schema_version"]
-        if version != MANIFEST_SCHEMA_VERSION:
-            raise DatasetError(
-                f"manifest {path} has schema version {version}, this osbench reads "
-                f"{MANIFEST_SCHEMA_VERSION}: split again."
-            )
-        manifest = Manifest(
-            protocol=header["protocol"],
-            fold=header["fold"],
-            seen=tuple(header["seen"]),
-            unseen=tuple(header["unseen"]),
-            table=table.to_pandas(),
-            manifest_id=manifest_id,
-            suite=header["suite"],
-            crop_size=int(header["crop_size"]),
-            held_out=str(header.get("held_out", "")),
-        )
-    except FileNotFoundError as error:
-        raise DatasetError(f"no manifest {path}: run `osbench split` first.") from error
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path} is not a readable manifest ({str(error).splitlines()[0]}): split again.") from error
+    if not path.exists() and not path.is_symlink():
+        raise DatasetError(f"no manifest {path}: run `osbench split` first.")
+    table = read_table(path, DatasetError, _BUDGET)
+    if not table.schema.equals(_SCHEMA) or any(column.null_count for column in table.columns):
+        raise DatasetError(f"{path} is no manifest: its columns are not {', '.join(COLUMNS)} without empty cells.")
+    document = _header_document(table, path)
+    manifest_id = document.pop("manifest_id", None)
+    header = from_json(_Header, document, f"{path}, header", DatasetError)
+    manifest = Manifest(
+        protocol=header.protocol,
+        fold=header.fold,
+        seen=header.seen,
+        unseen=header.unseen,
+        table=table.to_pandas(),
+        manifest_id=str(manifest_id),
+        suite=header.suite,
+        crop_size=header.crop_size,
+        held_out=header.held_out,
+    )
     check_manifest(manifest)
-    if _manifest_id(header, manifest.table) != manifest_id:
+    if _manifest_id(document, manifest.table) != manifest_id:
         raise DatasetError(f"manifest {path} was edited: its rows do not give its manifest_id; split again.")
     return manifest
+
+
+def _header_document(table: pa.Table, path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads((table.schema.metadata or {})[_METADATA_KEY])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{path} is no manifest: it has no readable header; split again.") from error
+    if not isinstance(document, dict):
+        raise DatasetError(f"{path} is no manifest: its header is no JSON object; split again.")
+    version = document.get("schema_version")
+    if version != MANIFEST_SCHEMA_VERSION:
+        raise DatasetError(
+            f"manifest {path} has schema version {printable(repr(version), 20)}, this osbench reads "
+            f"{MANIFEST_SCHEMA_VERSION}: split again."
+        )
+    return document
 
 
 def manifest_path(dataset: Dataset, fold: str) -> Path:

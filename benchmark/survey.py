@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.errors import OsbenchError
 from ..core.progress import get_logger
 from ..generation.dataset import Dataset
 from .evaluate import Plan, evaluate, is_finished, plan_fits
@@ -91,7 +92,8 @@ def survey(
     """:func:`evaluate` every method on every manifest, and launder the runs if a grid is given.
 
     A method that says that it is :meth:`~.method.Method.missing` something is left out; whatever else one raises while
-    it is fitted costs its own rows. UsageError for a request that makes no sense, before anything is fitted.
+    it is fitted costs its own rows; there is nobody to spare where one method on one manifest is all that was asked for,
+    and its error is raised. UsageError for a request that makes no sense, before anything is fitted.
 
     Parameters
     ----------
@@ -139,6 +141,8 @@ def survey(
         try:
             _add_method(found, wanted, dataset, grid, check)
         except Exception as error:
+            if len(planned) == 1 and isinstance(error, OsbenchError):
+                raise
             reason = describe_failure(error, out, f"{get_method(name).name} on {manifest.fold}")
             found.failed.setdefault(name, reason)
             get_logger().warning("%s failed: %s", name, reason)

@@ -119,12 +119,11 @@ def command(
         }
         for run in found.runs
     ]
-    emit(as_json, documents, "" if as_json else _text(found, summarize(found.runs, manifests), out))
+    if found.runs:
+        emit(as_json, documents, "" if as_json else _text(found, summarize(found.runs, manifests), out))
     failed = found.failed if everything else found.failed | found.missing
     if failed:
-        first, reason = next(iter(failed.items()))
-        more = "" if len(failed) == 1 else f" ({len(failed)} of {len(names)} methods failed: {', '.join(failed)})"
-        raise RunError(f"{first}: {reason}{more}")
+        raise RunError(f"{len(failed)} of {len(names)} methods failed: {', '.join(failed)}.")
 
 
 def _laundered(run: Run, found: Survey) -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 200
 _MAX_DEPTH = 100
-_BATCH_BYTES = 1 << 29
+_BATCH_BYTES = 1 << 28
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -170,7 +170,7 @@ def read_table(
                 raise error(f"{name}: column {', '.join(map(repr, lacking))} is missing.")
             largest = _check_footer(file.metadata, set(wanted), budget, name, error)
             # A dictionary or shared prefixes may repeat one long text in every row: no text is longer than its chunk.
-            rows = min(max(_BATCH_BYTES // max(largest, 1), 128), 4096)
+            rows = min(max(_BATCH_BYTES // max(largest, 1), 64), 4096)
             tables, left = [], budget.bytes
             for batch in file.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
                 left -= batch.nbytes
@@ -178,7 +178,8 @@ def read_table(
                     raise error(f"{name}: more than {budget.bytes:,} bytes when it is unpacked.")
                 tables.append(batch)
             schema = pa.schema([file.schema_arrow.field(column) for column in wanted])
-            return pa.Table.from_batches(tables, tables[0].schema if tables else schema).select(wanted)
+            table = pa.Table.from_batches(tables, tables[0].schema if tables else schema).select(wanted)
+            return table.replace_schema_metadata(file.schema_arrow.metadata)
     except error:
         raise
     except (OSError, pa.ArrowException, ValueError, MemoryError, OverflowError) as cause:
