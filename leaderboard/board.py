@@ -215,8 +215,6 @@ def build_board(
     scored, bad = _score(units, manifest, folder, bootstrap, rules)
     refused = [*refused, *other, *bad]
     named = tuple(_named(item, folder) for item in sorted(refused, key=lambda item: item.folder.as_posix()))
-    for item in named:
-        get_logger().warning("left out: %s: %s", item.run, item.reason)
     if not scored:
         raise RunError(f"no run in {printable(folder)} can be used; {named[0].run}: {named[0].reason}")
     entries = _ranked(scored)
@@ -376,7 +374,7 @@ def _gallery(dataset: Dataset | None, manifest: Manifest) -> tuple[GallerySource
 def _named(item: Refused, folder: Path) -> RefusedRun:
     text = printable(item.reason.replace(f"{folder}/", ""), 500)
     name = _relative(item.folder, folder)
-    return RefusedRun(name, text.removeprefix(f"{name}: "))
+    return RefusedRun(name, text.removeprefix(f"{name}: ").removeprefix(f"{name}/"))
 
 
 def _relative(path: Path, folder: Path) -> str:
