@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .outcome import FloatArray, IntArray, Outcome
-from .rates import crr_at, crr_pooled_at, f1_at
+from .rates import crr_at, f1_at
 from .tally import Tally, at_least, at_most, mean_over_groups, ratio
 
 
@@ -116,11 +117,13 @@ def fpr95_ood(outcome: Outcome) -> float:
 
 
 def tally_auc_af1_crr(tally: Tally) -> FloatArray:
-    return _area(tally, mean_over_groups(crr_at(tally, _steps(tally.outcome))))
+    left, total = tally.kept("unseen left", _unseen_left), tally.total("unseen")[..., None]
+    return _area(tally, 1.0 - mean_over_groups(left / np.maximum(total, 1)))
 
 
 def tally_auc_af1_crr_pooled(tally: Tally) -> FloatArray:
-    return _area(tally, crr_pooled_at(tally, _steps(tally.outcome)))
+    left, total = tally.kept("unseen left", _unseen_left), tally.total("unseen")
+    return _area(tally, 1.0 - left.sum(axis=1) / np.maximum(total.sum(axis=1), 1)[:, None])
 
 
 def _steps(outcome: Outcome) -> IntArray:
@@ -132,12 +135,17 @@ def _steps(outcome: Outcome) -> IntArray:
     return outcome.kept("steps", make)
 
 
+def _unseen_left(tally: Tally) -> IntArray:
+    """Accepted images of each unseen generator at each cut of `_steps`, (R, n_unseen, steps)."""
+    return tally.accepted("unseen", _steps(tally.outcome))
+
+
 def _area(tally: Tally, rates: FloatArray) -> FloatArray:
     """The area under aF1 over a rejection rate, by the trapezoid rule.
 
     The F1 of a class changes only at the scores of the images that were given to it. So the area is a sum over these
-    images, class by class: the F1 that their score gives, times the rejection rate gained since the image before,
-    where a rate counts as reached in the middle of its step.
+    images, class by class: by how much F1 falls at their score, times the rejection rate there, where a rate counts as
+    reached in the middle of its step.
 
     Parameters
     ----------
@@ -150,14 +158,8 @@ def _area(tally: Tally, rates: FloatArray) -> FloatArray:
     halves[:, ::2] = rates
     halves[:, 1::2] = (rates[:, :-1] + rates[:, 1:]) / 2
     reached = np.take(halves, tally.outcome.kept("halfway", _halfway_places), axis=1)
-    f1, bounds = tally.kept("f1 of images", _f1_of_images), tally.counter("predicted").bounds()
-    area = np.zeros(len(rates))
-    for first, end in itertools.pairwise(bounds.tolist()):
-        if first < end:
-            area += f1[:, first] * reached[:, first]
-            gained = np.subtract(reached[:, first + 1 : end], reached[:, first : end - 1])
-            area += np.einsum("ri,ri->r", f1[:, first + 1 : end], gained)
-    return area / tally.outcome.n_classes
+    falls = tally.kept("falls of f1", _falls_of_f1)
+    return np.einsum("ri,ri->r", falls, reached) / tally.outcome.n_classes
 
 
 def _halfway_places(outcome: Outcome) -> IntArray:
@@ -167,21 +169,28 @@ def _halfway_places(outcome: Outcome) -> IntArray:
     return 2 * place + (steps[place] == rank)
 
 
-def _f1_of_images(tally: Tally) -> FloatArray:
-    """The F1 of the class that an image was given to, at the image's own score: (R, N) in the order of "predicted".
+def _falls_of_f1(tally: Tally) -> FloatArray:
+    """By how much the F1 of a class falls behind each image that was given to it: (R, N) in the order of "predicted".
 
-    Right for the first of several images of one class and score; the others gain no rejection rate.
+    F1 of class j at a score is 2 hits / (given + present), where hits and given have that score or a higher one. Of
+    several images of one class and score, all at one rejection rate, only the sum of the falls has a meaning.
     """
     counter = tally.counter("predicted")
-    before = tally.outcome.kept("hits before", lambda o: np.append(0, np.cumsum((o.truth == o.candidate)[counter.images])))
+    before = tally.outcome.kept("hits before", lambda o: np.append(0, np.cumsum(_right(o)[counter.images])))
     given, right, present = tally.prefix("predicted"), tally.prefix("hit"), tally.total("class")
-    f1 = np.empty((len(given), len(counter.images)))
+    falls = np.empty((len(given), len(counter.images)))
     for k, (first, end) in enumerate(itertools.pairwise(counter.bounds().tolist())):
         accepted = given[:, end : end + 1] - given[:, first:end]
         accepted += np.maximum(present[:, k : k + 1], 1).astype(accepted.dtype)
-        hit = right[:, before[end], None] - np.take(right, before[first:end], axis=1)
-        np.divide(hit, accepted, out=f1[:, first:end])
-    return np.multiply(f1, 2, out=f1)
+        hits = right[:, before[end], None] - np.take(right, before[first:end], axis=1)
+        f1 = falls[:, first:end]
+        np.divide(hits, accepted, out=f1)
+        f1[:, :-1] -= f1[:, 1:]  # the F1 behind the last image is 0
+    return np.multiply(falls, 2, out=falls)
+
+
+def _right(outcome: Outcome) -> NDArray[np.bool_]:
+    return outcome.truth == outcome.candidate
 
 
 def _half_pairs(tally: Tally, seen: str) -> FloatArray:

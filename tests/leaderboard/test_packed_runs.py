@@ -27,7 +27,6 @@ def test_every_number_of_the_board_is_the_same_to_the_bit(manifest: Manifest, bo
     assert result.exit_code == 0, result.output
     packed = json.loads(result.stdout)
     assert packed["bytes_after"] < packed["bytes_before"]
-    assert packed["largest_change"] > 0
     boards = [build_board(runs, bootstrap=20) for runs in (board_runs, out)]
     assert json.dumps(boards[0].to_json()) == json.dumps(boards[1].to_json())
     for before, after in zip(list_runs(board_runs), list_runs(out), strict=True):
