@@ -23,10 +23,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..core.documents import Limits, from_json
 from ..core.errors import DatasetError, LeakError
 from ..core.foreign import TableBudget, printable, read_table
 from ..core.publish import publishing
-from ..core.schema import Limits, read_record
 from ..generation.dataset import Dataset
 from .protocols import Fold, Protocol, load_protocol
 
@@ -308,7 +308,7 @@ def read_manifest(path: Path) -> Manifest:
         raise DatasetError(f"{path} is no manifest: its columns are not {', '.join(COLUMNS)} without empty cells.")
     document = _header_document(table, path)
     manifest_id = document.pop("manifest_id", None)
-    header = read_record(_Header, document, f"{path}, header", error=DatasetError)
+    header = from_json(_Header, document, f"{path}, header", DatasetError)
     manifest = Manifest(
         protocol=header.protocol,
         fold=header.fold,

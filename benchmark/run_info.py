@@ -14,10 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ..core.documents import json_schema, to_json
+from ..core.documents import Limits, from_json, json_schema, to_json
 from ..core.errors import RunError
 from ..core.foreign import printable, read_json
-from ..core.schema import Limits, read_record
 from .card import MethodCard
 from .manifest import Manifest
 
@@ -201,7 +200,7 @@ class RunInfo:
         version = document.get("schema_version") if isinstance(document, dict) else RUN_SCHEMA_VERSION
         if version != RUN_SCHEMA_VERSION:
             raise RunError(_other_version(document, version, where))
-        info = read_record(cls, document, where, error=RunError)
+        info = from_json(cls, document, where, RunError)
         both = set(info.manifest.seen) & set(info.manifest.unseen)
         if both:
             raise RunError(f"{where}: manifest.seen and manifest.unseen both name {min(both)}.")

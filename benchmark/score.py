@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import pandas as pd
 
-from ..core.documents import to_json
+from ..core.documents import Limits, from_json, to_json
 from ..core.errors import RunError, UsageError
-from ..core.schema import Limits, read_record
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .content import ContentRow, content_rows
 from .manifest import Manifest
@@ -209,7 +208,7 @@ class Score:
     @classmethod
     def from_json(cls, document: Any, where: str = "score") -> Score:
         """The score of a document that :meth:`to_json` made; RunError names the first wrong key."""
-        return read_record(cls, document, where, error=RunError)
+        return from_json(cls, document, where, RunError)
 
     def to_frame(self) -> pd.DataFrame:
         """The metrics, one row each: ``metric``, ``estimate``, ``low``, ``high``."""

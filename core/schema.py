@@ -65,7 +65,7 @@ class Limits:
     null_is_nan: bool = False
 
 
-NumberOrNull = Annotated[float, Limits(null_is_nan=True)]
+Number = Annotated[float, Limits(null_is_nan=True)]
 """A number that may be undefined."""
 
 _NO_LIMITS = Limits()

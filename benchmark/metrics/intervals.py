@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from ...core.documents import to_json
-from ...core.schema import NumberOrNull
+from ...core.documents import Number, to_json
 from .outcome import FloatArray, Outcome, finite_scores
 from .resampling import replicate_values, with_seed_noise
 from .summary import METRICS, PER_GENERATOR, Metric, metric
@@ -41,9 +40,9 @@ class Interval:
     seed: of the resampling; None where nothing was resampled.
     """
 
-    estimate: NumberOrNull
-    low: NumberOrNull
-    high: NumberOrNull
+    estimate: Number
+    low: Number
+    high: Number
     level: float
     kind: str
     replicates: int
