@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..core.documents import to_json
 from ..core.errors import DatasetError, RunError
-from ..core.foreign import check_regular, printable
+from ..generation.image_files import check_8_bit_colour, open_image
 from .answers import DEFAULT_THRESHOLD_RULE
 from .method import Method
 from .models import load_model
@@ -21,12 +19,7 @@ from .runs import NATIVE, Run
 from .score import UNKNOWN
 from .scores import Scores
 
-_MODES = {"RGB", "RGBA", "L", "P"}
 _BATCH = 256
-_MAX_PIXELS = 200_000_000
-_MAX_BYTES = 1 << 30
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-_FORMATS_TEXT = ", ".join(_FORMATS)
 
 
 @dataclass(frozen=True)
@@ -146,28 +139,15 @@ def _crop_or_error(path: Path, size: int) -> np.ndarray | NotAttributed:
 
 def read_centre_crop(path: Path, size: int) -> np.ndarray:
     """The centre crop of an image file, uint8 (size, size, 3); DatasetError in one line if there is none."""
-    name = printable(path)
-    check_regular(path, DatasetError, _MAX_BYTES)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is our own
-            with Image.open(path, formats=_FORMATS) as picture:
-                width, height, mode = *picture.size, picture.mode
-                if min(width, height) < size:
-                    raise DatasetError(
-                        f"{name}: {width}x{height} is smaller than the {size} px crop of the run; nothing is resampled."
-                    )
-                if width * height > _MAX_PIXELS:
-                    raise DatasetError(f"{name}: {width}x{height} is more than {_MAX_PIXELS:,} pixels.")
-                if mode not in _MODES:
-                    raise DatasetError(f"{name}: {mode} is not 8-bit RGB; convert it to RGB.")
-                left, top = (width - size) // 2, (height - size) // 2
-                crop = picture.crop((left, top, left + size, top + size)).convert("RGB")
-    except DatasetError:
-        raise
-    except Exception as error:  # decoders raise what they like
-        raise DatasetError(f"{name}: not a readable image ({_FORMATS_TEXT} are read).") from error
-    return np.asarray(crop)
+    with open_image(path) as picture:
+        if min(picture.size) < size:
+            raise DatasetError(
+                f"{path}: {picture.width}x{picture.height} is smaller than the {size} px crop of the run; "
+                "nothing is resampled."
+            )
+        check_8_bit_colour(path, picture)
+        left, top = (picture.width - size) // 2, (picture.height - size) // 2
+        return np.asarray(picture.crop((left, top, left + size, top + size)).convert("RGB"))
 
 
 def _explain(

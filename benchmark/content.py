@@ -88,8 +88,8 @@ def content_table(rows: Sequence[ContentRow]) -> str:
                 row.split,
                 row.openness,
                 row.images,
-                "-" if row.accuracy is None else f"{row['accuracy']:.3f}",
-                f"{row['rejected']:.3f}",
+                "-" if row.accuracy is None else f"{row.accuracy:.3f}",
+                f"{row.rejected:.3f}",
             )
             for row in rows
         ],

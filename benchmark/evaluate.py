@@ -191,7 +191,10 @@ def is_finished(plan: Plan) -> bool:
     if not plan.run_folder.exists():
         return False
     try:
-        Run.open(plan.run_folder).predictions(plan.manifest)
+        run = Run.open(plan.run_folder)
+        if (run.method, run.seed, run.info.config.key) != (plan.cls.name, plan.seed, plan.config.key):
+            raise RunError(f"{run.folder} holds a run of {run.method}, seed {run.seed}, with other settings.")
+        run.predictions(plan.manifest)
     except OsbenchError as error:
         get_logger().warning("a damaged run is made again: %s", error)
         return False
@@ -254,6 +257,7 @@ def _run_seed(plan: Plan, images: ImageSet) -> None:
         info = replace(
             info,
             rules=predictions.rules,
+            precision=method.precision,
             wall_time_s=round(_seconds(plan.fit_folder), 3),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -286,7 +290,10 @@ def _fitted(plan: Plan, images: ImageSet) -> Method:
 
 def _check_loaded(method: Method, loaded: Method, pixels: np.ndarray) -> None:
     """RunError unless a method that was saved and loaded answers as it did before."""
-    before, after = ask(method, pixels), ask(loaded, pixels)
+    try:
+        before, after = ask(method, pixels), ask(loaded, pixels)
+    except RunError as error:
+        raise RunError(f"method {method.name}: {error}") from error
     for rule, scores in before.items():
         other = after.get(rule)
         if other is None or not (
@@ -388,7 +395,7 @@ def _run_info(plan: Plan) -> RunInfo:
         versions=library_versions(),
         git=git_revision(),
         hardware=hardware(torch_device(plan.device)),
-        precision="float32",
+        precision=plan.cls.precision,
         wall_time_s=0.0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         normalised_distances=plan.cls.normalised_distances,

@@ -28,7 +28,7 @@ from .method import Method
 from .models import load_model
 from .predictions import Predictions, read_predictions, write_predictions
 from .robustness import LAUNDERED_FILE, MAX_BYTES, MAX_CELLS, write_laundered
-from .runs import Run, test_part
+from .runs import Run, answers_to_test
 from .scores import Scores
 
 #: A model must give this share of its published answers again; the rest is left to other hardware.
@@ -120,7 +120,7 @@ def _asked(
     """The run with its model; None if it has all cells."""
     finished = dict(_published(run, manifest))
     unfinished = run.folder / _UNFINISHED
-    own = test_part(run.predictions(manifest), manifest)
+    own = answers_to_test(run.predictions(manifest), manifest)
     finished |= {CLEAN: own} | {cell: answers for cell, answers in _kept(run, manifest) if cell not in finished}
     if all(cell in finished for cell in cells) and not unfinished.exists() and (run.folder / LAUNDERED_FILE).exists():
         return None

@@ -42,7 +42,7 @@ _METADATA_KEY = b"osbench"
 #: Ten million images are more than any benchmark has.
 _BUDGET = TableBudget(rows=10_000_000, bytes=1 << 32)
 
-_Label = Annotated[str, Limits(longest=200, shortest=1, printable=True)]
+_Label = Annotated[str, Limits(longest=200, shortest=1)]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class _Header:
     crop_size: Annotated[int, Limits(least=1, most=65535)]
     seen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
     unseen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
-    held_out: Annotated[str, Limits(longest=200, printable=True)] = ""
+    held_out: Annotated[str, Limits(longest=200)] = ""
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,9 @@ class Method(ABC):
 
     options: dict[str, Any]
 
+    precision: str = "float32"
+    """Of the arithmetic that it was trained in; a run records it."""
+
     def __init__(self, **options: Any) -> None:
         """Keep ``defaults`` overridden by ``options`` in ``self.options``; UsageError for an unknown option."""
         for key in options:

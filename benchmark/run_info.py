@@ -28,14 +28,14 @@ MAX_RUN_JSON_BYTES = 1 << 20
 
 _NAME = r"(?!.*\.py$)[A-Za-z0-9][A-Za-z0-9_.-]{0,79}"
 
-MethodName = Annotated[str, Limits(pattern=_NAME)]
+MethodName = Annotated[str, Limits(pattern=_NAME, words="the registered name of a method")]
 """The registered name of a method. The path of a file is none, so that no run can name code."""
 
-RuleName = Annotated[str, Limits(pattern=_NAME)]
+RuleName = Annotated[str, Limits(pattern=_NAME, words="letters, digits, '_', '-' and '.'")]
 """The name of a rejection rule: a part of a column's name."""
 
-Label = Annotated[str, Limits(longest=200, shortest=1, printable=True)]
-Sha256 = Annotated[str, Limits(pattern="[0-9a-f]{64}")]
+Label = Annotated[str, Limits(longest=200, shortest=1)]
+Sha256 = Annotated[str, Limits(pattern="[0-9a-f]{64}", words="a SHA-256")]
 Count = Annotated[int, Limits(least=0, most=2**53)]
 Text = Annotated[str, Limits(longest=500)]
 
@@ -189,7 +189,7 @@ class RunInfo:
     hardware: Hardware
     precision: Text
     wall_time_s: Annotated[float, Limits(least=0, most=1e12)]
-    created: Annotated[str, Limits(longest=40, printable=True)]
+    created: Annotated[str, Limits(longest=40)]
     normalised_distances: Annotated[tuple[RuleName, ...], Limits(longest=200, unique=True)] = ()
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
 
@@ -210,7 +210,7 @@ class RunInfo:
         try:
             datetime.fromisoformat(info.created)
         except ValueError as error:
-            raise RunError(f"{where}: key 'created' is {info.created!r}, which is no ISO 8601 time.") from error
+            raise RunError(f"{where}: created is {info.created!r}, which is no ISO 8601 time.") from error
         return info
 
 

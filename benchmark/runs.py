@@ -93,8 +93,7 @@ class Run:
         """Read and check ``run.json``; RunError in one line if anything about it is wrong."""
         if (folder / RUN_FILE).exists() or not folder.is_dir():
             return cls(folder, read_run_info(folder / RUN_FILE))
-        inner = _runs_nearby(folder)
-        raise RunError(f"{printable(folder)} is not a run: it has no {RUN_FILE}.{inner}")
+        raise RunError(f"{printable(folder)} is not a run: it has no {RUN_FILE}.{_run_nearby(folder)}")
 
     @classmethod
     def write(
@@ -193,7 +192,7 @@ class Run:
         manifest = manifest or self.manifest()
         found = read_laundered(self.folder, self.info, manifest)
         if found:
-            check_clean(found, test_part(self.predictions(manifest), manifest), self.folder)
+            check_clean(found, answers_to_test(self.predictions(manifest), manifest), self.folder)
         return found
 
     def score(
@@ -237,7 +236,7 @@ class Run:
         return pd.DataFrame(rows, columns=["method", "seed", "rule", "fold", "manifest_id", "run"])
 
 
-def test_part(predictions: Predictions, manifest: Manifest) -> Predictions:
+def answers_to_test(predictions: Predictions, manifest: Manifest) -> Predictions:
     """Of predictions in the order of the manifest's val and test rows, those of the test rows."""
     return predictions.take(np.asarray(manifest.rows("val", "test")["split"] == "test"))
 
@@ -290,22 +289,26 @@ def no_runs(runs_dir: Path) -> str:
 
 
 def _runs_nearby(folder: Path) -> str:
-    """`` Did you mean X?`` for a folder at another level than the one that was asked for."""
+    """`` Did you mean X?`` for a folder without runs of its own, where X is one or two levels away; else empty."""
     path = folder.absolute()
-    inner = path / "runs"
-    if _holds_runs(inner):
-        return f" Did you mean {printable(folder / 'runs')}?"
-    if _holds_runs(path):
-        first = next(iter(_run_folders(path, [])))
-        return f" It holds runs; did you mean one of them, e.g. {printable(folder / first.relative_to(path))}?"
-    for above in (path.parent, path.parent.parent):
-        if ((path / RUN_FILE).exists() or _is_method_folder(path)) and _holds_runs(above):
-            return f" Did you mean {printable(above)}?"
+    inside = [path / "runs"] if _holds_runs(path / "runs") else []
+    above = [p for p in (path.parent, path.parent.parent) if _holds_runs(p)] if _is_run_or_method(path) else []
+    meant = [*inside, *above]
+    return f" Did you mean {printable(meant[0])}?" if meant else ""
+
+
+def _run_nearby(folder: Path) -> str:
+    """The same for a folder that is no run."""
+    path = folder.absolute()
+    for pattern in (f"[!.]*/{RUN_FILE}", f"[!.]*/[!.]*/{RUN_FILE}", f"runs/[!.]*/[!.]*/{RUN_FILE}"):
+        found = sorted(path.glob(pattern))
+        if found:
+            return f" Did you mean {printable(found[0].parent)}?"
     return ""
 
 
-def _is_method_folder(path: Path) -> bool:
-    return any(path.glob(f"*/{RUN_FILE}"))
+def _is_run_or_method(path: Path) -> bool:
+    return (path / RUN_FILE).exists() or any(path.glob(f"[!.]*/{RUN_FILE}"))
 
 
 def _holds_runs(folder: Path) -> bool:

@@ -92,8 +92,8 @@ def survey(
     """:func:`evaluate` every method on every manifest, and launder the runs if a grid is given.
 
     A method that says that it is :meth:`~.method.Method.missing` something is left out; whatever else one raises while
-    it is fitted costs its own rows; there is nobody to spare where one method on one manifest is all that was asked for,
-    and its error is raised. UsageError for a request that makes no sense, before anything is fitted.
+    it is fitted costs its own rows. Where one method on one manifest is all that was asked for, its OsbenchError is
+    raised. UsageError for a request that makes no sense, before anything is fitted.
 
     Parameters
     ----------

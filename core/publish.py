@@ -1,7 +1,7 @@
 """Atomic publication: a file or folder under its final name is complete, whatever kills the process.
 
-A writer works beside the final name, on a *partial* that it locks. A killed writer's lock is gone, so the next writer in
-that folder removes what it left; a partial whose writer lives is never touched.
+A writer works beside the final name, on a *partial* that it locks. A killed writer's lock is gone, so the next writer
+in that folder removes what it left; a partial whose writer lives is never touched.
 """
 
 from __future__ import annotations

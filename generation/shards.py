@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -170,12 +169,6 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
     labels = _draw_each(seeds, "class", source.class_labels or range(network.c_dim))
     prompts = _draw_each(seeds, "prompt", source.prompts)
     options = {**source.sampling, **({"prompts": prompts} if prompts else {})}
-    try:
-        inspect.signature(network.sample).bind(seeds, labels, **options)
-    except TypeError as error:
-        raise UsageError(
-            f"source {source.name}: sampling settings do not fit family {network.family}: {error}."
-        ) from error
 
     def sample(seeds: list[int]) -> np.ndarray:
         try:

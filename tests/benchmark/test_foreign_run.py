@@ -70,8 +70,11 @@ def test_a_method_that_is_no_registered_name_is_refused(
     }
     result = osbench(*arguments[verb])
     assert not list(tmp_path.rglob("*.canary")), "the file that a run names was imported"
-    assert result.exit_code == 1
-    assert "is not a registered name" in result.stderr
+    assert result.exit_code == (0 if verb == "launder" else 1), (
+        "evaluate takes it for a damaged run, and makes it again"
+    )
+    expected = "text on one line" if "\n" in name else "the registered name of a method"
+    assert f"expected {expected}" in result.stderr
     assert "Traceback" not in result.output + result.stderr
 
 

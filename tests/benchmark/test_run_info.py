@@ -48,41 +48,42 @@ def changed(document: dict[str, Any], path: str, value: object) -> dict[str, Any
 WRONG = [
     ("schema_version", 3, "run schema version 3, this osbench reads 2"),
     ("schema_version", True, "run schema version True"),
-    ("method", "/etc/x.py", "key 'method' is '/etc/x.py', which is not of the form"),
-    ("method", "x.py", "key 'method'"),
-    ("method", "a\n", "key 'method'"),
-    ("method", 7, "key 'method' is 7, expected a text"),
-    ("seed", "0", "key 'seed' is '0', expected an integer"),
-    ("seed", True, "key 'seed' is True, expected an integer"),
-    ("seed", -1, "key 'seed' is -1, expected at least 0"),
-    ("seed", 2**63, "key 'seed' is 9223372036854775808"),
-    ("rules", [], "key 'rules' has 0 entries; at least 1 are needed"),
-    ("rules", ["a", "a"], "key 'rules' names something twice"),
-    ("rules", ["a", "b\u202e"], r"key 'rules\[1\]'"),
-    ("config", {}, r"key 'config.given' is missing"),
-    ("config.crop_size", "48", "key 'config.crop_size' is '48', expected an integer"),
-    ("config.options", {"lr": [1]}, r"key 'config.options.lr' is a list, expected true or false or"),
-    ("config.colour", 1, "key 'config.colour' is unknown"),
-    ("manifest.manifest_id", "abc", "key 'manifest.manifest_id' is 'abc'"),
-    ("manifest.seen", ["a", "a"], "key 'manifest.seen' names something twice"),
-    ("manifest.seen", ["a", "\x1b[2J"], r"key 'manifest.seen\[1\]' holds characters that cannot be printed"),
-    ("manifest.fold", "x" * 201, "key 'manifest.fold' has 201 characters; at most 200"),
-    ("card", None, "key 'card' is null, expected an object"),
-    ("card.published", {"af1": "high"}, "key 'card.published.af1' is 'high', expected a finite number"),
-    ("hardware.cores", 1.5, "key 'hardware.cores' is 1.5, expected an integer or null"),
-    ("wall_time_s", -1, "key 'wall_time_s' is -1.0, expected at least 0"),
-    ("wall_time_s", 10**400, "key 'wall_time_s' is no finite number"),
-    ("created", "yesterday", "key 'created' is 'yesterday', which is no ISO 8601 time"),
-    ("code_sha256", None, "key 'code_sha256' is null"),
+    ("method", "/etc/x.py", "method is '/etc/x.py'; expected the registered name of a method"),
+    ("method", "x.py", "method is 'x.py'; expected the registered name of a method"),
+    ("method", "a\n", "method is 'a '; expected text on one line"),
+    ("method", 7, "method is 7; expected text on one line"),
+    ("seed", "0", "seed is '0'; expected a whole number"),
+    ("seed", True, "seed is true; expected a whole number"),
+    ("seed", -1, "seed is -1; expected at least 0"),
+    ("seed", 2**63, "seed is 9223372036854775808; expected at most"),
+    ("rules", [], "rules has 0 entries; at least 1 do"),
+    ("rules", ["a", "a"], "rules names something twice"),
+    ("rules", ["a", "b\u202e"], "rules[1] is 'b '"),
+    ("config", {}, "config.given is missing"),
+    ("config.crop_size", "48", "config.crop_size is '48'; expected a whole number"),
+    ("config.options", {"lr": [1]}, "config.options.lr is the list [1]; expected true or false or"),
+    ("config.colour", 1, "unknown key of x/run.json below config 'colour'"),
+    ("manifest.manifest_id", "abc", "manifest.manifest_id is 'abc'; expected a SHA-256"),
+    ("manifest.seen", ["a", "a"], "manifest.seen names something twice"),
+    ("manifest.seen", ["a", "\x1b[2J"], "manifest.seen[1] is ' [2J'; expected text on one line"),
+    ("manifest.fold", "x" * 201, "manifest.fold has 201 characters; at most 200"),
+    ("card", None, "card is null; expected names and values"),
+    ("card.published", {"af1": "high"}, "card.published.af1 is 'high'; expected a number"),
+    ("hardware.cores", 1.5, "hardware.cores is 1.5; expected a whole number or null"),
+    ("wall_time_s", -1, "wall_time_s is -1; expected at least 0"),
+    ("wall_time_s", 10**400, "wall_time_s is "),
+    ("created", "yesterday", "created is 'yesterday', which is no ISO 8601 time"),
+    ("code_sha256", None, "code_sha256 is null"),
 ]
 
 
 @pytest.mark.parametrize(("path", "value", "message"), WRONG, ids=[f"{p} {v!s:.20}" for p, v, _ in WRONG])
 def test_a_wrong_key_is_named_in_one_line(path: str, value: object, message: str, manifest: Manifest) -> None:
     document = changed(run_info(manifest).to_json(), path, value)
-    with pytest.raises(RunError, match=message) as caught:
+    with pytest.raises(RunError) as caught:
         RunInfo.from_json(document, "x/run.json")
-    assert str(caught.value).startswith("x/run.json: ")
+    assert message in str(caught.value)
+    assert "x/run.json" in str(caught.value)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
 
@@ -105,7 +106,7 @@ def test_a_run_of_schema_1_says_how_to_make_it_again() -> None:
     ("text", "message"),
     [
         (b"{", "is not readable JSON"),
-        (b"[]", "not a JSON object"),
+        (b"[]", "expected names and values"),
         (b"\xff", "is not readable JSON"),
         (b"[" * 100_000, "is not readable JSON|nested deeper"),
         (b" " * (1 << 21), "bytes; at most"),
