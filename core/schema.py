@@ -221,6 +221,7 @@ def _check_limits(value: Any, limits: Limits, place: _Place) -> None:
             raise place.mismatch(value, f"at most {limits.most:g}")
 
 
+@functools.cache
 def _options(kind: Any) -> tuple[Any, ...]:
     kind, _ = split_limits(kind) if typing.get_origin(split_limits(kind)[0]) in _UNIONS else (kind, None)
     if typing.get_origin(kind) in _UNIONS:
@@ -264,6 +265,8 @@ def _converted(kind: Any, value: Any, place: _Place) -> Any:
         several = inner[-1] is Ellipsis
         if not several and len(inner) != len(value):
             raise place.mismatch(value, f"a list of {len(inner)}")
+        if several and inner[0] is float and all(type(item) is float for item in value) and all(map(math.isfinite, value)):
+            return tuple(value)
         kinds = [inner[0]] * len(value) if several else inner
         return tuple(_value(k, item, place.at(i)) for i, (k, item) in enumerate(zip(kinds, value, strict=True)))
     if kind is float and not math.isfinite(_number(value, place)):

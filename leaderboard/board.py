@@ -16,7 +16,7 @@ import io
 import json
 import os
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -247,14 +247,15 @@ def _score(
     groups: dict[tuple[str, str, str], list[Unit]] = {}
     for unit in units:
         groups.setdefault(unit.key, []).append(unit)
-    scorer = _Scorer(manifest, folder, rules, _resamples(manifest, bootstrap))
     scored: list[Scored] = []
     refused: list[Refused] = []
     with (
         progress_bar("leaderboard", len(groups), "fit") as bar,
-        ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool,  # the counting is done outside Python's lock
+        ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool,
     ):
-        for entries, bad in pool.map(scorer.fit, [groups[key] for key in sorted(groups)]):
+        scorer = _Scorer(manifest, folder, rules, _resamples(manifest, bootstrap), pool)
+        for key in sorted(groups):
+            entries, bad = scorer.fit(groups[key])
             scored += entries
             refused += bad
             bar.update(1)
@@ -270,6 +271,7 @@ class _Scorer:
     folder: Path
     rules: Collection[str]
     resamples: Resamples
+    pool: Executor
 
     def fit(self, units: list[Unit]) -> tuple[list[Scored], list[Refused]]:
         """The entries of one fit, one for each rule; a unit that cannot be read makes room for its twin."""
@@ -291,7 +293,7 @@ class _Scorer:
                     units = [unit for unit in units if unit.folder != damaged.folder]
                     continue
                 found = [
-                    entry_of(sorted(answers[rule], key=lambda a: a.info.seed), surfaces[rule], self.resamples)
+                    entry_of(sorted(answers[rule], key=lambda a: a.info.seed), surfaces[rule], self.resamples, self.pool)
                     for rule in rules
                 ]
                 if key:

@@ -10,6 +10,7 @@ A file that cannot be read is computed again. Nothing but this module writes the
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Sequence
@@ -20,11 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..benchmark.metrics.outcome import FloatArray
 from ..benchmark.metrics.paired import Side
 from ..benchmark.robustness import LAUNDERED_FILE
 from ..benchmark.run_info import RUN_FILE
 from ..benchmark.runs import PREDICTIONS_FILE, Run
-from ..core.documents import Number, from_json, to_json
+from ..core.documents import from_json, to_json
 from ..core.errors import OsbenchError, RunError
 from ..core.foreign import check_regular, read_json
 from ..core.hashing import file_sha256
@@ -41,9 +43,11 @@ _MAX_CACHE_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class _Kept:
+    """An entry, and itself as a side: the bytes of float64 arrays in base 64."""
+
     entry: Entry
-    each: tuple[Number, ...]
-    values: tuple[Number, ...]
+    each: str
+    values: str
 
 
 @dataclass(frozen=True)
@@ -75,21 +79,30 @@ def load(key: str) -> list[tuple[Entry, Side]] | None:
         return None
     try:
         found = from_json(_File, read_json(path, RunError, _MAX_JSON_BYTES), path.name, RunError)
+        sides = [Side(_array(kept.each), _array(kept.values)) for kept in found.entries]
         path.touch()
-    except (OsbenchError, OSError):
+    except (OsbenchError, OSError, ValueError):
         return None
-    return [(kept.entry, Side(np.array(kept.each), np.array(kept.values))) for kept in found.entries]
+    return [(kept.entry, side) for kept, side in zip(found.entries, sides, strict=True)]
 
 
 def keep(key: str, found: Sequence[tuple[Entry, Side]]) -> None:
     """Keep what was computed; a cache that cannot be written is none."""
-    kept = tuple(_Kept(entry, tuple(side.each.tolist()), tuple(side.values.tolist())) for entry, side in found)
+    kept = tuple(_Kept(entry, _text(side.each), _text(side.values)) for entry, side in found)
     path = _path(key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(to_json(_File(kept)), allow_nan=False).encode())
     except OSError:
         return
+
+
+def _text(values: FloatArray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, dtype="<f8").tobytes()).decode("ascii")
+
+
+def _array(text: str) -> FloatArray:
+    return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8").astype(np.float64)
 
 
 def tidy() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -150,7 +151,10 @@ class Entry:
 
 
 def entry_of(
-    seeds: Sequence[Answers], surfaces: Sequence[Surface], resamples: Resamples, runs: Sequence[str] = ()
+    seeds: Sequence[Answers],
+    surfaces: Sequence[Surface],
+    resamples: Resamples,
+    pool: Executor | None = None,
 ) -> tuple[Entry, Side]:
     """An entry without its place on a board, and itself as one side of every pair.
 
@@ -162,13 +166,13 @@ def entry_of(
         The robustness of each seed; an empty one where it was never laundered.
     resamples : Resamples
         Shared by the whole board.
-    runs : sequence of str
-        Where the runs lie.
+    pool : concurrent.futures.Executor, optional
+        Threads to count with.
     """
     first, manifest = seeds[0].info, seeds[0].manifest
     thresholds = [answers.threshold(DEFAULT_THRESHOLD_RULE) for answers in seeds]
     tests = [answers.test for answers in seeds]
-    found = replicate(tests, thresholds, METRICS | PER_GENERATOR, resamples)
+    found = replicate(tests, thresholds, METRICS | PER_GENERATOR, resamples, pool)
     entry = Entry(
         id=_identity(first, seeds[0].rule),
         rank=None,
@@ -178,7 +182,7 @@ def entry_of(
         rule=seeds[0].rule,
         variant="",
         seeds=tuple(answers.info.seed for answers in seeds),
-        runs=tuple(runs),
+        runs=(),
         config=first.config,
         code_sha256=first.code_sha256,
         git=first.git,

@@ -16,7 +16,7 @@ from osbench.benchmark.predictions import Predictions
 from osbench.benchmark.robustness import LAUNDERED_FILE
 from osbench.benchmark.robustness import write_laundered as write_cells
 from osbench.benchmark.run_info import Config, RunInfo
-from osbench.benchmark.runs import Run, run_id, store_manifest, test_part
+from osbench.benchmark.runs import Run, answers_to_test, run_id, store_manifest
 from osbench.benchmark.scores import Scores
 from tests.benchmark import run_documents as documents
 
@@ -102,7 +102,7 @@ def write_run(runs_dir: Path, manifest: Manifest, drawn: Drawn, seed: int, *, ta
 
 def write_laundered(run: Run, manifest: Manifest, cells: Sequence[Cell]) -> None:
     """Answers of a run under laundering: its own ones when clean, else with every 3rd known score lowered by 2."""
-    own = test_part(run.predictions(manifest), manifest)
+    own = answers_to_test(run.predictions(manifest), manifest)
     lowered = {
         rule: np.where(np.arange(len(own)) % 3 == 0, known - 2, known).astype(np.float32)
         for rule, known in own.known_score.items()

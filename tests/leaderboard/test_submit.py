@@ -158,7 +158,7 @@ def test_a_run_without_its_manifest_cannot_be_checked(runs: list[Run], tmp_path:
 @pytest.mark.parametrize("name", ["../../etc", "a/b", ".hidden", "", "x" * 81, "naïve", "x.py"])
 def test_a_method_name_cannot_leave_the_folder(runs: list[Run], tmp_path: Path, name: str) -> None:
     (runs[0].folder / "run.json").write_text(json.dumps(runs[0].info.to_json() | {"method": name}))
-    with pytest.raises(RunError, match="key 'method'"):
+    with pytest.raises(RunError, match="method is"):
         submit(tmp_path / "runs", str(tmp_path / "board"))
     assert not (tmp_path / "board").exists()
 
