@@ -37,7 +37,7 @@ from ..benchmark.runs import Refused, Run
 from ..benchmark.scores import Scores
 from ..core.documents import Limits, from_json, to_json
 from ..core.errors import OsbenchError, RunError
-from ..core.foreign import printable
+from ..core.text import printable
 from ..core.progress import get_logger, progress_bar
 from ..core.publish import write_together
 from ..generation.dataset import Dataset

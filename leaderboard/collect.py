@@ -16,7 +16,7 @@ from pathlib import Path
 from ..benchmark.manifest import Manifest
 from ..benchmark.runs import Refused, Run, find_runs, no_runs
 from ..core.errors import OsbenchError, RunError
-from ..core.foreign import printable
+from ..core.text import printable
 from .submission import SUBMISSION_FILE, SUBMISSIONS_FOLDER, open_submission
 
 

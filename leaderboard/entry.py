@@ -25,7 +25,7 @@ from ..benchmark.run_info import Config, Git, Hardware, RunInfo
 from ..benchmark.score import Confusion, GeneratorScore, confusion, generator_scores, new_generator_intervals
 from ..core.documents import Limits, from_json, to_json
 from ..core.errors import RunError
-from ..core.foreign import printable
+from ..core.text import printable
 from .curves import EntryCurve, Histogram, entry_curve, entry_histogram
 
 Surface = Sequence[SurfaceRow]

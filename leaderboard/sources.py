@@ -8,7 +8,7 @@ from pathlib import Path
 from ..benchmark.manifest import Manifest, generator_architectures, read_manifest
 from ..benchmark.runs import find_manifest
 from ..core.errors import DatasetError, OsbenchError, RunError
-from ..core.foreign import printable
+from ..core.text import printable
 from ..core.progress import get_logger
 from ..generation.catalog import load_suite, suite_names
 from ..generation.dataset import Dataset

@@ -25,8 +25,9 @@ from ..benchmark.run_info import RUN_FILE, MethodName, RunInfo, Sha256
 from ..benchmark.runs import PREDICTIONS_FILE, Run
 from ..core.documents import Limits, from_json, json_schema, to_json
 from ..core.errors import RunError
-from ..core.foreign import check_regular, printable, read_foreign
+from ..core.foreign import check_regular, read_foreign
 from ..core.hashing import file_sha256
+from ..core.text import printable
 
 SUBMISSION_FILE = "submission.json"
 SUBMISSIONS_FOLDER = "submissions"

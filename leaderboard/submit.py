@@ -9,7 +9,7 @@ from ..benchmark.manifest import Manifest
 from ..benchmark.run_info import RUN_FILE
 from ..benchmark.runs import Run, find_runs, no_runs
 from ..core.errors import OsbenchError, RunError
-from ..core.foreign import printable
+from ..core.text import printable
 from .collect import identity
 from .submission import Submission, check_one_fit
 from .targets import Receipt, open_target

@@ -29,7 +29,7 @@ from huggingface_hub.utils import get_session
 from huggingface_hub.utils import logging as hub_logging
 
 from ...core.errors import RunError
-from ...core.foreign import printable
+from ...core.text import printable
 from ...core.progress import get_logger
 from ..submission import Submission
 from .receipt import ALREADY_SUBMITTED, SUBMITTED, Receipt
