@@ -33,9 +33,9 @@ def command(
 
     Interrupted? The same command continues where it stopped.
     """
-    from ..line import run_line
     from ..leaderboard.spread import spread_text
     from ..leaderboard.tables import board_text
+    from ..line import run_line
 
     line = run_line(suite, out, count=count, seeds=seeds, methods=methods, workers=workers, device=device)
     document = {"page": str(line.page), "seconds": line.seconds, "leaderboard": line.board.to_json()}

@@ -37,9 +37,9 @@ from ..benchmark.runs import Refused, Run
 from ..benchmark.scores import Scores
 from ..core.documents import Limits, from_json, to_json
 from ..core.errors import OsbenchError, RunError
-from ..core.text import printable
 from ..core.progress import get_logger, progress_bar
 from ..core.publish import write_together
+from ..core.text import printable
 from ..generation.dataset import Dataset
 from . import cache
 from .collect import Unit, choose, collect, of_manifest, reason
@@ -293,7 +293,9 @@ class _Scorer:
                     units = [unit for unit in units if unit.folder != damaged.folder]
                     continue
                 found = [
-                    entry_of(sorted(answers[rule], key=lambda a: a.info.seed), surfaces[rule], self.resamples, self.pool)
+                    entry_of(
+                        sorted(answers[rule], key=lambda a: a.info.seed), surfaces[rule], self.resamples, self.pool
+                    )
                     for rule in rules
                 ]
                 if key:
@@ -348,9 +350,7 @@ def _ranked(scored: Sequence[Scored]) -> list[Entry]:
     estimates = [entry.metrics[PRIMARY] for entry in entries]
     ranks = rank(estimates, _surely_above(scored))
     positions = order(estimates, [entry.id for entry in entries])
-    return [
-        replace(entries[i], rank=ranks[i].rank, rank_low=ranks[i].low, rank_high=ranks[i].high) for i in positions
-    ]
+    return [replace(entries[i], rank=ranks[i].rank, rank_low=ranks[i].low, rank_high=ranks[i].high) for i in positions]
 
 
 def _surely_above(scored: Sequence[Scored]) -> NDArray[np.bool_]:

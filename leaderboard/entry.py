@@ -146,7 +146,7 @@ class Entry:
                     named[f"{generator}/{name}"] = interval
         for name, interval in named.items():
             row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
-        ranks = {name: "Int64" for name in ("rank", "rank_low", "rank_high")}
+        ranks = dict.fromkeys(("rank", "rank_low", "rank_high"), "Int64")
         return pd.DataFrame([row]).astype(ranks)
 
 

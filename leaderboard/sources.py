@@ -8,8 +8,8 @@ from pathlib import Path
 from ..benchmark.manifest import Manifest, generator_architectures, read_manifest
 from ..benchmark.runs import find_manifest
 from ..core.errors import DatasetError, OsbenchError, RunError
-from ..core.text import printable
 from ..core.progress import get_logger
+from ..core.text import printable
 from ..generation.catalog import load_suite, suite_names
 from ..generation.dataset import Dataset
 from .collect import Unit

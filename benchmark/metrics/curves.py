@@ -163,7 +163,7 @@ def _area(tally: Tally, rates: FloatArray) -> FloatArray:
 
 
 def _halfway_places(outcome: Outcome) -> IntArray:
-    """For each image, in the order of "predicted", where the rate of its score lies among the cuts and their middles."""
+    """For each image, in the order of "predicted", where its score lies among the cuts and their middles."""
     steps, rank = _steps(outcome), Tally(outcome).counter("predicted").rank
     place = np.searchsorted(steps, rank)
     return 2 * place + (steps[place] == rank)

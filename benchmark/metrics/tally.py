@@ -116,7 +116,7 @@ class Tally:
         return int(np.searchsorted(self.outcome.ranking[0], self.threshold, side="left"))
 
     def counter(self, grouping: str) -> Counter:
-        """The sorted images of a grouping, sorted once for an outcome. RunError for unseen images that are not there."""
+        """The sorted images of a grouping, sorted once for an outcome. RunError if there are no unseen ones."""
         if grouping in ("unseen", "any_unseen") and self.outcome.n_unseen == 0:
             raise RunError("this metric needs images of unseen generators, and there are none.")
         return self.outcome.kept(grouping, lambda o: Counter(o, grouping))

@@ -32,7 +32,9 @@ def _template(name: str) -> str:
 
 def script_names() -> list[str]:
     """All scripts of the page, in their order."""
-    found = {path.name.removesuffix(".js") for path in (files(__name__) / "scripts").iterdir() if path.name.endswith(".js")}
+    found = {
+        path.name.removesuffix(".js") for path in (files(__name__) / "scripts").iterdir() if path.name.endswith(".js")
+    }
     return [*_FIRST, *sorted(found - {*_FIRST, *_LAST}), *_LAST]
 
 

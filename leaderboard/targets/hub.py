@@ -29,8 +29,8 @@ from huggingface_hub.utils import get_session
 from huggingface_hub.utils import logging as hub_logging
 
 from ...core.errors import RunError
-from ...core.text import printable
 from ...core.progress import get_logger
+from ...core.text import printable
 from ..submission import Submission
 from .receipt import ALREADY_SUBMITTED, SUBMITTED, Receipt
 
@@ -82,7 +82,9 @@ class HubTarget:
                     wait = _pause_before_next(error, pause)
                     if wait is None:
                         raise
-                    get_logger().info("the hub does not answer well (%s); once more in %.0f s", _first_line(error), wait)
+                    get_logger().info(
+                        "the hub does not answer well (%s); once more in %.0f s", _first_line(error), wait
+                    )
                     time.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 

@@ -31,7 +31,9 @@ def outcome(shift: float, seed: int) -> Outcome:
 
 def side(outcomes: list[Outcome], metric_name: str = PRIMARY, replicates: int = 20) -> Side:
     resamples = Resamples(outcome(0.0, 0), replicates)
-    return side_of(replicate(outcomes, [0.0] * len(outcomes), {metric_name: metric(metric_name)}, resamples), metric_name)
+    return side_of(
+        replicate(outcomes, [0.0] * len(outcomes), {metric_name: metric(metric_name)}, resamples), metric_name
+    )
 
 
 def contender(name: str, shift: float, seeds: range, metric_name: str = PRIMARY, replicates: int = 20) -> Contender:
@@ -58,9 +60,7 @@ def test_good_methods_beat_bad_ones_and_equals_are_tied() -> None:
 def test_a_pair_is_the_paired_difference() -> None:
     a, b = [outcome(2.0, 0), outcome(2.0, 1)], [outcome(1.0, 2), outcome(1.0, 3)]
     found = compare([Contender("a", side(a, "af1", 60)), Contender("b", side(b, "af1", 60))], "af1")
-    assert [p.difference for p in found.pairs] == [
-        paired_difference(a, b, "af1", thresholds=(0.0, 0.0), replicates=60)
-    ]
+    assert [p.difference for p in found.pairs] == [paired_difference(a, b, "af1", thresholds=(0.0, 0.0), replicates=60)]
     assert found.pairs[0].adjusted_p == found.pairs[0].difference.p_value
 
 

@@ -160,9 +160,7 @@ BAD: dict[str, Bad] = {
     "seed-is-huge": Bad("run.json", _text('{"schema_version": 2, "seed": 1' + "0" * 5000 + "}")),
     "time-is-nan": Bad("wall_time_s is", _json(wall_time_s=float("nan"))),
     "created-is-no-time": Bad("created is", _json(created="yesterday")),
-    "seen-in-another-order": Bad(
-        "manifest.seen", lambda run, m: _in_manifest(seen=[*m.seen[1:], m.seen[0]])(run, m)
-    ),
+    "seen-in-another-order": Bad("manifest.seen", lambda run, m: _in_manifest(seen=[*m.seen[1:], m.seen[0]])(run, m)),
     "seen-of-100000": Bad("manifest.seen", _in_manifest(seen=[f"g{i}" for i in range(100_000)])),
     "manifest-begins-alike": Bad(
         "manifest.manifest_id", lambda run, m: _in_manifest(manifest_id=m.manifest_id + "0")(run, m)

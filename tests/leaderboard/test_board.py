@@ -277,9 +277,7 @@ def test_an_undefined_metric_is_null_and_ranks_nothing(board: Board) -> None:
     assert json.loads(json.dumps(changed.to_json(), allow_nan=False))["entries"][1]["rank"] is None
 
 
-def test_a_full_disk_leaves_the_old_board_whole(
-    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_old_board_whole(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     board.save(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     written = []

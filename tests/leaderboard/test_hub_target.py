@@ -185,9 +185,7 @@ def test_a_hub_that_asks_for_a_long_pause_is_believed(hub: LoopbackHub, run: Run
     assert sum("paths-info" in request for request in hub.requests) == 1
 
 
-def test_a_hub_that_never_answers_is_given_up(
-    hub: LoopbackHub, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hub_that_never_answers_is_given_up(hub: LoopbackHub, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "SILENCE_S", 0.3)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

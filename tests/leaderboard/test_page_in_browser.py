@@ -289,9 +289,7 @@ def test_every_metric_is_defined_and_entries_that_differ_say_in_what(page: Page,
     )
 
 
-def test_the_headline_says_on_what_it_rests(
-    browser: Page, manifest: Manifest, tmp_path: Path
-) -> None:
+def test_the_headline_says_on_what_it_rests(browser: Page, manifest: Manifest, tmp_path: Path) -> None:
     for method, skill, crop in (("good", 0.95, 32), ("poor", 0.2, 24)):
         write_run(tmp_path / "runs", manifest, Drawn(method, skill, {"native": 3.0}, crop_size=crop), 0)
     browser.resize(1280, 900)

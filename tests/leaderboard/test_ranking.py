@@ -27,9 +27,7 @@ def apart(n: int, *pairs: tuple[int, int]) -> NDArray[np.bool_]:
 
 def by_intervals(estimates: list[Interval]) -> NDArray[np.bool_]:
     """An order that is possible: above is whose interval lies wholly above."""
-    return np.array(
-        [[a.low > b.high for b in estimates] for a in estimates]
-    )
+    return np.array([[a.low > b.high for b in estimates] for a in estimates])
 
 
 def values(*means: float) -> list[Interval]:

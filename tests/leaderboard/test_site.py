@@ -28,9 +28,7 @@ HOSTILE_RUN = Drawn(
     0.5,
     {"msp": 1.0},
     given={"x": HOSTILE},
-    card=replace(
-        CARD, title=HOSTILE, paper=HOSTILE, url="javascript:alert(3)", faithful=[HOSTILE], licence=HOSTILE
-    ),
+    card=replace(CARD, title=HOSTILE, paper=HOSTILE, url="javascript:alert(3)", faithful=[HOSTILE], licence=HOSTILE),
 )
 
 

@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from osbench.benchmark.metrics import METRICS, PER_GENERATOR, Outcome
-from osbench.benchmark.metrics import resampling
+from osbench.benchmark.metrics import METRICS, PER_GENERATOR, Outcome, resampling
 from osbench.benchmark.metrics.resampling import BLOCK, Resamples, replicate, with_seed_noise
 from osbench.benchmark.metrics.tally import Tally
 from osbench.core.errors import RunError
 
 from .reference import outcomes, simulated
-
 
 #: Sums of fractions: an image that is not drawn splits a term in two, which may move the last bit.
 AREAS = ("auc_af1_crr", "auc_af1_crr_pooled")
