@@ -99,7 +99,7 @@ def choose_manifest(units: Sequence[Unit], wanted: str | None, lookup: ManifestL
         raise missing or RunError(f"{printable(folder)} holds no run.")
     if len(found) > 1:
         get_logger().warning(
-            "%s holds runs on %d manifests, which do not compare: this board is of %s; choose another with --manifest: %s",
+            "%s holds runs on %d manifests, which do not compare: this board is of %s; for another use --manifest: %s",
             printable(folder),
             len(found),
             found[0].manifest_id[:12],

@@ -1,4 +1,4 @@
-"""Submit a fit over all its seeds: checked, as files that name themselves (:mod:`.submission`), to a folder or a hub."""
+"""Submit a fit over all its seeds to a folder or a hub: checked, as files that name themselves (:mod:`.submission`)."""
 
 from __future__ import annotations
 

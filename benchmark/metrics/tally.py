@@ -127,7 +127,7 @@ class Tally:
             self._kept[key] = make(self)
         return self._kept[key]
 
-    def weights_of(self, grouping: str) -> IntArray:
+    def weights_of(self, grouping: str) -> NDArray[np.integer[Any]]:
         """The weights of the sorted images of a grouping, integers (R, images)."""
         return np.take(self.weights, self.counter(grouping).images, axis=1)
 

@@ -46,7 +46,7 @@ def test_rows_are_means_over_seeds_at_their_own_thresholds(held_out: Manifest, t
         assert row.rejected == pytest.approx(np.mean([seed.rejected for seed in seeds]))
         assert row.training_set == seeds[0].training_set
     assert entry.content[-1].accuracy is None
-    assert entry.content[0].accuracy == pytest.approx(np.mean([seed[0].accuracy for seed in alone]))
+    assert entry.content[0].accuracy == pytest.approx(np.mean([seed[0].accuracy or 0.0 for seed in alone]))
 
 
 def test_a_board_without_held_out_content_has_no_rows(manifest: Manifest, tmp_path: Path) -> None:
