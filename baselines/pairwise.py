@@ -128,6 +128,7 @@ class PairwiseMethod(TrainedMethod):
     and shared by all folds of all protocols.
     """
 
+    normalised_distances = ("native",)
     defaults: ClassVar[dict[str, Any]] = PAIR_DEFAULTS
     sigmas: np.ndarray
 

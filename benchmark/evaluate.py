@@ -260,6 +260,7 @@ def _run_seed(plan: Plan, images: ImageSet) -> None:
         info = replace(
             info,
             rules=predictions.rules,
+            precision=method.precision,
             wall_time_s=round(_seconds(plan.fit_folder), 3),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -397,8 +398,9 @@ def _run_info(plan: Plan) -> RunInfo:
         versions=library_versions(),
         git=git_revision(),
         hardware=hardware(torch_device(plan.device)),
-        precision="float32",
+        precision=plan.cls.precision,
         wall_time_s=0.0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        normalised_distances=plan.cls.normalised_distances,
     )
     return RunInfo.from_json(info.to_json(), f"method {plan.cls.name}")

@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ..core.documents import Number
 from ..core.errors import RunError, UsageError
 from ..core.foreign import TableBudget, printable, read_table
-from ..core.schema import NumberOrNull
 from .answers import Answers, outcome_of
 from .laundering import CLEAN, Cell, cell_of, value_text
 from .manifest import Manifest
@@ -51,11 +51,11 @@ class SurfaceRow:
     phase: int
     resize: float
     blur: float
-    af1: NumberOrNull
-    crr: NumberOrNull
-    auc_af1_crr: NumberOrNull
-    accuracy: NumberOrNull
-    seen_accepted: NumberOrNull
+    af1: Number
+    crr: Number
+    auc_af1_crr: Number
+    accuracy: Number
+    seen_accepted: Number
 
     @property
     def cell(self) -> Cell:

@@ -50,6 +50,7 @@ class Proposed(TrainedMethod):
         "assign": "raw",
         **TRAINING_DEFAULTS,
     }
+    normalised_distances = ("native",)
     card = MethodCard(
         title="Open-set attribution by metric learning (the proposed method of paper 1)",
         paper="Fang, Nguyen and Stamm, Open set synthetic image source attribution, BMVC 2023",
