@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ..benchmark.images import ImageSet
 from ..benchmark.method import Context, Method, Scores
+from ..benchmark.options import above, at_least
 from ..core.errors import CheckpointError, RunError, UsageError
 from .inputs import Inputs
 from .rejection import Activations
@@ -56,6 +57,15 @@ class AttributionModel(nn.Module):
 class TrainedMethod(Method):
     """``fit``, ``predict``, ``save`` and ``load``; a method says how its model is built and how it answers."""
 
+    limits = {
+        "epochs": at_least(1),
+        "batch_size": at_least(1),
+        "lr": above(0),
+        "lr_decay": above(0, at_most=1),
+        "decay_every": at_least(1),
+        "weight_decay": at_least(0),
+        "patience": at_least(1),
+    }
     model: AttributionModel
     class_names: tuple[str, ...]
     crop_size: int

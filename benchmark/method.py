@@ -20,7 +20,7 @@ import importlib.util
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -32,6 +32,7 @@ import yaml
 from ..core.errors import RunError, UsageError, unknown_name
 from ..core.registry import Registry
 from .images import ImageSet
+from .options import Limit, checked_option, limits_of
 
 
 @dataclass(frozen=True)
@@ -139,21 +140,33 @@ class Method(ABC):
     name: set by :func:`register_method`.
     rejections: names of the rejection rules that ``predict`` answers for; each becomes its own run.
     defaults: every hyper-parameter with its default value.
+    limits: what its value may be, for hyper-parameters that not every value of the default's type makes sense of
+        (:mod:`.options`). The limits of base classes hold too.
     """
 
     name: ClassVar[str]
     card: ClassVar[MethodCard]
     rejections: ClassVar[tuple[str, ...]] = ("native",)
     defaults: ClassVar[dict[str, Any]] = {}
+    limits: ClassVar[Mapping[str, Limit]] = {}
 
     options: dict[str, Any]
 
     def __init__(self, **options: Any) -> None:
-        """Keep ``defaults`` overridden by ``options`` in ``self.options``; UsageError for an unknown option."""
+        """Keep ``defaults`` overridden by ``options`` in ``self.options``.
+
+        UsageError for an unknown option, and for a value of another type or out of its limit.
+        """
+        self.options = {**self.defaults, **self.checked(options)}
+
+    @classmethod
+    def checked(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The given options, by name; UsageError as on construction."""
+        limits = limits_of(cls)
         for key in options:
-            if key not in self.defaults:
-                raise unknown_name(f"option of method {self.name}", key, self.defaults)
-        self.options = {**self.defaults, **options}
+            if key not in cls.defaults:
+                raise unknown_name(f"option of method {cls.name}", key, cls.defaults)
+        return {k: checked_option(cls.name, k, v, cls.defaults[k], limits.get(k)) for k, v in options.items()}
 
     def missing(self) -> str | None:
         """What this method needs and this machine lacks (weights, a package) and how to get it; None if it can run.
@@ -235,7 +248,7 @@ def source_sha256(cls: type[Method]) -> str | None:
 
 
 def parse_options(cls: type[Method], pairs: Sequence[str]) -> dict[str, Any]:
-    """``["bins=16"]`` -> ``{"bins": 16}``; values are read as YAML and must have the type of the default."""
+    """``["bins=16"]`` -> ``{"bins": 16}``; values are read as YAML, and checked as on construction."""
     options: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
@@ -243,11 +256,11 @@ def parse_options(cls: type[Method], pairs: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"option '{pair}' is not of the form key=value.")
         if key not in cls.defaults:
             raise unknown_name(f"option of method {cls.name}", key, cls.defaults)
-        options[key] = _typed(key, text, cls.defaults[key])
-    return options
+        options[key] = _read(text, cls.defaults[key])
+    return cls.checked(options)
 
 
-def _typed(key: str, text: str, default: object) -> Any:
+def _read(text: str, default: object) -> Any:
     if isinstance(default, str):
         return text
     try:
@@ -256,9 +269,7 @@ def _typed(key: str, text: str, default: object) -> Any:
         if isinstance(default, float) and not isinstance(value, bool):
             return float(value)
     except (yaml.YAMLError, TypeError, ValueError):
-        value = text
-    if default is not None and type(value) is not type(default):
-        raise UsageError(f"option {key}={text}: expected {type(default).__name__}, like the default {default!r}.")
+        return text
     return value
 
 

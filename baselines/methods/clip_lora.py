@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, MethodCard, register_method
+from ...benchmark.options import above, at_least
 from ...core.errors import UsageError
 from ..clip_classifier import ClipClassifier
 from ..clip_features import CLIP_BASE_16, RESAMPLING, load_model
@@ -103,6 +104,7 @@ class ClipLora(ClipClassifier):
         "lr": 2e-4,
         "weight_decay": 0.01,
     }
+    limits = {"rank": at_least(1), "alpha": above(0), "dropout": at_least(0, at_most=0.99)}
     card = MethodCard(
         title="CLIP-LoRA",
         paper="Zanella and Ben Ayed, Low-rank few-shot adaptation of vision-language models, CVPR workshops 2024",

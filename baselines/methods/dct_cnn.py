@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, MethodCard, register_method
+from ...benchmark.options import above, at_least
 from ...core.disk import shortage
 from ...core.progress import get_logger, progress_bar
 from ..classifier import Classifier, SoftmaxHead
@@ -61,6 +62,7 @@ class DctCnn(Classifier):
         "eps": 1e-6,
         "cache_limit_gb": 16.0,
     }
+    limits = {"eps": above(0), "cache_limit_gb": at_least(0)}
     card = MethodCard(
         title="DCT-CNN",
         paper="Frank et al., Leveraging frequency analysis for deep fake image recognition, ICML 2020",
