@@ -273,6 +273,23 @@ def _read(text: str, default: object) -> Any:
     return value
 
 
+def _refuse_broken(path: Path, name: str) -> None:
+    """UsageError if the method of a file breaks the contract; it is forgotten then."""
+    from .contract import contract_faults  # which is about what stands above
+
+    faults = contract_faults(_METHODS.get(name))
+    if faults:
+        _METHODS.forget(name)
+        more = f" (and {len(faults) - 1} more: osbench check-method)" if len(faults) > 1 else ""
+        raise UsageError(f"{path}: method '{name}' breaks the contract: {faults[0]}{more}.")
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ImportError | SyntaxError):
+        return str(error)
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+
+
 def _method_of_file(path: Path) -> type[Method]:
     path = path.resolve()
     if path in _FILES:
@@ -287,12 +304,16 @@ def _method_of_file(path: Path) -> type[Method]:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except (ImportError, SyntaxError) as error:
+    except UsageError:
         del sys.modules[module_name]
-        raise UsageError(f"{path} cannot be imported: {error}.") from error
+        raise
+    except Exception as error:
+        del sys.modules[module_name]
+        raise UsageError(f"{path} cannot be imported: {_first_line(error)}.") from error
     found = [name for name, cls in _METHODS.registered().items() if cls.__module__ == module_name]
     if len(found) != 1:
         raise UsageError(f"{path} registers {len(found)} methods; it needs exactly one class under @register_method.")
+    _refuse_broken(path, found[0])
     _FILES[path] = found[0]
     _FILE_SHA256[path] = hashlib.sha256(path.read_bytes()).hexdigest()
     return _METHODS.get(found[0])

@@ -14,14 +14,17 @@ class _Verbs(click.Group):
     """Loads ``cli/<verb>.py`` only when the verb is used, so that ``--help`` stays quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        names = (m.name for m in pkgutil.iter_modules(__path__))
-        return sorted(name.rstrip("_") for name in names if name not in _NOT_VERBS)
+        return sorted(self._modules())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        modules = {m.name.rstrip("_"): m.name for m in pkgutil.iter_modules(__path__)}
-        return importlib.import_module(f".{modules[cmd_name]}", __name__).command
+        module = self._modules().get(cmd_name)
+        return None if module is None else importlib.import_module(f".{module}", __name__).command
+
+    @staticmethod
+    def _modules() -> dict[str, str]:
+        """Verb -> its module: ``check-method`` -> ``check_method``."""
+        names = (m.name for m in pkgutil.iter_modules(__path__))
+        return {name.rstrip("_").replace("_", "-"): name for name in names if name not in _NOT_VERBS}
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):

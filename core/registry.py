@@ -48,6 +48,10 @@ class Registry(Generic[T]):
             )
         self._items[name] = item
 
+    def forget(self, name: str) -> None:
+        """Take a registered item out again: it was found to be no good."""
+        del self._items[name]
+
     def names(self) -> list[str]:
         """All names, sorted, without importing anything."""
         return sorted({*self._items, *self._loaders})

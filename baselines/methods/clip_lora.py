@@ -17,6 +17,7 @@ from ...core.errors import UsageError
 from ..clip_classifier import ClipClassifier
 from ..clip_features import CLIP_BASE_16, RESAMPLING, load_model
 from ..inputs import Inputs
+from ..precision import FLOAT32
 from ..rejection import LinearHead
 from ..trained import AttributionModel
 from ..training import Recipe
@@ -103,6 +104,7 @@ class ClipLora(ClipClassifier):
         "batch_size": 32,
         "lr": 2e-4,
         "weight_decay": 0.01,
+        "precision": FLOAT32,
     }
     limits = {"rank": at_least(1), "alpha": above(0), "dropout": at_least(0, at_most=0.99)}
     card = MethodCard(

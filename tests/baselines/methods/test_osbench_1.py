@@ -71,15 +71,6 @@ def test_separability():
     assert separability(mixed, labels) == pytest.approx(2 * (1 + 0.75) / 2 - 1)
 
 
-def test_saved_and_loaded_methods_answer_alike(fitted, test_set, tmp_path):
-    fitted.save(tmp_path)
-    again = Osbench1.load(tmp_path)
-    assert again.options == fitted.options
-    a, b = fitted.predict(test_set.pixels)["native"], again.predict(test_set.pixels)["native"]
-    np.testing.assert_array_equal(a.class_scores, b.class_scores)
-    np.testing.assert_array_equal(a.known_score, b.known_score)
-
-
 def test_classes_are_balanced_by_the_seed(train_set, val_set, make_context):
     lopsided = train_set.subset(np.r_[0:10, 48:96, 96:144])
     answers = []
