@@ -7,7 +7,7 @@ import pkgutil
 
 import click
 
-_NOT_VERBS = {"options"}
+_NOT_VERBS = {"completion", "options"}
 
 
 class _Verbs(click.Group):
@@ -18,7 +18,11 @@ class _Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         module = self._modules().get(cmd_name)
-        return None if module is None else importlib.import_module(f".{module}", __name__).command
+        if module is None:
+            return None
+        from .completion import with_completion
+
+        return with_completion(importlib.import_module(f".{module}", __name__).command)
 
     @staticmethod
     def _modules() -> dict[str, str]:
@@ -48,5 +52,7 @@ def main() -> None:
       osbench leaderboard build runs --out site         open site/index.html
       osbench attribute photo.png --run runs/proposed/...
 
-    Every verb has --help and --json. Exit codes: 0 success, 2 usage error, 1 any other error.
+    Every verb has --help, --json and --quiet. Exit codes: 0 success, 1 an error, 2 a usage error, 130 stopped by
+    Ctrl-C (the same command again goes on). The shell completes verbs, options and names after
+    `eval "$(_OSBENCH_COMPLETE=bash_source osbench)"` (bash; zsh_source for zsh, `fish_source | source` for fish).
     """

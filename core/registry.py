@@ -8,6 +8,7 @@ names imports none.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import re
@@ -69,6 +70,13 @@ class Registry(Generic[T]):
     def registered(self) -> Mapping[str, T]:
         """What was imported so far, by name."""
         return self._items
+
+    def title(self, name: str) -> str:
+        """One line about an item: the first sentence of its module, which is not imported for it, or of its own text."""
+        source = self.source(name)
+        text = self.get(name).__doc__ if source is None else ast.get_docstring(ast.parse(source))
+        paragraph = " ".join((text or "").split("\n\n")[0].split())
+        return re.split(r"(?<=\.) (?=[A-Z])", paragraph, maxsplit=1)[0].rstrip(".")
 
     def source(self, name: str) -> str | None:
         """The text of the module of a package that registers that name; None for what is known in another way."""

@@ -106,7 +106,7 @@ class DctCnn(Classifier):
         sizes = {name: images.crop_size**2 * 3 * 4 * len(images) for name, images in sets.items()}
         total, limit = sum(sizes.values()), self.options["cache_limit_gb"]
         missing = sum(size for name, size in sizes.items() if not _path(folder, name).exists())
-        lacking = f"{total / 1e9:.1f} GB, cache_limit_gb is {limit}" if total > limit * 1e9 else None
+        lacking = f"{total / 1e6:,.0f} MB, cache_limit_gb is {limit}" if total > limit * 1e9 else None
         lacking = lacking or shortage(folder, missing)
         if lacking:
             get_logger().info("%s computes log-DCT coefficients in every epoch: they need %s", self.name, lacking)

@@ -15,6 +15,8 @@ from osbench.baselines.pairwise import dissimilarity, draw_different, draw_same,
 from osbench.baselines.rejection import Activations
 from osbench.core.errors import RunError, UsageError
 
+pytestmark = pytest.mark.numeric
+
 GROUPS = st.lists(st.integers(0, 4), min_size=3, max_size=30).map(np.array)
 
 

@@ -12,6 +12,8 @@ from osbench.core.errors import CheckpointError, UsageError
 
 from ..tiny_clip import coloured_set, context, write_tiny_clip
 
+pytestmark = pytest.mark.numeric
+
 TRAIN = coloured_set((0, 1, 2), 20, 1, "train")
 VAL = coloured_set((0, 1, 2), 8, 2, "val")
 TEST = coloured_set((0, 1, 2), 8, 3, "test")

@@ -13,6 +13,8 @@ from osbench.core.errors import CheckpointError, UsageError
 
 from ..tiny_clip import LAYERS, WIDTH, coloured_set, context, write_tiny_clip
 
+pytestmark = pytest.mark.numeric
+
 pytest.importorskip("peft")
 
 TRAIN = coloured_set((0, 1, 2), 20, 1, "train")

@@ -9,6 +9,8 @@ from osbench.baselines.methods.osbench_1 import Osbench1, discriminative_axes, d
 from osbench.benchmark.method import Context
 from osbench.core.errors import CheckpointError, RunError, UsageError
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(scope="module")
 def fitted(train_set, val_set, tmp_path_factory) -> Osbench1:
