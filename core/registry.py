@@ -72,7 +72,7 @@ class Registry(Generic[T]):
         return self._items
 
     def title(self, name: str) -> str:
-        """One line about an item: the first sentence of its module, which is not imported for it, or of its own text."""
+        """One line about an item: the first sentence of its module, which is not imported, or of its own text."""
         source = self.source(name)
         text = self.get(name).__doc__ if source is None else ast.get_docstring(ast.parse(source))
         paragraph = " ".join((text or "").split("\n\n")[0].split())
