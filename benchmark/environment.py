@@ -35,8 +35,10 @@ def git_revision() -> dict[str, object] | None:
     if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
         return None
     revision = _git(here.parent, "rev-parse", "HEAD")
-    changes = _git(here.parent, "status", "--porcelain")
-    return None if revision is None else {"revision": revision.strip(), "dirty": bool(changes and changes.strip())}
+    changes = (_git(here.parent, "status", "--porcelain") or "").splitlines()
+    # A file that git does not know changes nothing unless it is code.
+    dirty = any(not line.startswith("??") or line.endswith((".py", "/")) for line in changes)
+    return None if revision is None else {"revision": revision.strip(), "dirty": dirty}
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
