@@ -32,7 +32,7 @@ def contract_faults(cls: object) -> list[str]:
     """What is wrong with a method's class, one line each; empty if nothing is."""
     if not (isinstance(cls, type) and issubclass(cls, Method)):
         name = getattr(cls, "__name__", repr(cls))
-        return [f"{name} is not derived from Method (from osbench.benchmark.method import Method)"]
+        return [f"{name} is no subclass of osbench.benchmark.method.Method"]
     no_card = [] if isinstance(getattr(cls, "card", None), MethodCard) else [_NO_CARD]
     return [*_call_faults(cls), *no_card, *_rejection_faults(cls), *_option_faults(cls)]
 
