@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 from osbench.cli import main
 from osbench.core.progress import is_quiet
 
+from ..benchmark.test_contract import write_method
+
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
@@ -98,3 +100,43 @@ def test_listing_and_usage_errors_do_not_wait_for_torch(words: tuple[str, ...], 
     assert code_and_torch == ("0 False" if words[0] == "list" else "2 False"), done.stderr
     if words[0] != "list":
         assert "Did you mean" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("method", "option", "said"),
+    [
+        ("dct-cnn", "lr=-1", "option lr=-1.0 of method dct-cnn: it must be above 0."),
+        ("dct-cnn", "weight_decay=-5", "it must be at least 0."),
+        ("dct-cnn", "batch_size=0", "option batch_size=0 of method dct-cnn: it must be at least 1."),
+        ("dct-cnn", "patience=none", "expected int, like the default 5."),
+        ("proposed", "network=mislnett", "unknown value 'mislnett'. Did you mean 'mislnet'?"),
+        ("proposed", "preset=oficial", "Did you mean 'official'?"),
+        ("repmix", "corruption_rate=2", "it must be at least 0 and at most 1."),
+        ("fsm", "trained_on=seed", "Did you mean 'seen'?"),
+    ],
+)
+def test_senseless_options_are_one_line_before_anything_is_read(
+    method: str, option: str, said: str, tmp_path: Path
+) -> None:
+    result = run(
+        *("evaluate", "--method", method, "--option", option),
+        *("--data", tmp_path / "no-data", "--out", tmp_path / "runs"),
+    )
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert said in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_check_method_prints_a_line_for_each_promise(tmp_path: Path) -> None:
+    path = write_method(tmp_path, "checked")
+    result = run("check-method", path, "--crop-size", 16)
+    assert result.exit_code == 0, result.stderr
+    assert {line.split()[0] for line in result.stdout.splitlines()} == {"ok"}
+    path = write_method(tmp_path, "checked-and-broken", ("colours = np", "1 / 0; colours = np"))
+    result = run("check-method", path, "--crop-size", 16, "--json")
+    assert result.exit_code == 1
+    *_, last = json.loads(result.stdout)
+    assert last["name"] == "fit"
+    assert "ZeroDivisionError" in last["fault"]
+    assert result.stderr.splitlines() == ["osbench: error: method checked-and-broken fails 1 check."]
