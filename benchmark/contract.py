@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import OsbenchError, RunError
+from .card import MethodCard
 from .images import ImageSet
-from .method import Context, Method, MethodCard, Scores
+from .method import Context, Method
 from .options import Bounds, Choices, checked_option, limits_of
+from .scores import Scores
 
 CALLS = {"fit": ("train", "val", "context"), "predict": ("images",), "save": ("folder",), "load": ("folder",)}
 """What the harness calls, with which arguments by position."""

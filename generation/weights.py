@@ -89,7 +89,9 @@ def _given_files(sources: Sequence[Source], given: Mapping[str, str | Path]) -> 
             raise UsageError(f"--weights {name}: this source is a folder of images.")
         own = names[name].weights
         if own is not None and os.path.exists(own):
-            raise UsageError(f"--weights {name}: the suite brings its own ({printable(own)}). Describe yours in a suite YAML.")
+            raise UsageError(
+                f"--weights {name}: the suite brings its own ({printable(own)}). Describe yours in a suite YAML."
+            )
         if not os.path.exists(path):
             raise UsageError(f"--weights {name}: {printable(path)} does not exist.")
         files[name] = Path(path)
