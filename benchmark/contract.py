@@ -1,25 +1,18 @@
 """What every method promises, as far as it can be told without training one.
 
 A method file that breaks a promise is refused when it is opened. What only shows when a method is fitted is looked for
-on a handful of images before the real fit begins (:func:`rehearse`), and on an easy problem by `osbench check-method`.
+by :mod:`osbench.testing`.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-import tempfile
 from collections.abc import Collection, Mapping
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from ..core.errors import OsbenchError, RunError
 from .card import MethodCard
-from .images import ImageSet
-from .method import Context, Method
+from .method import Method
 from .options import Bounds, Choices, checked_option, limits_of
 from .scores import Scores
 
@@ -27,7 +20,6 @@ CALLS = {"fit": ("train", "val", "context"), "predict": ("images",), "save": ("f
 """What the harness calls, with which arguments by position."""
 
 _NO_CARD = "it has no card: say card = MethodCard(title=..., paper=..., url=..., deviations=[...])"
-_REHEARSED = {"train": 8, "val": 4}
 
 
 def contract_faults(cls: object) -> list[str]:
@@ -79,41 +71,6 @@ def answer_fault(answers: object, rejections: Collection[str], images: int, clas
         except RunError as error:
             return f"rule '{rule}': {error}".rstrip(".")
     return None
-
-
-def rehearse(cls: type[Method], options: Mapping[str, Any], images: ImageSet, context: Context) -> None:
-    """Fit on a handful of images and ask about them, so that a fault of the code shows before hours of training.
-
-    A method that says by an error of osbench's own that it cannot learn from so few is not rehearsed.
-
-    Raises
-    ------
-    RunError
-        ``predict`` gives what no run can hold. Any other exception of the method goes through.
-    """
-    few = {name: _few(images.split(name), count) for name, count in _REHEARSED.items()}
-    if "epochs" in cls.defaults:
-        options = {**options, "epochs": 1}
-    with tempfile.TemporaryDirectory(prefix="osbench-rehearsal-") as folder:
-        method = cls(**options)
-        try:
-            method.fit(
-                few["train"],
-                few["val"],
-                replace(context, folder=Path(folder), epochs=1, options=method.options),
-            )
-            answers = method.to(context.device).predict(few["val"].pixels)
-        except OsbenchError:
-            return
-    fault = answer_fault(answers, cls.rejections, len(few["val"]), len(context.class_names))
-    if fault is not None:
-        raise RunError(f"method {cls.name}: {fault}. Nothing was trained yet.")
-
-
-def _few(images: ImageSet, count: int) -> ImageSet:
-    """The first ``count`` images of every class."""
-    first = [np.flatnonzero(images.class_index == k)[:count] for k in np.unique(images.class_index)]
-    return images.subset(np.sort(np.concatenate(first))) if first else images
 
 
 def _call_faults(cls: type[Method]) -> list[str]:

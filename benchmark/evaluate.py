@@ -28,7 +28,7 @@ from ..core.locking import exclusive
 from ..core.progress import get_logger, progress_bar
 from ..core.publish import write_atomically
 from ..generation.dataset import Dataset
-from .contract import answer_fault, rehearse
+from .contract import answer_fault
 from .environment import git_revision, hardware, library_versions
 from .images import ImageSet, load_images
 from .manifest import Manifest
@@ -161,7 +161,6 @@ def evaluate(
     missing = [plan for plan in plans if not is_finished(plan)]
     if missing:
         images = load_images(dataset, manifest, crop_size=crop_size, check=check)
-        _rehearse(missing[0], images)
         for plan in missing:
             _run_seed(plan, images)
     runs = [Run.open(plan.run_folder) for plan in plans]
@@ -240,20 +239,6 @@ def torch_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UsageError(f"device {name} asked for, but torch sees {torch.cuda.device_count()} GPUs, counted from 0.")
     return device
-
-
-def _rehearse(plan: Plan, images: ImageSet) -> None:
-    """Find what is wrong with the code of a method file before it is trained; installed methods have tests for it."""
-    if source_sha256(plan.cls) is None or plan.fit_folder.exists():
-        return
-    seed_everything(plan.seed)
-    names, size = plan.manifest.seen, plan.config.crop_size
-    rehearse(
-        plan.cls,
-        plan.config.options,
-        images,
-        Context(plan.seed, torch_device(plan.device), plan.fit_folder, names, size),
-    )
 
 
 def _run_seed(plan: Plan, images: ImageSet) -> None:

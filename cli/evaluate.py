@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,9 @@ def command(
     grid = parse_grid(launder_grid) if launder_grid is not None else Grid() if launder else None
     dataset = Dataset.open(data)
     manifests = open_manifests(dataset, protocol, fold)
+    for name in names:
+        if name.endswith(".py"):
+            _rehearse(name, parsed[name], crop_size or dataset.crop_size, device, out)
     found = survey(
         names,
         dataset,
@@ -124,6 +128,21 @@ def command(
     failed = found.failed if everything else found.failed | found.missing
     if failed:
         raise RunError(f"{len(failed)} of {len(names)} methods failed: {', '.join(failed)}.")
+
+
+def _rehearse(name: str, options: Mapping[str, Any], crop_size: int, device: str, out: Path) -> None:
+    """A method file is fitted to a few images first, so that a fault of its code is one line before any training."""
+    from ..benchmark.evaluate import torch_device
+    from ..benchmark.failures import describe_failure
+    from ..benchmark.method import get_method
+    from ..core.errors import RunError
+    from ..testing import rehearse
+
+    cls = get_method(name)
+    try:
+        rehearse(cls, options, crop_size=crop_size, device=str(torch_device(device)))
+    except Exception as error:
+        raise RunError(describe_failure(error, out, f"{cls.name} before training")) from error
 
 
 def _laundered(run: Run, found: Survey) -> dict[str, Any]:

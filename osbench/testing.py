@@ -24,10 +24,11 @@ import torch
 
 from .benchmark.contract import answer_fault, card_faults, contract_faults
 from .benchmark.images import ImageSet
-from .benchmark.method import Context, Method, Scores, get_method
+from .benchmark.method import Context, Method, get_method
+from .benchmark.scores import Scores
 from .core.errors import OsbenchError, RunError
 
-__all__ = ["Check", "ContractError", "check_method", "easy_images", "easy_splits", "method_checks"]
+__all__ = ["Check", "ContractError", "check_method", "easy_images", "easy_splits", "method_checks", "rehearse"]
 
 CLASSES = ("alpha", "beta", "gamma")
 PERIODS = ((2, 2), (4, 2), (2, 4), (3, 3))
@@ -121,6 +122,43 @@ def method_checks(
     yield Check("construction")
     with tempfile.TemporaryDirectory(prefix="osbench-check-") as folder:
         yield from _Examination(cls, dict(options or {}), crop_size, epochs, Path(folder)).checks(learns)
+
+
+def rehearse(cls: type[Method], options: Mapping[str, Any], *, crop_size: int, device: str = "cpu") -> None:
+    """Fit on a handful of easy images and ask about them: what is wrong with the code shows before hours of training.
+
+    A method that says by an error of osbench's own that it cannot learn from so few is not rehearsed.
+
+    Parameters
+    ----------
+    cls : type[Method]
+        The method.
+    options : mapping
+        Hyper-parameters that differ from its defaults; an option ``epochs`` is 1 here.
+    crop_size : int
+        Side of the images in pixels.
+    device : str
+        Where it is fitted.
+
+    Raises
+    ------
+    ContractError
+        ``predict`` gives what no run can hold. Any other exception of the method goes through.
+    """
+    train, val = (easy_images(name, count, crop_size, seed=count) for name, count in (("train", 8), ("val", 4)))
+    if "epochs" in cls.defaults:
+        options = {**options, "epochs": 1}
+    with tempfile.TemporaryDirectory(prefix="osbench-rehearsal-") as folder:
+        method = cls(**options)
+        place = torch.device(device)
+        try:
+            method.fit(train, val, Context(0, place, Path(folder), CLASSES, crop_size, 1, method.options))
+            answers = method.to(place).predict(val.pixels)
+        except OsbenchError:
+            return
+    fault = answer_fault(answers, cls.rejections, len(val), len(CLASSES))
+    if fault is not None:
+        raise ContractError(f"method {cls.name}: {fault}. Nothing was trained yet.")
 
 
 def easy_images(

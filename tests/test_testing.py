@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from osbench.benchmark.method import get_method
-from osbench.testing import ContractError, check_method, easy_splits, method_checks
+from osbench.testing import ContractError, check_method, easy_splits, method_checks, rehearse
 
 from .benchmark.test_contract import write_method
 
@@ -69,3 +69,20 @@ def test_the_easy_images_are_what_they_say() -> None:
     assert set(test.openness[test.class_index < 0]) == {"unseen"}
     assert not train.store.flags.writeable, "as the memory map that methods are given"
     assert not (train.pixels[:48:3] == val.pixels[:16]).all()
+
+
+def test_a_rehearsal_finds_what_only_a_fit_shows(tmp_path: Path) -> None:
+    counted = "def fit(self, train, val, context):\n        assert len(train) == 24 and self.options['epochs'] == 1"
+    few = get_method(str(write_method(tmp_path, "few", ("def fit(self, train, val, context):", counted))))
+    rehearse(few, {"epochs": 9}, crop_size=16)
+    tuples = get_method(str(write_method(tmp_path, "tuples", (ANSWER, "return -distance, 0"))))
+    with pytest.raises(ContractError, match=r"predict returns a tuple.*Nothing was trained yet"):
+        rehearse(tuples, {}, crop_size=16)
+    raises = get_method(str(write_method(tmp_path, "raises", (FIT, f"1 / 0; {FIT}"))))
+    with pytest.raises(ZeroDivisionError):
+        rehearse(raises, {}, crop_size=16)
+
+
+def test_a_method_that_wants_more_images_is_not_rehearsed(tmp_path: Path) -> None:
+    change = f"from osbench.core.errors import RunError\n        raise RunError('too few')\n        {FIT}"
+    rehearse(get_method(str(write_method(tmp_path, "wants-more", (FIT, change)))), {}, crop_size=16)

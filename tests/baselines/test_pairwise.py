@@ -143,5 +143,5 @@ def test_the_network_sees_no_generated_image_before_its_references(
 
 
 def test_trained_on_is_checked():
-    with pytest.raises(UsageError, match="'cameras' or 'seen'"):
+    with pytest.raises(UsageError, match="Known: cameras, seen"):
         ForensicSimilarity(trained_on="unseen")

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from osbench.benchmark.contract import answer_fault, card_faults, contract_faults, rehearse
-from osbench.benchmark.method import Context, Method, MethodCard, Scores, get_method, method_names
-from osbench.core.errors import RunError, UsageError
-from osbench.testing import easy_images
+from osbench.benchmark.contract import answer_fault, card_faults, contract_faults
+from osbench.benchmark.method import MethodCard, Scores, get_method, method_names
+from osbench.core.errors import UsageError
 
 GOOD = '''
 import numpy as np
@@ -144,28 +142,3 @@ def test_what_no_run_can_hold_is_said(answers: object, said: str) -> None:
     assert fault is not None
     assert said in fault
     assert answer_fault({"a": scores()}, ("a",), 4, 3) is None
-
-
-def rehearsed(cls: type[Method], tmp_path: Path) -> None:
-    images = easy_images("train", 20, 16, seed=0)
-    images.split_name[::4] = "val"
-    context = Context(0, torch.device("cpu"), tmp_path / "fit", ("alpha", "beta", "gamma"), 16)
-    rehearse(cls, {}, images, context)
-    assert not (tmp_path / "fit").exists(), "a rehearsal leaves nothing behind"
-
-
-def test_a_rehearsal_finds_what_only_a_fit_shows(tmp_path: Path) -> None:
-    counted = "def fit(self, train, val, context):\n        assert len(train) <= 24 and self.options['epochs'] == 1"
-    rehearsed(
-        get_method(str(write_method(tmp_path, "few", ("def fit(self, train, val, context):", counted)))), tmp_path
-    )
-    change = ('return {"distance": Scores(-distance, -distance.min(1), distance.argmin(1))}', "return -distance, 0")
-    with pytest.raises(RunError, match=r"predict returns a tuple.*Nothing was trained yet"):
-        rehearsed(get_method(str(write_method(tmp_path, "tuples", change))), tmp_path)
-    with pytest.raises(ZeroDivisionError):
-        rehearsed(get_method(str(write_method(tmp_path, "raises", ("colours = np", "1 / 0; colours = np")))), tmp_path)
-
-
-def test_a_method_that_wants_more_images_is_not_rehearsed(tmp_path: Path) -> None:
-    change = "from osbench.core.errors import RunError\n        raise RunError('too few images')\n        colours = np"
-    rehearsed(get_method(str(write_method(tmp_path, "wants-more", ("colours = np", change)))), tmp_path)

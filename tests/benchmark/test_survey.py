@@ -39,7 +39,7 @@ def test_one_that_fails_or_lacks_weights_does_not_stop_the_others(
     assert [(run.method, run.seed) for run in found.runs] == [("survey-works", 0), ("survey-works", 1)]
     assert found.missing == {files["lacks"]: "its weights are not on this machine: get them."}
     assert list(found.failed) == [files["fails"]]
-    assert "method survey-fails: scores of row 0 are not finite" in found.failed[files["fails"]]
+    assert "method survey-fails: rule 'distance': scores of row 0 are not finite" in found.failed[files["fails"]]
 
 
 @pytest.mark.parametrize(

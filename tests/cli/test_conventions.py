@@ -13,8 +13,10 @@ from click.testing import CliRunner, Result
 
 from osbench.cli import main
 from osbench.core.progress import is_quiet
+from osbench.generation.generate import generate
 
 from ..benchmark.test_contract import write_method
+from ..benchmark.tiny_dataset import CROP, GENERATORS, write_sources
 
 
 def run(*arguments: object) -> Result:
@@ -140,3 +142,21 @@ def test_check_method_prints_a_line_for_each_promise(tmp_path: Path) -> None:
     assert last["name"] == "fit"
     assert "ZeroDivisionError" in last["fault"]
     assert result.stderr.splitlines() == ["osbench: error: method checked-and-broken fails 1 check."]
+
+
+def test_a_fault_of_a_method_file_is_one_line_before_any_training(tmp_path: Path) -> None:
+    data = generate(str(write_sources(tmp_path / "sources", GENERATORS, 10, CROP + 8)), tmp_path / "data").path
+    log = tmp_path / "fits"
+    counting = ("colours = np", f"open({str(log)!r}, 'a').write(str(len(train)) + ' '); colours = np")
+    for name, change, said in [
+        ("tells-tuples", ("return {", "return -distance, {"), "predict returns a tuple"),
+        ("divides", ("self.means = np", "1 / 0; self.means = np"), "ZeroDivisionError: division by zero (traceback: "),
+    ]:
+        path = write_method(tmp_path, name, change, counting)
+        result = run("evaluate", "--method", path, "--data", data, "--out", tmp_path / "runs")
+        assert result.exit_code == 1
+        assert said in result.stderr.splitlines()[-1]
+        assert log.read_text().split() == ["24"], "the images of a rehearsal, and no others"
+        log.unlink()
+    (traceback,) = (tmp_path / "runs" / "failures").iterdir()
+    assert "ZeroDivisionError" in traceback.read_text()

@@ -7,8 +7,6 @@ import torch
 from osbench.baselines.log_dct import log_dct
 from osbench.baselines.methods.dct_cnn import DctCnn, DctNetwork
 
-pytestmark = pytest.mark.numeric
-
 
 def test_dense_layer_has_the_published_size():
     """At 256 px RGB the dense layer has 131,072 inputs per class: 0.66 M weights for five classes."""

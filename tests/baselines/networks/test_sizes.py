@@ -11,8 +11,6 @@ from torch.overrides import TorchFunctionMode
 
 from osbench.baselines.networks import build_network, network_names
 
-pytestmark = pytest.mark.numeric
-
 
 class MultiplyAdds(TorchFunctionMode):
     """Counts the multiplications of every convolution and dense layer that runs inside; biases and norms are free."""
