@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test test-all lint bench bench-generate bench-gpu zoo zoo-all reference scale clean
+.PHONY: help install demo test test-processors test-all lint bench bench-generate bench-gpu zoo zoo-all reference scale clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,10 @@ demo: $(STAMP)  ## install, then the whole line on the embedded mini suite; the 
 
 test: $(STAMP)  ## the test suite (under 10 minutes on 2 cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# Two settings of oneDNN and of torch's own kernels: what a processor without AVX-512 and AMX computes.
+test-processors: $(STAMP)  ## the numeric tests once more as an older processor computes them (under 2 minutes)
+	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python -m pytest -n 2 -m "numeric and not slow"
 
 test-all: $(STAMP)  ## the test suite and the longer checks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m ""

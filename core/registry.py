@@ -8,6 +8,7 @@ names imports none.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import re
@@ -48,6 +49,10 @@ class Registry(Generic[T]):
             )
         self._items[name] = item
 
+    def forget(self, name: str) -> None:
+        """Take a registered item out again: it was found to be no good."""
+        del self._items[name]
+
     def names(self) -> list[str]:
         """All names, sorted, without importing anything."""
         return sorted({*self._items, *self._loaders})
@@ -65,6 +70,13 @@ class Registry(Generic[T]):
     def registered(self) -> Mapping[str, T]:
         """What was imported so far, by name."""
         return self._items
+
+    def title(self, name: str) -> str:
+        """One line about an item: the first sentence of its module, which is not imported, or of its own text."""
+        source = self.source(name)
+        text = self.get(name).__doc__ if source is None else ast.get_docstring(ast.parse(source))
+        paragraph = " ".join((text or "").split("\n\n")[0].split())
+        return re.split(r"(?<=\.) (?=[A-Z])", paragraph, maxsplit=1)[0].rstrip(".")
 
     def source(self, name: str) -> str | None:
         """The text of the module of a package that registers that name; None for what is known in another way."""

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, Method, MethodCard, Scores, register_method
+from ...benchmark.options import at_least
 from ...core.errors import CheckpointError, UsageError
 from ...core.progress import progress_bar
 from ..log_spectra import MINIMUM_SIZE, log_spectra
@@ -75,6 +76,7 @@ class Osbench1(Method):
     """
 
     defaults: ClassVar[dict[str, Any]] = {"axes": 30}
+    limits = {"axes": at_least(1)}
     card = MethodCard(
         title="osbench-1: Gaussians of log spectra in two views",
         paper="none: the maintainers' own entry for the task of Fang et al., BMVC 2023",

@@ -82,7 +82,8 @@ def scale_pixels(images: np.ndarray, input_range: tuple[float, float], device: t
     the faster convolutions on CPUs.
     """
     low, high = input_range
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).to(torch.float32)
+    # A copy: the images may be a read-only memory map.
+    pixels = torch.tensor(images).to(device).permute(0, 3, 1, 2).to(torch.float32)
     if (low, high) == (0.0, 255.0):
         return pixels
     return pixels.mul_((high - low) / 255.0).add_(low)

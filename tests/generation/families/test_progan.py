@@ -21,6 +21,8 @@ from osbench.generation.families.progan import ProGAN
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def small() -> ProGAN:

@@ -17,6 +17,8 @@ from osbench.generation.families.projected_gan import ProjectedGAN, UpBlock, fol
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
 
+pytestmark = pytest.mark.numeric
+
 
 def small(blocks: str = "big") -> ProjectedGAN:
     torch.manual_seed(0)

@@ -18,6 +18,8 @@ from osbench.generation.families.stylegan import Epilogue, StyleGAN
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
 
+pytestmark = pytest.mark.numeric
+
 
 def make(resolution: int = 32) -> StyleGAN:
     torch.manual_seed(0)

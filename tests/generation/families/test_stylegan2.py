@@ -25,6 +25,8 @@ from osbench.generation.families.stylegan2 import (
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
 
+pytestmark = pytest.mark.numeric
+
 
 def make(c_dim: int = 0, **synthesis: Any) -> StyleGAN2:
     torch.manual_seed(0)

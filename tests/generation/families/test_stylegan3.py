@@ -30,6 +30,8 @@ from osbench.generation.families.stylegan3 import (
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
 
+pytestmark = pytest.mark.numeric
+
 SMALL: dict[str, Any] = {
     "z_dim": 8,
     "w_dim": 8,

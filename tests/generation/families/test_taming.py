@@ -27,6 +27,8 @@ from osbench.generation.families.taming import (
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, computed_in_float64, in_float64, widened
 
+pytestmark = pytest.mark.numeric
+
 VQGAN: dict[str, Any] = {
     "resolution": 16,
     "n_embed": 20,

@@ -13,6 +13,8 @@ from osbench.generation import CheckpointError, load_generator
 from osbench.generation.families.stylegan2 import StyleGAN2
 from osbench.generation.families.stylegan3 import StyleGAN3
 
+pytestmark = pytest.mark.numeric
+
 FIR = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
 
 

@@ -10,6 +10,8 @@ import torch
 
 from osbench.generation.families.projected_gan import ProjectedGAN
 
+pytestmark = pytest.mark.numeric
+
 
 def fastgan_file(files: Any, network: ProjectedGAN, wrap: Any) -> tuple[dict[str, torch.Tensor], Any]:
     """Upstream's names and tree: the triplet of spectral norm for every convolution, a stage that never runs.

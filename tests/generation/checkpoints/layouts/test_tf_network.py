@@ -15,6 +15,8 @@ from osbench.generation.families.progan import ProGAN
 from osbench.generation.families.stylegan import StyleGAN
 from osbench.generation.families.stylegan2 import StyleGAN2
 
+pytestmark = pytest.mark.numeric
+
 
 def hwio(weight: torch.Tensor, flip: bool = False) -> np.ndarray:
     return (weight.flip(2, 3) if flip else weight).permute(2, 3, 1, 0).contiguous().numpy()
