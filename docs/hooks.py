@@ -9,6 +9,7 @@ A page asks for it with a line of its own:
 ``<!-- rules -->``          a table of the rejection rules
 ``<!-- methods -->``        a table of the methods
 ``<!-- promise -->``        the documentation of every name of ``osbench.__all__``
+``<!-- notebook: FILE -->`` the cells of a notebook
 
 A page that asks for what does not exist is a warning, and so an error of ``make docs``.
 """
@@ -21,11 +22,17 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
-_MARKER = re.compile(r"^<!-- (help|verbs|schema|columns|rules|methods|promise)(?:: ([\w./-]+))? -->$", re.MULTILINE)
+_MARKER = re.compile(
+    r"^<!-- (help|verbs|schema|columns|rules|methods|promise|notebook)(?:: ([\w./-]+))? -->$", re.MULTILINE
+)
+_FOR_TESTS = re.compile(r"^<!-- (?:not run|setup|needs): .* -->\n", re.MULTILINE)
+_FOREIGN_SCRIPT = re.compile(r'"https://unpkg\.com/iframe-worker/shim"')
+_THEME_SCRIPT = re.compile(r'src="([^"]*)assets/javascripts/bundle')
 _LOG = logging.getLogger("mkdocs.hooks.osbench")
 _WIDTH = 96
 
@@ -40,7 +47,22 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             _LOG.warning("%s: %s", page.file.src_uri, error)
             return ""
 
-    return _MARKER.sub(insert, markdown)
+    return _MARKER.sub(insert, _FOR_TESTS.sub("", markdown))
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """The theme would fetch one script from a network, for pages that are opened from disk: take ours instead."""
+    return _with_own_script(output)
+
+
+def on_post_template(output_content: str, **_: Any) -> str:
+    """As :func:`on_post_page`, for pages without a source."""
+    return _with_own_script(output_content)
+
+
+def _with_own_script(html: str) -> str:
+    theme = _THEME_SCRIPT.search(html)
+    return _FOREIGN_SCRIPT.sub(f'"{theme[1]}assets/file-worker.js"', html) if theme else html
 
 
 def verbs() -> dict[str, click.Command]:
@@ -158,6 +180,15 @@ def _promise(_: str) -> str:
     return "\n\n".join(documented)
 
 
+def _notebook(name: str) -> str:
+    path = Path(__file__).parent / name
+    if not path.is_file():
+        raise LookupError(f"there is no notebook {name}")
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    texts = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    return "\n\n".join(f"```python\n{text}\n```" if kind == "code" else text for kind, text in texts)
+
+
 def _first_sentence(text: str | None) -> str:
     paragraph = inspect.cleandoc(text or "").split("\n\n")[0]
     return _cell(re.split(r"(?<=[.!?])\s", " ".join(paragraph.split()))[0])
@@ -175,4 +206,5 @@ _INSERTED: dict[str, Callable[[str], str]] = {
     "rules": _rules,
     "methods": _methods,
     "promise": _promise,
+    "notebook": _notebook,
 }
