@@ -1,0 +1,32 @@
+"""One small dataset and one run for all pages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from osbench.benchmark import method
+from osbench.generation.families import base
+
+from .workshop import Store, Workshop
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    base = tmp_path_factory.getbasetemp()
+    # Workers of pytest-xdist share the parent folder, and so what lies in the store.
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return Store(shared / "docs-store")
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    # A page may register a method or a family; the next page starts without it.
+    monkeypatch.setattr(method._METHODS, "_items", dict(method._METHODS._items))
+    monkeypatch.setattr(base, "_FAMILIES", dict(base._FAMILIES))
+    monkeypatch.setenv("OSBENCH_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "page"
+    folder.mkdir()
+    return Workshop(folder, store, monkeypatch)
