@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    # A page may register a method or a family; the next page starts without it.
-    monkeypatch.setattr(method._METHODS, "_items", dict(method._METHODS._items))
+def workshop(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     monkeypatch.setattr(base, "_FAMILIES", dict(base._FAMILIES))
     monkeypatch.setenv("OSBENCH_HOME", str(tmp_path / "home"))
     folder = tmp_path / "page"
     folder.mkdir()
-    return Workshop(folder, store, monkeypatch)
+    yield Workshop(folder, store, monkeypatch)
+    # A page may register a method from a file; the next page starts without it.
+    registered = method._METHODS._items
+    for name in [name for name, cls in registered.items() if not cls.__module__.startswith("osbench.")]:
+        del registered[name]
