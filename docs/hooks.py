@@ -7,6 +7,7 @@ A page asks for it with a line of its own:
 ``<!-- schema: NAME -->``   a JSON Schema, as ``osbench schema NAME`` prints it
 ``<!-- columns -->``        the columns of a dataset
 ``<!-- rules -->``          a table of the rejection rules
+``<!-- thresholds -->``     a table of the threshold rules
 ``<!-- methods -->``        a table of the methods
 ``<!-- promise -->``        the documentation of every name of ``osbench.__all__``
 ``<!-- notebook: FILE -->`` the cells of a notebook
@@ -28,7 +29,7 @@ from typing import Any
 import click
 
 _MARKER = re.compile(
-    r"^<!-- (help|verbs|schema|columns|rules|methods|promise|notebook)(?:: ([\w./-]+))? -->$", re.MULTILINE
+    r"^<!-- (help|verbs|schema|columns|rules|thresholds|methods|promise|notebook)(?:: ([\w./-]+))? -->$", re.MULTILINE
 )
 _FOR_TESTS = re.compile(r"^<!-- (?:not run|setup|needs): .* -->\n", re.MULTILINE)
 _FOREIGN_SCRIPT = re.compile(r'"https://unpkg\.com/iframe-worker/shim"')
@@ -82,7 +83,7 @@ def help_of(verb: str) -> str:
     blocks = []
     for path, command in _with_sub_commands(f"osbench {verb}", known[verb]):
         context = click.Context(command, info_name=path, terminal_width=_WIDTH, max_content_width=_WIDTH)
-        blocks.append(f"```text title=\"{path} --help\"\n{command.get_help(context)}\n```")
+        blocks.append(f'```text title="{path} --help"\n{command.get_help(context)}\n```')
     return "\n\n".join(blocks)
 
 
@@ -111,7 +112,7 @@ def _schema(name: str) -> str:
     if result.exit_code:
         raise LookupError(f"osbench schema {name}: {result.output.strip()}")
     document = json.loads(result.stdout)
-    return f"{_properties(document)}\n\n??? note \"The JSON Schema\"\n\n{_indented(document)}"
+    return f'{_properties(document)}\n\n??? note "The JSON Schema"\n\n{_indented(document)}'
 
 
 def _indented(document: object) -> str:
@@ -154,6 +155,14 @@ def _rules(_: str) -> str:
 
     rows = [f"| `{name}` | {_first_sentence(type(build_rule(name)).__doc__)} |" for name in rule_names()]
     return "\n".join(["| rule | known score |", "|---|---|", *rows])
+
+
+def _thresholds(_: str) -> str:
+    from osbench.benchmark.metrics.thresholds import threshold_names, threshold_rule
+
+    known = [threshold_rule(name) for name in threshold_names()]
+    rows = [f"| `{rule.name}` | {_cell(rule.description)} | {'yes' if rule.oracle else ''} |" for rule in known]
+    return "\n".join(["| rule | what it does | oracle |", "|---|---|---|", *rows])
 
 
 def _methods(_: str) -> str:
@@ -204,6 +213,7 @@ _INSERTED: dict[str, Callable[[str], str]] = {
     "schema": _schema,
     "columns": _columns,
     "rules": _rules,
+    "thresholds": _thresholds,
     "methods": _methods,
     "promise": _promise,
     "notebook": _notebook,

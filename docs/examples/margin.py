@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import softmax
 
-from .rule import RejectionRule, register_rule
+from osbench.baselines.rejection.rule import RejectionRule, register_rule
 
 
 @register_rule("margin")

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .base import Generator, NoiseMode, register_family, truncating_uint8
+from osbench.generation.families.base import Generator, NoiseMode, register_family, truncating_uint8
 
 
-@register_family
+@register_family("plasma")
 class Plasma(Generator):
     """Sums of sine waves.
 
@@ -24,8 +24,6 @@ class Plasma(Generator):
     waves : int
         Number of waves.
     """
-
-    family = "plasma"
 
     def __init__(self, resolution: int = 64, z_dim: int = 16, waves: int = 8) -> None:
         super().__init__()

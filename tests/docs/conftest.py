@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from osbench.benchmark import method
-from osbench.generation.families import base
 
-from .workshop import Store, Workshop
+from .workshop import Store, Workshop, forget_examples
 
 
 @pytest.fixture(scope="session")
@@ -24,12 +23,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 @pytest.fixture
 def workshop(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
-    monkeypatch.setattr(base, "_FAMILIES", dict(base._FAMILIES))
     monkeypatch.setenv("OSBENCH_HOME", str(tmp_path / "home"))
     folder = tmp_path / "page"
     folder.mkdir()
     yield Workshop(folder, store, monkeypatch)
-    # A page may register a method from a file; the next page starts without it.
-    registered = method._METHODS._items
-    for name in [name for name, cls in registered.items() if not cls.__module__.startswith("osbench.")]:
-        del registered[name]
+    # A page may register what lies in its folder; the next page starts without it.
+    forget_examples()
+    method._FILES.clear()

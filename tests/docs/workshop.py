@@ -17,8 +17,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from osbench.baselines.rejection import rule
+from osbench.benchmark import method
 from osbench.cli import main
 from osbench.core.locking import exclusive
+from osbench.generation.families import base
 
 from .pages import ROOT, Block, commands
 
@@ -40,6 +43,7 @@ def _option_of(verb: str, option: str) -> bool:
 ABILITIES: dict[str, Callable[[], bool]] = {
     "split --unseen": lambda: _option_of("split", "--unseen"),
     "split --protocol FILE": lambda: _option_of("split", "--unseen"),
+    "run FILE": lambda: not _option_of("run", "--suite"),
     "osbench.testing": lambda: importlib.util.find_spec("osbench.testing") is not None,
     "the library": lambda: hasattr(__import__("osbench"), "generate"),
 }
@@ -124,13 +128,12 @@ class Workshop:
         shutil.copy(ROOT / "docs" / "examples" / name, self.folder / name)
 
     def _setup_family(self, name: str) -> None:
-        """The module as if it lay in ``generation/families``."""
-        example_module("osbench.generation.families", ROOT / "docs" / "examples" / name, self.monkeypatch)
+        example_module(ROOT / "docs" / "examples" / name, self.monkeypatch)
 
 
-def example_module(package: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Import a file of docs/examples as if it lay in that package."""
-    name = f"{package}.{path.stem}"
+def example_module(path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import a file of docs/examples as the module of somebody's package."""
+    name = f"my_package.{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
@@ -138,6 +141,14 @@ def example_module(package: str, path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, name, module)
     spec.loader.exec_module(module)
     return module
+
+
+def forget_examples() -> None:
+    """Remove from the registries what does not belong to osbench."""
+    for registry in (method._METHODS, rule._RULES, base._FAMILIES):
+        items: dict[str, type] = registry._items  # type: ignore[assignment]
+        for name in [name for name, cls in items.items() if not cls.__module__.startswith("osbench.")]:
+            del items[name]
 
 
 def _smaller(arguments: list[str]) -> tuple[str, ...]:
