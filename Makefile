@@ -80,8 +80,7 @@ scale: $(STAMP)  ## reference runs in the paper's size: make scale SUITE=mini-v2
 	$(BIN)/osbench generate --suite $(LARGE) --count $(COUNT) --workers $(JOBS) --device $(ON) --out $(SCALE)/data
 	$(BIN)/osbench evaluate --method all $(FITS) --out $(SCALE)/runs
 	$(BIN)/osbench reproduce fang2023 $(FITS) $(if $(PRETRAIN_EPOCHS),--pretrain-epochs $(PRETRAIN_EPOCHS)) --out $(SCALE)
-	$(BIN)/osbench pack $(SCALE)/runs --out $(SCALE)/packed \
-		--rejection native --rejection never --rejection msp --rejection centroid-sigma
+	$(BIN)/osbench pack $(SCALE)/runs --out $(SCALE)/packed
 	$(BIN)/osbench leaderboard build $(SCALE)/packed --data $(SCALE)/data --out $(SCALE)/leaderboard
 	$(BIN)/osbench evaluate --method proposed --protocol rotate --fold all $(FITS) --out $(SCALE)/rotate
 	$(BIN)/osbench pack $(SCALE)/rotate --out $(SCALE)/rotate-packed

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from ..generation.record import library_versions as image_library_versions
+from .run_info import Git, Hardware
 
 _LIBRARIES = ("osbench", "datasets", "pandas", "safetensors", "scikit-learn", "scipy")
 
@@ -25,7 +26,7 @@ def _installed(name: str) -> bool:
     return bool(list(metadata.distributions(name=name)))
 
 
-def git_revision() -> dict[str, object] | None:
+def git_revision() -> Git | None:
     """``{"revision", "dirty"}`` of the checkout this package runs from, None if it is installed otherwise.
 
     A package installed into an environment that happens to lie in somebody's repository is no checkout: this file
@@ -36,7 +37,7 @@ def git_revision() -> dict[str, object] | None:
         return None
     revision = _git(here.parent, "rev-parse", "HEAD")
     changes = _git(here.parent, "status", "--porcelain")
-    return None if revision is None else {"revision": revision.strip(), "dirty": bool(changes and changes.strip())}
+    return None if revision is None else Git(revision.strip(), bool(changes and changes.strip()))
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
@@ -48,16 +49,16 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return result.stdout
 
 
-def hardware(device: torch.device) -> dict[str, object]:
+def hardware(device: torch.device) -> Hardware:
     """Processor, cores, memory in GB, and the device that did the work."""
-    return {
-        "device": str(device),
-        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gb": _memory_gb(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
+    return Hardware(
+        device=str(device),
+        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        processor=_processor(),
+        cores=os.cpu_count(),
+        memory_gb=_memory_gb(),
+        system=f"{platform.system()} {platform.machine()}",
+    )
 
 
 def _processor() -> str:

@@ -17,95 +17,23 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
 import yaml
 
-from ..core.errors import RunError, UsageError, unknown_name
+from ..core.errors import UsageError, unknown_name
 from ..core.registry import Registry
+from .card import MethodCard
 from .images import ImageSet
-
-
-@dataclass(frozen=True)
-class MethodCard:
-    """What a reader must know about a method before trusting its numbers.
-
-    Attributes
-    ----------
-    faithful, deviations: what follows the paper, and what does not.
-    published: numbers printed in the paper, metric name -> value; never mixed with ours.
-    input_range: what the network sees for pixel values 0..255, e.g. ``"0..1"``.
-    """
-
-    title: str
-    paper: str
-    url: str
-    faithful: list[str] = field(default_factory=list)
-    deviations: list[str] = field(default_factory=list)
-    licence: str = "Apache-2.0"
-    published: dict[str, float] = field(default_factory=dict)
-    input_range: str = "0..1"
-
-
-@dataclass
-class Scores:
-    """The answer to N images, over K seen generators.
-
-    Attributes
-    ----------
-    class_scores: float32 (N, K), higher = more alike that seen generator.
-    known_score: float32 (N,), higher = more likely from any seen generator.
-    candidate: int64 (N,), the seen generator the image goes to if it is accepted; 0..K-1.
-    """
-
-    class_scores: np.ndarray
-    known_score: np.ndarray
-    candidate: np.ndarray
-
-    def __post_init__(self) -> None:
-        self.class_scores = np.asarray(self.class_scores, np.float32)
-        self.known_score = np.asarray(self.known_score, np.float32)
-        self.candidate = np.asarray(self.candidate, np.int64)
-
-    def __len__(self) -> int:
-        return len(self.known_score)
-
-    def check(self) -> Self:
-        """RunError, naming the first bad row, unless shapes agree, values are finite and candidates exist."""
-        n = len(self)
-        if self.class_scores.ndim != 2 or self.class_scores.shape[0] != n or self.candidate.shape != (n,):
-            raise RunError(
-                f"scores of different lengths: class_scores {self.class_scores.shape}, known_score "
-                f"{self.known_score.shape}, candidate {self.candidate.shape}."
-            )
-        finite = np.isfinite(self.class_scores).all(axis=1) & np.isfinite(self.known_score)
-        if not finite.all():
-            raise RunError(f"scores of row {int(np.argmin(finite))} are not finite; the method diverged.")
-        known = (self.candidate >= 0) & (self.candidate < self.class_scores.shape[1])
-        if not known.all():
-            row = int(np.argmin(known))
-            raise RunError(
-                f"candidate {self.candidate[row]} of row {row} is none of the {self.class_scores.shape[1]} seen "
-                "generators."
-            )
-        return self
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[Scores]) -> Scores:
-        """One Scores from the batches of a pass, in order."""
-        return cls(
-            np.concatenate([p.class_scores for p in parts]),
-            np.concatenate([p.known_score for p in parts]),
-            np.concatenate([p.candidate for p in parts]),
-        )
+from .run_info import is_method_name
+from .scores import Scores
 
 
 @dataclass
@@ -137,7 +65,7 @@ class Method(ABC):
     Class attributes
     ----------------
     name: set by :func:`register_method`.
-    rejections: names of the rejection rules that ``predict`` answers for; each becomes its own run.
+    rejections: names of the rejection rules that ``predict`` answers for; a run has all of them.
     defaults: every hyper-parameter with its default value.
     """
 
@@ -168,7 +96,10 @@ class Method(ABC):
 
     @abstractmethod
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
-        """Answer for uint8 (N, S, S, 3): one :class:`Scores` per name in ``rejections``, from one forward pass."""
+        """Answer for uint8 (N, S, S, 3): one :class:`Scores` per name in ``rejections``, from one forward pass.
+
+        All rules share their ``class_scores``; ``known_score`` and ``candidate`` are each rule's own.
+        """
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -184,7 +115,6 @@ class Method(ABC):
         return self
 
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _METHODS: Registry[type[Method]] = Registry("method", "osbench.methods")
 _FILES: dict[Path, str] = {}
 _FILE_SHA256: dict[Path, str] = {}
@@ -197,8 +127,8 @@ def register_method(name: str) -> Callable[[M], M]:
 
     Runs lie in a folder of that name: letters, digits, '_', '-' and '.', a letter or digit first.
     """
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"'{name}' cannot name a method: use letters, digits, '_', '-' and '.'.")
+    if not is_method_name(name):
+        raise UsageError(f"'{name}' cannot name a method: use at most 80 letters, digits, '_', '-' and '.', not '.py'.")
 
     def decorate(cls: M) -> M:
         _METHODS.add(name, cls)
@@ -220,6 +150,11 @@ def get_method(name: str) -> type[Method]:
     """
     if name.endswith(".py"):
         return _method_of_file(Path(name))
+    return registered_method(name)
+
+
+def registered_method(name: str) -> type[Method]:
+    """The method class of a registered name; UsageError if there is none. Never opens the file that a name may be."""
     return _METHODS.get(name)
 
 

@@ -1,37 +1,43 @@
-"""Several methods on several manifests, unattended: one that cannot run or fails costs only its own rows."""
+"""Several methods on several manifests: one that cannot run or fails costs only its own rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ..core.errors import OsbenchError
 from ..core.progress import get_logger
 from ..generation.dataset import Dataset
-from .evaluate import evaluate
+from .evaluate import Plan, evaluate, is_finished, plan_fits
 from .failures import describe_failure, free_memory
-from .fits import Fit, missing_fits, run_fits
+from .fits import Fit, run_fits
 from .laundered import launder_runs
 from .laundering import Cell, Grid
 from .manifest import Manifest
 from .method import get_method
-from .metrics import closed_set_accuracy
-from .runs import Run
-from .score import answers_of
+from .metrics import METRICS
+from .metrics.tally import Tally
+from .run_info import Option
+from .runs import NATIVE, Run
+
+SHOWN_METRICS = ("auc_af1_crr", "af1", "crr", "accuracy")
 
 
 @dataclass
 class Survey:
-    """What came of it.
+    """What became of some methods.
 
-    Attributes
+    Parameters
     ----------
-    runs: all runs, manifest by manifest and method by method.
-    missing, failed: method -> why, in one line (the first time it failed); its other runs are in ``runs``.
-    without_room: cells of the laundering grid that were left out -> number of test images that do not fit.
+    runs : list of Run
+        All runs, manifest by manifest and method by method.
+    missing, failed : dict of str to str
+        Method -> why, in one line (the first time it failed); its other runs are in ``runs``.
+    without_room : dict
+        Cells of the laundering grid that were left out -> number of test images that do not fit.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -42,22 +48,30 @@ class Survey:
 
 @dataclass(frozen=True)
 class Summary:
-    """One method on one manifest.
+    """One method on one manifest, by the rule that its runs are read by.
 
-    Attributes
+    Parameters
     ----------
-    fold: of the protocol. rules: number of rejection rules with a run. seeds: number of training seeds.
-    seconds: wall time of a seed (training and answers, mean).
-    accuracy: closed-set accuracy on seen test images, mean over seeds; chance: of guessing.
+    method, fold, rule : str
+        The method, the fold of the protocol, the rejection rule.
+    rules, seeds : int
+        How many rejection rules and training seeds there are.
+    wall_time_s : float
+        Of a seed (training and answers, mean).
+    auc_af1_crr, af1, crr, accuracy : float
+        Means over seeds, at the threshold of the seen validation images.
     """
 
     method: str
     fold: str
+    rule: str
     rules: int
     seeds: int
-    seconds: float
+    wall_time_s: float
+    auc_af1_crr: float
+    af1: float
+    crr: float
     accuracy: float
-    chance: float
 
 
 def survey(
@@ -67,37 +81,67 @@ def survey(
     *,
     seeds: Sequence[int],
     out: Path,
-    options: Mapping[str, Mapping[str, Any]],
+    options: Mapping[str, Mapping[str, Option]] | None = None,
+    epochs: int | None = None,
+    crop_size: int | None = None,
+    device: str = "cpu",
     grid: Grid | None = None,
     jobs: int = 1,
-    unattended: bool = True,
     check: bool = False,
-    **settings: Any,
 ) -> Survey:
     """:func:`evaluate` every method on every manifest, and launder the runs if a grid is given.
 
+    A method that says that it is :meth:`~.method.Method.missing` something is left out; whatever else one raises while
+    it is fitted costs its own rows. Where one method on one manifest is all that was asked for, its OsbenchError is
+    raised. UsageError for a request that makes no sense, before anything is fitted.
+
     Parameters
     ----------
-    options: method -> its hyper-parameters.
-    jobs: how many fits at a time. With one, fits are made here; with more, each in a process of its own, and what
-        fails there costs one seed of one method.
-    unattended: do not try a method that says that it is :meth:`~.method.Method.missing` something, and go on with the
-        next one whatever is raised. Otherwise what is raised here goes to the caller.
-    seeds, out, check, settings: as :func:`evaluate` takes them.
+    methods : sequence of str
+        Registered names or paths of files.
+    options : mapping, optional
+        Method -> its hyper-parameters.
+    grid : Grid, optional
+        What test images are treated with.
+    jobs : int
+        How many fits at a time. With one, fits are made here; with more, each in a process of its own, and what fails
+        there costs one seed of one method.
+    dataset, seeds, out, epochs, crop_size, device, check
+        As :func:`evaluate` takes them.
     """
+    chosen = options or {}
+
+    def plans_of(name: str, manifest: Manifest) -> list[Plan]:
+        return plan_fits(
+            name,
+            dataset,
+            manifest,
+            seeds=seeds,
+            out=out,
+            device=device,
+            options=chosen.get(name),
+            epochs=epochs,
+            crop_size=crop_size,
+        )
+
     found = Survey()
-    present = _without_missing(found, methods, options) if unattended else list(methods)
-    pairs = [(manifest, name) for manifest in manifests for name in present]
-    each = [{"seeds": seeds, "out": out, "options": options.get(name), **settings} for _, name in pairs]
+    for name in methods:
+        reason = get_method(name)(**chosen.get(name, {})).missing()
+        if reason is not None:
+            found.missing[name] = reason
+            get_logger().warning("%s is left out: %s", name, reason)
+    present = [name for name in methods if name not in found.missing]
+    planned = [(name, manifest, plans_of(name, manifest)) for manifest in manifests for name in present]
     if jobs > 1:
-        _fit_ahead(found, pairs, each, dataset, jobs=jobs, unattended=unattended, check=check)
-    for number, ((manifest, name), arguments) in enumerate(zip(pairs, each, strict=True)):
-        if unattended and jobs == 1:
+        _fit_ahead(found, [plan for _, _, plans in planned for plan in plans], dataset, jobs, check)
+    for number, (name, manifest, plans) in enumerate(planned):
+        if jobs == 1 and len(planned) > 1:
             get_logger().info("[%d/%d] %s on %s", number % len(present) + 1, len(present), name, manifest.fold)
+        wanted = [plan for plan in plans if jobs == 1 or is_finished(plan)]
         try:
-            _add_method(found, name, dataset, manifest, grid, check=check, **arguments)
+            _add_method(found, wanted, dataset, grid, check)
         except Exception as error:
-            if not unattended:
+            if len(planned) == 1 and isinstance(error, OsbenchError):
                 raise
             reason = describe_failure(error, out, f"{get_method(name).name} on {manifest.fold}")
             found.failed.setdefault(name, reason)
@@ -106,72 +150,61 @@ def survey(
     return found
 
 
-def _without_missing(found: Survey, methods: Sequence[str], options: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The methods that can run; the others are named in ``found.missing``."""
-    for name in methods:
-        reason = get_method(name)(**options.get(name, {})).missing()
-        if reason is not None:
-            found.missing[name] = reason
-            get_logger().warning("%s is left out: %s", name, reason)
-    return [name for name in methods if name not in found.missing]
-
-
-def _fit_ahead(
-    found: Survey,
-    pairs: Sequence[tuple[Manifest, str]],
-    each: Sequence[dict[str, Any]],
-    dataset: Dataset,
-    *,
-    jobs: int,
-    unattended: bool,
-    check: bool,
-) -> None:
-    """Make all missing fits side by side; seeds that failed are named in ``found.failed`` and taken out of ``each``."""
-    fits: list[tuple[int, Fit]] = []
-    for number, ((manifest, name), arguments) in enumerate(zip(pairs, each, strict=True)):
-        try:
-            fits += [(number, fit) for fit in missing_fits(name, dataset, manifest, **arguments)]
-        except Exception:
-            if not unattended:
-                raise
-            # The method's turn comes again, and then this is reported.
-    if not fits:
+def _fit_ahead(found: Survey, plans: Sequence[Plan], dataset: Dataset, jobs: int, check: bool) -> None:
+    """Make all missing fits side by side; those that failed are named in ``found.failed``."""
+    waiting = [plan for plan in plans if not is_finished(plan)]
+    if not waiting:
         return
-    crop_size = fits[0][1].settings.get("crop_size")
-    reasons = run_fits([fit for _, fit in fits], jobs, dataset, pairs[0][0], crop_size=crop_size, check=check)
-    for (number, fit), reason in zip(fits, reasons, strict=True):
+    fits = [Fit.of(plan, dataset) for plan in waiting]
+    crop_size = waiting[0].config.crop_size
+    reasons = run_fits(fits, jobs, dataset, waiting[0].manifest, crop_size=crop_size, check=check)
+    for fit, reason in zip(fits, reasons, strict=True):
         if reason is not None:
             found.failed.setdefault(fit.method, f"{fit.label}: {reason}")
-            each[number]["seeds"] = [seed for seed in each[number]["seeds"] if seed != fit.seed]
 
 
-def _add_method(
-    found: Survey, name: str, dataset: Dataset, manifest: Manifest, grid: Grid | None, **arguments: Any
-) -> None:
-    runs = evaluate(name, dataset, manifest, **arguments)
+def _add_method(found: Survey, plans: Sequence[Plan], dataset: Dataset, grid: Grid | None, check: bool) -> None:
+    if not plans:
+        return
+    first = plans[0]
+    runs = evaluate(
+        first.name,
+        dataset,
+        first.manifest,
+        seeds=[plan.seed for plan in plans],
+        out=first.out,
+        device=first.device,
+        options=first.config.given,
+        crop_size=first.config.crop_size,
+        check=check,
+    )
     found.runs += runs
-    if grid is not None and runs:
-        found.without_room |= launder_runs(runs, dataset, manifest, grid, device=arguments.get("device", "cpu"))
+    if grid is not None:
+        found.without_room |= launder_runs(runs, dataset, first.manifest, grid, device=first.device)
 
 
 def summarize(runs: Sequence[Run], manifests: Sequence[Manifest]) -> list[Summary]:
     """One row per method and manifest, in the order of the runs."""
     by_id = {manifest.manifest_id: manifest for manifest in manifests}
-    groups: dict[tuple[str, str], list[Run]] = {}
+    groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
-        groups.setdefault((run.method, run.manifest_id), []).append(run)
-    return [_summary(group, by_id[manifest_id]) for (_, manifest_id), group in groups.items()]
+        groups.setdefault((run.method, run.manifest_id, run.info.config.key), []).append(run)
+    return [_summary(group, by_id[manifest_id]) for (_, manifest_id, _), group in groups.items()]
 
 
 def _summary(runs: list[Run], manifest: Manifest) -> Summary:
-    # Rules of one seed share their candidates, with few exceptions: one rule of each seed is enough.
-    seeds = list({run.seed: run for run in reversed(runs)}.values())
+    numbers: dict[str, list[float]] = {name: [] for name in SHOWN_METRICS}
+    for run in runs:
+        answers = run.answers(NATIVE, manifest)
+        tally = Tally(answers.test, answers.threshold())
+        for name, values in numbers.items():
+            values.append(float(METRICS[name].kernel(tally)[0]))
     return Summary(
         method=runs[0].method,
         fold=manifest.fold,
-        rules=len({run.rejection for run in runs}),
-        seeds=len(seeds),
-        seconds=float(np.mean([run.info["wall_time_s"] for run in seeds])),
-        accuracy=float(np.mean([closed_set_accuracy(answers_of(run, manifest).test) for run in seeds])),
-        chance=1 / len(manifest.seen),
+        rule=runs[0].rule(),
+        rules=len(runs[0].rules),
+        seeds=len(runs),
+        wall_time_s=float(np.mean([run.info.wall_time_s for run in runs])),
+        **{name: float(np.mean(values)) for name, values in numbers.items()},
     )

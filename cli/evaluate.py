@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 @click.option("--protocol", default="fang2023", show_default=True, help="Its manifest is written if it is missing.")
 @click.option("--fold", default=None, help="One fold of the protocol, or all. Not needed if there is only one.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Fit with seeds 0 to N-1.")
-@click.option(
-    "--rejection",
-    "rejections",
-    multiple=True,
-    help="Only this rejection rule. Repeatable; default: all, which cost seconds more, not a training each.",
-)
 @click.option("--epochs", type=click.IntRange(min=1), default=None, help="Instead of the method's own default.")
 @click.option(
     "--crop-size", type=click.IntRange(min=1), default=None, help="Centre crop in pixels; default: as stored."
@@ -61,7 +55,6 @@ def command(
     protocol: str,
     fold: str | None,
     seeds: int,
-    rejections: tuple[str, ...],
     epochs: int | None,
     crop_size: int | None,
     device: str,
@@ -73,13 +66,14 @@ def command(
     launder_grid: str | None,
     as_json: bool,
 ) -> None:
-    """Fit methods on seen generators, ask them about validation and test, publish one run per rejection rule.
+    """Fit methods on seen generators, ask them about validation and test, publish one run per fit with all its rules.
 
-    Interrupted? The same command continues where it stopped; finished runs are skipped. With --method all, a method
-    whose weights are not on this machine is left out and named, and one that fails does not stop the others.
+    Interrupted? The same command continues where it stopped; finished runs are skipped, damaged ones made again. A
+    method that fails does not stop the others. With --method all, one whose weights are not on this machine is left out
+    and named.
 
     --jobs N makes N fits (a method, a seed, a fold) side by side: as many as fill a GPU and its memory, or many cores;
-    on two cores it gains little. One that fails does not stop the others.
+    on two cores it gains little.
 
     --launder shows how much of a result survives a platform: after `osbench leaderboard build` the page has a heat map
     for every laundered run, and `osbench score RUN` prints it.
@@ -106,40 +100,37 @@ def command(
         seeds=range(seeds),
         out=out,
         options=parsed,
-        grid=grid,
-        jobs=jobs,
-        unattended=everything,
-        check=check,
-        device=device,
-        rejections=rejections or None,
         epochs=epochs,
         crop_size=crop_size,
+        device=device,
+        grid=grid,
+        jobs=jobs,
+        check=check,
     )
     documents = [
         {
             "run": str(run.folder),
             "method": run.method,
-            "rejection": run.rejection,
             "seed": run.seed,
-            "fold": run.info["manifest"]["fold"],
-            "wall_time_s": run.info["wall_time_s"],
+            "rules": list(run.rules),
+            "fold": run.info.manifest.fold,
+            "wall_time_s": run.info.wall_time_s,
             **({} if grid is None else _laundered(run, found)),
         }
         for run in found.runs
     ]
-    emit(as_json, documents, "" if as_json else _text(found, summarize(found.runs, manifests), out))
-    if found.failed:
-        raise RunError(f"{len(found.failed)} of {len(names)} methods failed: {', '.join(found.failed)}.")
+    if found.runs:
+        emit(as_json, documents, "" if as_json else _text(found, summarize(found.runs, manifests), out))
+    failed = found.failed if everything else found.failed | found.missing
+    if failed:
+        raise RunError(f"{len(failed)} of {len(names)} methods failed: {', '.join(failed)}.")
 
 
 def _laundered(run: Run, found: Survey) -> dict[str, Any]:
-    """Where a run's laundered answers are, in how many cells, and which cells had no room (and for how many images)."""
-    from ..benchmark.laundered import LAUNDERED_FOLDER, laundered_cells
-
+    """Under how many cells the run has answers, and which cells had no room (and for how many images)."""
     return {
         "laundered": {
-            "folder": str(run.folder / LAUNDERED_FOLDER),
-            "cells": len(laundered_cells(run)),
+            "cells": len(run.laundered()),
             "without_room": {str(cell): count for cell, count in found.without_room.items()},
         }
     }
@@ -147,20 +138,22 @@ def _laundered(run: Run, found: Survey) -> dict[str, Any]:
 
 def _text(found: Survey, summaries: list[Summary], out: Path) -> str:
     """The runs, a line for each method, and what there is to do next."""
-    rows = [("method", "fold", "rules", "seeds", "time per seed", "accuracy on seen test images")]
-    rows += [
+    head = ("method", "fold", "rule", "seeds", "time per seed", "AUC", "aF1", "CRR", "accuracy on seen")
+    rows = [
         (
             s.method,
             s.fold,
-            str(s.rules),
+            s.rule if s.rules == 1 else f"{s.rule} (1 of {s.rules})",
             str(s.seeds),
-            f"{s.seconds:.1f} s",
-            f"{s.accuracy:.3f} (chance {s.chance:.3f})",
+            f"{s.wall_time_s:.1f} s",
+            *(f"{value:.3f}" for value in (s.auc_af1_crr, s.af1, s.crr, s.accuracy)),
         )
         for s in summaries
     ]
     lines = [str(run.folder) for run in found.runs]
-    lines += ["", text_columns(rows), ""]
+    lines += ["", text_columns([head, *rows]), ""] if rows else []
+    if any(s.rules > 1 for s in summaries):
+        lines += ["The other rejection rules: osbench score RUN --rule NAME, or the leaderboard.", ""]
     lines += [f"left out: {name}: {reason}" for name, reason in found.missing.items()]
     lines += [f"failed: {name}: {reason}" for name, reason in found.failed.items()]
     # Whether there is room depends on these two alone.
@@ -170,4 +163,4 @@ def _text(found: Survey, summaries: list[Summary], out: Path) -> str:
         for (phase, resize), count in crowded.items()
     ]
     verb = "build" if len({s.fold for s in summaries}) < 2 else "folds"
-    return "\n".join([*lines, f"Next: osbench leaderboard {verb} {out} --out SITE"])
+    return "\n".join([*lines, *([f"Next: osbench leaderboard {verb} {out} --out SITE"] if rows else [])])

@@ -10,9 +10,9 @@ from ..core.errors import UsageError, unknown_name
 from .catalog import Source, Suite, load_suite
 from .families import family_class
 from .folders import check_image, list_images
-from .ledger import MAX_SHARDS
 from .networks import check_sampling
 from .record import source_namespace
+from .record_schema import MAX_SHARDS
 from .shards import Unit
 
 NO_LICENCE = "not stated"
@@ -57,7 +57,13 @@ def make_request(
     for source in chosen:
         if source.family is not None:  # before anything is downloaded; others are checked once their file is read
             check_sampling(source, family_class(source.family))
-    return Request(loaded, {source.name: _count_images(source, loaded, count) for source in chosen})
+    counts = {source.name: _count_images(source, loaded, count) for source in chosen}
+    shards = sum(-(-images // recipe.shard_rows) for images in counts.values())
+    if shards >= MAX_SHARDS:
+        raise UsageError(
+            f"{sum(counts.values()):,} images are {shards:,} shards; at most {MAX_SHARDS - 1:,}: lower the count."
+        )
+    return Request(loaded, counts)
 
 
 def _folder_source(name: str, folder: Path, licence: str) -> Source:
@@ -88,11 +94,7 @@ def _count_images(source: Source, suite: Suite, count: int | None) -> int:
         raise UsageError(
             f"source {source.name}: a crop of {suite.crop_size} px does not fit {source.native_size} px images."
         )
-    images = count or suite.count
-    shards = -(-images // suite.recipe.shard_rows)
-    if shards > MAX_SHARDS:
-        raise UsageError(f"source {source.name}: {images:,} images are {shards:,} shards; at most {MAX_SHARDS:,}.")
-    return images
+    return count or suite.count
 
 
 def units(

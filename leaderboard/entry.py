@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..benchmark.answers import DEFAULT_THRESHOLD_RULE as DEFAULT_RULE
 from ..benchmark.manifest import Manifest
 from ..benchmark.metrics import (
     Outcome,
@@ -24,7 +25,7 @@ from ..benchmark.metrics import (
 )
 from ..benchmark.metrics.intervals import Interval
 from ..benchmark.runs import Run
-from ..benchmark.score import DEFAULT_RULE, answers_of, confusion
+from ..benchmark.score import confusion
 from ..core.errors import RunError
 
 #: Longest name of a method or rejection rule, in characters.
@@ -50,7 +51,7 @@ class ScoredRun:
             raise RunError(f"{run.folder}: method and rejection need names of 1 to {MAX_NAME} printable characters.")
         if not 0 <= run.seed < 2**63:
             raise RunError(f"{run.folder}: the seed is not in 0 .. 2**63 - 1.")
-        answers = answers_of(run, manifest)
+        answers = run.answers(manifest=manifest)
         return cls(run, answers.test, choose_threshold(rule, answers.validation), answers.validation)
 
 

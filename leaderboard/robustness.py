@@ -9,7 +9,7 @@ import numpy as np
 
 from ..benchmark.manifest import Manifest
 from ..benchmark.metrics import null_for_nan
-from ..benchmark.robustness import SURFACE_METRICS, surface, surface_document
+from ..benchmark.robustness import SURFACE_METRICS, surface
 from ..core.errors import RunError
 from ..core.progress import get_logger
 from .entry import ScoredRun
@@ -36,7 +36,7 @@ def entry_surface(runs: Sequence[ScoredRun], manifest: Manifest) -> list[dict[st
             len(shared),
             len(runs),
         )
-    return null_for_nan(surface_document({cell: _means([seed[cell] for seed in found]) for cell in shared}))
+    return null_for_nan({cell: _means([seed[cell] for seed in found]) for cell in shared})
 
 
 def _means(seeds: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
+from ...core.documents import to_json
+from ...core.schema import NumberOrNull
 from .outcome import FloatArray, Outcome, finite_scores
 from .resampling import replicate_values, with_seed_noise
-from .summary import METRICS, PER_GENERATOR, Metric, metric, null_for_nan
+from .summary import METRICS, PER_GENERATOR, Metric, metric
 from .tally import Tally
 
 Thresholds = float | Sequence[float | None] | None
@@ -39,9 +41,9 @@ class Interval:
     seed: of the resampling; None where nothing was resampled.
     """
 
-    estimate: float
-    low: float
-    high: float
+    estimate: NumberOrNull
+    low: NumberOrNull
+    high: NumberOrNull
     level: float
     kind: str
     replicates: int
@@ -49,7 +51,7 @@ class Interval:
 
     def to_json(self) -> dict[str, Any]:
         """The fields, NaN as None."""
-        return null_for_nan(asdict(self))
+        return to_json(self)
 
 
 def bootstrap_intervals(

@@ -8,9 +8,8 @@ import pytest
 
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.method import get_method
-from osbench.benchmark.metrics import closed_set_accuracy
+from osbench.benchmark.metrics import all_metrics
 from osbench.benchmark.runs import list_runs
-from osbench.benchmark.score import answers_of
 from osbench.benchmark.survey import summarize, survey
 from osbench.core.errors import RunError, UsageError
 from osbench.generation.dataset import Dataset
@@ -36,17 +35,11 @@ def test_one_that_fails_or_lacks_weights_does_not_stop_the_others(
     dataset: Dataset, manifest: Manifest, files: dict[str, str], tmp_path: Path
 ) -> None:
     names = [files["lacks"], files["fails"], files["works"]]
-    found = survey(names, dataset, [manifest], options={}, seeds=range(2), out=tmp_path)
-    assert [(run.method, run.rejection, run.seed) for run in found.runs] == [
-        ("survey-works", "distance", 0),
-        ("survey-works", "never", 0),
-        ("survey-works", "distance", 1),
-        ("survey-works", "never", 1),
-    ]
+    found = survey(names, dataset, [manifest], seeds=range(2), out=tmp_path)
+    assert [(run.method, run.seed) for run in found.runs] == [("survey-works", 0), ("survey-works", 1)]
     assert found.missing == {files["lacks"]: "its weights are not on this machine: get them."}
     assert list(found.failed) == [files["fails"]]
-    assert "survey-fails, batch 1 (from image " in found.failed[files["fails"]]
-    assert "not finite" in found.failed[files["fails"]]
+    assert "method survey-fails: scores of row 0 are not finite" in found.failed[files["fails"]]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +59,7 @@ def test_no_kind_of_error_stops_the_others(
     text = METHOD_FILE.replace("nearest-colour", name).replace("        log = context", f"        raise {error}\n#")
     path.write_text(f"import torch\n{text}")
     out = tmp_path / "runs"
-    found = survey([str(path), files["works"]], dataset, [manifest], options={}, seeds=[0], out=out)
+    found = survey([str(path), files["works"]], dataset, [manifest], seeds=[0], out=out)
     assert {run.method for run in found.runs} == {"survey-works"}
     assert list(found.failed) == [str(path)]
     reason = found.failed[str(path)]
@@ -75,7 +68,7 @@ def test_no_kind_of_error_stops_the_others(
     trace = Path(reason.removesuffix(")").rpartition("(traceback: ")[2])
     assert trace == out / "failures" / f"{name}-on-fang2023.txt"
     assert ", in fit\n" in trace.read_text()
-    assert len(list_runs(out)) == 2
+    assert len(list_runs(out)) == 1
 
 
 def test_an_interrupt_is_no_failure(
@@ -86,25 +79,24 @@ def test_an_interrupt_is_no_failure(
         survey([files["works"]], dataset, [manifest], options=options, seeds=[0], out=tmp_path)
 
 
-def test_attended_errors_reach_the_caller(
+def test_a_request_that_makes_no_sense_is_refused_before_any_fit(
     dataset: Dataset, manifest: Manifest, files: dict[str, str], tmp_path: Path
 ) -> None:
-    names = [files["fails"], files["works"]]
+    names = [files["works"], files["fails"]]
+    options = {files["fails"]: {"bin": 1}}
+    for jobs in (1, 2):
+        with pytest.raises(UsageError, match="unknown option of method survey-fails 'bin'"):
+            survey(names, dataset, [manifest], options=options, seeds=[0], out=tmp_path / "runs", jobs=jobs)
+        with pytest.raises(UsageError, match="not a device"):
+            survey(names, dataset, [manifest], device="tpu9", seeds=[0], out=tmp_path / "runs", jobs=jobs)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_lone_method_says_itself_what_is_wrong(
+    dataset: Dataset, manifest: Manifest, files: dict[str, str], tmp_path: Path
+) -> None:
     with pytest.raises(RunError, match="not finite"):
-        survey(names, dataset, [manifest], options={}, seeds=[0], out=tmp_path / "one", unattended=False)
-    with pytest.raises(UsageError, match="unknown rejection rule"):
-        survey(
-            names,
-            dataset,
-            [manifest],
-            options={},
-            seeds=[0],
-            out=tmp_path / "two",
-            unattended=False,
-            jobs=2,
-            rejections=["msp"],
-        )
-    assert not (tmp_path / "two").exists()
+        survey([files["fails"]], dataset, [manifest], seeds=[0], out=tmp_path)
 
 
 def test_side_by_side_a_failed_fit_costs_its_own_seed(
@@ -116,7 +108,7 @@ def test_side_by_side_a_failed_fit_costs_its_own_seed(
     )
     path.write_text(text)
     names, out = [files["lacks"], str(path), files["works"]], tmp_path / "runs"
-    found = survey(names, dataset, [manifest], options={}, seeds=range(2), out=out, jobs=2, rejections=["never"])
+    found = survey(names, dataset, [manifest], seeds=range(2), out=out, jobs=2)
     assert [(run.method, run.seed) for run in found.runs] == [
         ("survey-second", 0),
         ("survey-works", 0),
@@ -139,10 +131,13 @@ def test_summary_counts_seeds_and_rules_once(
     )
     (summary,) = summarize(found.runs, [manifest])
     assert (summary.method, summary.fold, summary.rules, summary.seeds) == ("survey-works", "fang2023", 2, 2)
-    each = [closed_set_accuracy(answers_of(run, manifest).test) for run in found.runs if run.rejection == "never"]
-    assert summary.accuracy == pytest.approx(sum(each) / 2)
-    assert summary.accuracy > summary.chance == pytest.approx(1 / 3)
-    assert found.runs[0].info["config"]["given"] == {"bins": 6}
+    assert summary.rule == "distance"
+    each = [run.answers("distance", manifest) for run in found.runs]
+    numbers = [all_metrics(answers.test, answers.threshold()) for answers in each]
+    for name in ("auc_af1_crr", "af1", "crr", "accuracy"):
+        assert getattr(summary, name) == pytest.approx(sum(n[name] for n in numbers) / 2)
+    assert summary.accuracy > 1 / 3
+    assert found.runs[0].info.config.given == {"bins": 6}
 
 
 def test_methods_on_clip_say_what_they_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
