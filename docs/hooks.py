@@ -4,7 +4,7 @@ A page asks for it with a line of its own:
 
 ``<!-- help: VERB -->``     the ``--help`` of a verb and of its sub-commands
 ``<!-- verbs -->``          a table of all verbs
-``<!-- schema: NAME -->``   a JSON Schema, as ``osbench schema NAME`` prints it
+``<!-- schemas -->``        every JSON Schema that ``osbench schema`` prints, as tables and as it is
 ``<!-- columns -->``        the columns of a dataset
 ``<!-- rules -->``          a table of the rejection rules
 ``<!-- thresholds -->``     a table of the threshold rules
@@ -29,7 +29,7 @@ from typing import Any
 import click
 
 _MARKER = re.compile(
-    r"^<!-- (help|verbs|schema|columns|rules|thresholds|methods|promise|notebook)(?:: ([\w./-]+))? -->$", re.MULTILINE
+    r"^<!-- (help|verbs|schemas|columns|rules|thresholds|methods|promise|notebook)(?:: ([\w./-]+))? -->$", re.MULTILINE
 )
 _FOR_TESTS = re.compile(r"^<!-- (?:not run|setup|needs): .* -->\n", re.MULTILINE)
 _FOREIGN_SCRIPT = re.compile(r'"https://unpkg\.com/iframe-worker/shim"')
@@ -102,17 +102,21 @@ def _verb_table(_: str) -> str:
     return "\n".join(["| verb | what it does |", "|---|---|", *rows])
 
 
-def _schema(name: str) -> str:
-    """What ``osbench schema NAME`` prints."""
+def _schemas(_: str) -> str:
     from click.testing import CliRunner
 
     from osbench.cli import main
 
-    result = CliRunner().invoke(main, ["schema", name])
-    if result.exit_code:
-        raise LookupError(f"osbench schema {name}: {result.output.strip()}")
-    document = json.loads(result.stdout)
-    return f'{_properties(document)}\n\n??? note "The JSON Schema"\n\n{_indented(document)}'
+    (argument,) = [item for item in verbs()["schema"].params if isinstance(item.type, click.Choice)]
+    parts = []
+    for name in argument.type.choices:  # type: ignore[attr-defined]
+        document = json.loads(CliRunner().invoke(main, ["schema", name], catch_exceptions=False).stdout)
+        parts += [f"## The document `{name}`", document.get("description", ""), _properties(document)]
+        for kind, definition in document.get("$defs", {}).items():
+            if "properties" in definition:
+                parts += [f"### {kind} of `{name}`", definition.get("description", ""), _properties(definition)]
+        parts.append(f'??? note "The JSON Schema of `{name}`"\n\n{_indented(document)}')
+    return "\n\n".join(parts)
 
 
 def _indented(document: object) -> str:
@@ -210,7 +214,7 @@ def _cell(text: str) -> str:
 _INSERTED: dict[str, Callable[[str], str]] = {
     "help": help_of,
     "verbs": _verb_table,
-    "schema": _schema,
+    "schemas": _schemas,
     "columns": _columns,
     "rules": _rules,
     "thresholds": _thresholds,

@@ -6,8 +6,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from osbench.benchmark.card import MethodCard
 from osbench.benchmark.images import ImageSet
-from osbench.benchmark.method import Context, Method, MethodCard, Scores, register_method
+from osbench.benchmark.method import Context, Method, register_method
+from osbench.benchmark.scores import Scores
 
 
 @register_method("mean-colour")
