@@ -32,10 +32,14 @@ class View:
 
     Attributes
     ----------
-    mean (D,), axes (D, d): features f become (f - mean) @ axes.
-    centres (K, d), white (K, d, d): a class's mean and the whitening of its shrunk covariance.
-    usual, spread (K,): mean and standard deviation of the distance of a class's own held-out images.
-    weight (1,): how much the view counts.
+    mean, axes : numpy.ndarray
+        (D,) and (D, d): features f become (f - mean) @ axes.
+    centres, white : numpy.ndarray
+        (K, d) and (K, d, d): mean of each class, and the whitening of its shrunk covariance.
+    usual, spread : numpy.ndarray
+        (K,) each: mean and standard deviation of the distance of a class's own held-out images.
+    weight : numpy.ndarray
+        (1,): how much the view counts.
     """
 
     mean: np.ndarray
