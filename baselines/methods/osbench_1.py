@@ -238,7 +238,7 @@ def _view(
     raw = View(mean, axes, centres, white, np.zeros(len(centres)), np.ones(len(centres)), np.ones(1))
     distances = raw.distances(held_out)
     usual, spread = _usual(distances, held_out_labels)
-    # Never quite nothing, so that views that separate nothing at all still have a mean.
+    # The weight stays above zero, because the mean over views divides by the sum of weights.
     weight = max(separability(distances, held_out_labels), 0.01) ** TRUST
     return View(mean, axes, centres, white, usual, spread, np.array([weight]))
 

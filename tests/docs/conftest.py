@@ -10,7 +10,7 @@ import pytest
 
 from osbench.benchmark import method
 
-from .workshop import Store, Workshop, forget_examples
+from .sandbox import Sandbox, Store, forget_examples
 
 
 @pytest.fixture(scope="session")
@@ -22,11 +22,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
+def sandbox(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     monkeypatch.setenv("OSBENCH_HOME", str(tmp_path / "home"))
     folder = tmp_path / "page"
     folder.mkdir()
-    yield Workshop(folder, store, monkeypatch)
+    yield Sandbox(folder, store, monkeypatch)
     # A page may register what lies in its folder; the next page starts without it.
     forget_examples()
     method._FILES.clear()

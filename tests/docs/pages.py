@@ -1,7 +1,7 @@
 """The code blocks of README.md and of the site, and what a block says about itself in comments above it.
 
 ``<!-- not run: REASON -->``  a block that no test can run
-``<!-- setup: WHAT ... -->``  what must lie in the folder before, see ``workshop.py``
+``<!-- setup: WHAT ... -->``  what must lie in the folder before, see ``sandbox.py``
 ``<!-- needs: WHAT -->``      left out as long as the program cannot do it
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .pages import ROOT, blocks, commands, pages
-from .workshop import ABILITIES, Workshop
+from .sandbox import ABILITIES, Sandbox
 
 PAGES = [page for page in pages() if blocks(page)]
 
@@ -35,10 +35,10 @@ def marked(page: Path) -> Any:
 
 
 @pytest.mark.parametrize("page", map(marked, PAGES), ids=[names(page) for page in PAGES])
-def test_the_blocks_of_a_page_run(page: Path, workshop: Workshop) -> None:
+def test_the_blocks_of_a_page_run(page: Path, sandbox: Sandbox) -> None:
     for block in blocks(page):
         try:
-            workshop.run(block)
+            sandbox.run(block)
         except Exception as error:
             raise AssertionError(f"{names(page)}:{block.line}: {error}") from error
 

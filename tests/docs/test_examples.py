@@ -21,7 +21,7 @@ from osbench.core.yaml import read_yaml
 from osbench.generation.families import load_safetensors_generator, save_generator
 
 from .pages import ROOT, pages
-from .workshop import example_module, forget_examples
+from .sandbox import example_module, forget_examples
 
 EXAMPLES = ROOT / "docs" / "examples"
 

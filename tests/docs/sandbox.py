@@ -71,7 +71,7 @@ class Store:
         return self.folder / "runs"
 
 
-class Workshop:
+class Sandbox:
     """Runs the blocks of one page, one after the other, in one folder."""
 
     def __init__(self, folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
