@@ -92,13 +92,10 @@ def _in(tree: ast.AST, prefix: str) -> Iterator[Documented]:
 def _parameters(node: Definition) -> frozenset[str]:
     """Names of a function's parameters; of a class, those of ``__init__`` and its annotated fields."""
     if isinstance(node, ast.ClassDef):
-        fields = {item.target.id for item in node.body if isinstance(item, ast.AnnAssign) and _is_name(item.target)}
+        targets = [item.target for item in node.body if isinstance(item, ast.AnnAssign)]
+        fields = {target.id for target in targets if isinstance(target, ast.Name)}
         inits = [item for item in node.body if isinstance(item, ast.FunctionDef) and item.name == "__init__"]
         return frozenset(fields).union(*(_parameters(init) for init in inits))
     arguments = node.args
     found = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
     return frozenset(argument.arg for argument in found if argument is not None)
-
-
-def _is_name(target: ast.expr) -> bool:
-    return isinstance(target, ast.Name)

@@ -73,6 +73,7 @@ RunError
 
 def test_the_parser_of_the_site_warns_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
     package = griffe.load("osbench", search_paths=[ROOT], submodules=True)
+    assert isinstance(package, griffe.Object)
     with caplog.at_level(logging.WARNING):
         count = _parse(package)
     assert count > 1000
