@@ -25,8 +25,9 @@ import pyarrow.parquet as pq
 
 from ..core.documents import Limits, from_json
 from ..core.errors import DatasetError, LeakError
-from ..core.foreign import TableBudget, printable, read_table
+from ..core.foreign import TableBudget, read_table
 from ..core.publish import publishing
+from ..core.text import printable
 from ..generation.dataset import Dataset
 from .protocols import Fold, Protocol, load_protocol
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.errors import RunError, UsageError
-from ..core.foreign import printable
+from ..core.text import printable
 from .method import Method, get_method, registered_method
 from .runs import Run
 

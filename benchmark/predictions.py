@@ -26,7 +26,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..core.errors import RunError, unknown_name
-from ..core.foreign import TableBudget, printable, read_table
+from ..core.foreign import TableBudget, read_table
+from ..core.text import printable
 from .manifest import Manifest
 from .scores import Scores
 

@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 
 from ..core.documents import Number
 from ..core.errors import RunError, UsageError
-from ..core.foreign import TableBudget, printable, read_table
+from ..core.foreign import TableBudget, read_table
+from ..core.text import printable
 from .answers import Answers, outcome_of
 from .laundering import CLEAN, Cell, cell_of, value_text
 from .manifest import Manifest
