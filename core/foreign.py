@@ -115,7 +115,11 @@ class TableBudget:
 
 
 def read_table(
-    path: Path, error: type[OsbenchError], budget: TableBudget, columns: Sequence[str] | None = None
+    path: Path,
+    error: type[OsbenchError],
+    budget: TableBudget,
+    columns: Sequence[str] | None = None,
+    schema: pa.Schema | None = None,
 ) -> pa.Table:
     """A Parquet table within a budget of rows and bytes.
 
@@ -132,6 +136,8 @@ def read_table(
         Rows and bytes.
     columns : sequence of str, optional
         Columns to read; all without it. A column that is missing is an error.
+    schema : pyarrow.Schema, optional
+        Names and types that the whole file must have, in this order.
 
     Returns
     -------
@@ -156,6 +162,8 @@ def read_table(
             thrift_string_size_limit=budget.footer_bytes,
             thrift_container_size_limit=1_000_000,
         ) as file:
+            if schema is not None and not schema.equals(file.schema_arrow.remove_metadata()):
+                raise error(f"{name}: has other columns than the schema, {', '.join(schema.names)}.")
             wanted = list(columns) if columns is not None else file.schema_arrow.names
             lacking = sorted(set(wanted) - set(file.schema_arrow.names))
             if lacking:

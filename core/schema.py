@@ -243,7 +243,7 @@ def _fits(kind: Any, value: object) -> bool:
 def _converted(kind: Any, value: Any, place: _Place) -> Any:
     """A value that fits, with everything in it converted."""
     if kind is Any:
-        kind = dict[str, Any] if isinstance(value, dict) else list if isinstance(value, list | tuple) else type(value)
+        kind = _kind_of(value)
     origin, inner = typing.get_origin(kind) or kind, typing.get_args(kind)
     if is_dataclass(origin):
         return _record(typing.cast(type[Any], origin), value, place)
@@ -265,6 +265,12 @@ def _converted(kind: Any, value: Any, place: _Place) -> Any:
     if isinstance(value, str) and not all(map(is_plain, value)):
         raise place.mismatch(value, _NAMES[str])
     return Path(value) if kind is Path else value
+
+
+def _kind_of(value: object) -> Any:
+    if isinstance(value, dict):
+        return dict[str, Any]
+    return list if isinstance(value, list | tuple) else type(value)
 
 
 def _number(value: int | float, place: _Place) -> float:

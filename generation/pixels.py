@@ -25,7 +25,7 @@ import simplejpeg
 from PIL import Image
 
 from ..core.errors import DatasetError, OsbenchError, UsageError
-from ..core.foreign import printable
+from ..core.text import printable
 from .image_files import open_picture
 
 JPEG_QUALITIES: tuple[int | None, ...] = (75, 80, 85, 90, 95, None)

@@ -23,11 +23,11 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
+from ..benchmark.answers import DEFAULT_THRESHOLD_RULE as DEFAULT_RULE
 from ..benchmark.compare import Contender, compare
 from ..benchmark.manifest import Manifest
 from ..benchmark.metrics import PRIMARY
 from ..benchmark.runs import RUN_FILE, Run, find_manifest
-from ..benchmark.answers import DEFAULT_THRESHOLD_RULE as DEFAULT_RULE
 from ..core.errors import OsbenchError, RunError
 from ..core.progress import get_logger, track
 from ..core.publish import write_atomically

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..benchmark.answers import DEFAULT_THRESHOLD_RULE as DEFAULT_RULE
 from ..benchmark.manifest import Manifest
 from ..benchmark.metrics import (
     Outcome,
@@ -24,7 +25,6 @@ from ..benchmark.metrics import (
 )
 from ..benchmark.metrics.intervals import Interval
 from ..benchmark.runs import Run
-from ..benchmark.answers import DEFAULT_THRESHOLD_RULE as DEFAULT_RULE
 from ..benchmark.score import confusion
 from ..core.errors import RunError
 

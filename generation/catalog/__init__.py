@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import UsageError, unknown_name
-from ...core.foreign import read_foreign
+from ...core.foreign import printable, read_foreign
 from ...core.schema import read_record
-from ...core.text import printable
 from ..pixels import FRAMES, JPEG_QUALITIES, MCU_SIZE, ORDERS
 from .published import HubModel, Licence, WeightFile
 from .suite_file import packaged_suites, read_suite_file
@@ -245,9 +244,7 @@ def _check_files(path: Path, suite: Suite) -> None:
             if known.setdefault(file.file, file) != file:
                 raise UsageError(f"{printable(path)}: two different weight files are called {file.file}.")
         if source.published and source.licence not in suite.licences:
-            raise UsageError(
-                f"{printable(path)}: nothing is said about the licence {source.licence} of {source.name}."
-            )
+            raise UsageError(f"{printable(path)}: nothing is said about the licence {source.licence} of {source.name}.")
 
 
 def _read_source(entry: dict[str, Any], where: str, prefix: str) -> Source:

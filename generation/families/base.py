@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import CheckpointError
+from ...core.foreign import check_regular
 from ...core.registry import Registry
 
 NoiseMode = Literal["const", "random", "none"]
@@ -162,6 +163,7 @@ def load_safetensors_generator(path: Path) -> Generator:
     """Read a file of :func:`save_generator` into float32, strictly (no missing, extra or mis-shaped tensor)."""
     from safetensors import SafetensorError, safe_open
 
+    check_regular(path, CheckpointError)
     try:
         with safe_open(str(path), framework="pt") as f:
             header = f.metadata() or {}
