@@ -126,6 +126,11 @@ class Run:
         if predictions.check().rules != info.rules:
             raise RunError(f"{folder}: answers by {', '.join(predictions.rules)}, not by {', '.join(info.rules)}.")
 
+        if predictions.n_classes != len(info.manifest.seen):
+            raise RunError(
+                f"{folder}: class scores for {predictions.n_classes} generators; {len(info.manifest.seen)} are seen."
+            )
+
         def fill(partial: Path) -> None:
             write_predictions(predictions, partial / PREDICTIONS_FILE, compact=compact)
             (partial / RUN_FILE).write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
