@@ -183,7 +183,7 @@ class Score:
             curve=_mean_curve(tests),
             composition=manifest.counts(),
             bootstrap=Bootstrap(bootstrap, seed),
-            content=tuple(content_rows(first.validation, tests[0], manifest, thresholds[0])) if len(several) == 1 else (),
+            content=tuple(content_rows(first.validation, tests[0], manifest, thresholds[0])) if not tests[1:] else (),
             laundered=tuple(laundered),
         )
 
