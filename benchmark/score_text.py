@@ -17,7 +17,7 @@ def score_text(score: Score) -> str:
     threshold = score.threshold
     seeds = ", ".join(map(str, score.seeds))
     head = (
-        f"{score.method} / {score.rule}, seed{'s' if score.seeds[1:] else ''} {seeds}, {score.manifest.fold}: threshold {threshold.value:.4g} by "
+        f"{score.method} / {score.rule}, seed {seeds}, {score.manifest.fold}: threshold {threshold.value:.4g} by "
         f"{threshold.rule}{' (oracle: never ranked)' if threshold.oracle else ''}"
     )
     generators = pd.DataFrame(

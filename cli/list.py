@@ -24,7 +24,7 @@ REGISTERED = ("methods", "rejections", "networks", "families", "engines", "thres
 @json_option
 @handle_errors
 def command(context: click.Context, as_json: bool) -> None:
-    """List what there is to use: methods, experiments, networks, protocols, rejection rules, sources of a suite, suites.
+    """List what there is to use: methods, experiments, networks, protocols, rejection rules, suites, their sources.
 
     Without one of them: the names of everything.
     """

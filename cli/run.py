@@ -56,7 +56,7 @@ def command(
     """Run EXPERIMENT: generate images, split them, fit every entry, build the board and a table of results.
 
     EXPERIMENT is the name of a packaged experiment (`osbench list experiments`) or the path of a YAML file. An
-    experiment names entries (a method with its options), seeds, a protocol, and perhaps what a paper prints beside them.
+    experiment names entries (a method with its options), seeds, a protocol, and perhaps what a paper prints.
 
     \b
     osbench run mini --out build/demo                     minutes on two cores

@@ -13,7 +13,7 @@ from .options import handle_errors
 @click.argument("document", type=click.Choice(["run", "submission", "experiment"]))
 @handle_errors
 def command(document: str) -> None:
-    """Print the JSON Schema of a DOCUMENT: run (run.json), submission (submission.json), experiment (an experiment file)."""
+    """Print the JSON Schema of a DOCUMENT: run.json, submission.json, or an experiment file."""
     from ..benchmark.experiment import experiment_schema
     from ..benchmark.run_info import run_schema
     from ..leaderboard.submission import submission_schema

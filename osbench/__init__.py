@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from .benchmark.runs import Run
     from .benchmark.score import Score
     from .core.errors import OsbenchError
-    from .leaderboard.board import Board
-    from .library import Dataset, Runs, attribute, evaluate, generate, leaderboard, load
+    from .data import Dataset, generate, load
+    from .leaderboard.board import Board, leaderboard
+    from .library import Runs, attribute, evaluate
     from .line import run
 
     __version__: str
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "Attribution": ".benchmark.attribute",
     "Board": ".leaderboard.board",
-    "Dataset": ".library",
+    "Dataset": ".data",
     "Experiment": ".benchmark.experiment",
     "Interval": ".benchmark.metrics.intervals",
     "Manifest": ".benchmark.manifest",
@@ -50,9 +51,9 @@ _PLACES = {
     "Score": ".benchmark.score",
     "attribute": ".library",
     "evaluate": ".library",
-    "generate": ".library",
-    "leaderboard": ".library",
-    "load": ".library",
+    "generate": ".data",
+    "leaderboard": ".leaderboard.board",
+    "load": ".data",
     "load_experiment": ".benchmark.experiment",
     "run": ".line",
 }
