@@ -14,7 +14,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -93,6 +93,7 @@ class Manifest:
     suite: str
     crop_size: int
     held_out: str = ""
+    data: Path | None = field(default=None, compare=False, repr=False)
 
     def rows(self, *splits: str) -> pd.DataFrame:
         """The rows of the named splits, sorted by ``image_id``."""
@@ -178,6 +179,7 @@ def build_manifest(
         suite=dataset.suite,
         crop_size=dataset.crop_size,
         held_out=chosen.held_out,
+        data=dataset.path,
     )
     manifest = replace(manifest, manifest_id=_manifest_id(_header(manifest), table))
     check_manifest(manifest)

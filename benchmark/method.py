@@ -26,10 +26,10 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
-import yaml
 
 from ..core.errors import UsageError, unknown_name
 from ..core.registry import Registry
+from ..core.yaml import yaml_value
 from .card import MethodCard
 from .images import ImageSet
 from .options import Limit, checked_option, limits_of
@@ -204,11 +204,11 @@ def _read(text: str, default: object) -> Any:
     if isinstance(default, str):
         return text
     try:
-        value = yaml.safe_load(text)
+        value = yaml_value(text)
         # YAML reads 1e-4 as a string; float("1e-4") is what the user means.
         if isinstance(default, float) and not isinstance(value, bool):
             return float(value)
-    except (yaml.YAMLError, TypeError, ValueError):
+    except (TypeError, ValueError):
         return text
     return value
 

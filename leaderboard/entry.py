@@ -48,6 +48,8 @@ class Entry:
     variant : str
         What tells this entry from others of its method and rule on the same board: settings, crop size, code. Empty
         for a lone one.
+    label : str
+        What an experiment calls it; empty for the method's own name.
     seeds : tuple of int
         Of the fits that it is the mean of.
     runs : tuple of str
@@ -95,6 +97,7 @@ class Entry:
     method: str
     rule: str
     variant: str
+    label: str
     seeds: tuple[int, ...]
     runs: tuple[str, ...]
     config: Config
@@ -118,7 +121,7 @@ class Entry:
     laundered: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
 
     @property
-    def label(self) -> str:
+    def title(self) -> str:
         """For people: method, rule, and what tells it from others."""
         return " ".join(part for part in (self.method, self.rule, self.variant) if part)
 
@@ -181,6 +184,7 @@ def entry_of(
         method=first.method,
         rule=seeds[0].rule,
         variant="",
+        label=printable(first.label),
         seeds=tuple(answers.info.seed for answers in seeds),
         runs=(),
         config=first.config,
@@ -220,6 +224,8 @@ def with_variants(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _variant(entry: Entry, group: Sequence[Entry]) -> str:
+    if entry.label and [other.label for other in group].count(entry.label) == 1:
+        return entry.label.removeprefix(f"{entry.method}, ")
     return ", ".join(
         text(entry)
         for text in (lambda e: settings_text(e.config) or "defaults", _crop_text, _code_text)
