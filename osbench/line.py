@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from .benchmark.evaluate import evaluate
 from .benchmark.manifest import open_manifests
 from .core.errors import UsageError, unknown_name
 from .core.progress import get_logger
+from .core.yaml import read_yaml
 from .generation.catalog import Suite, load_suite
 from .generation.generate import generate
 from .leaderboard.board import Board, build_board
@@ -53,13 +52,13 @@ def profile_names() -> list[str]:
 
 
 def load_profile(suite: Suite) -> Profile:
-    """The profile of a suite (``leaderboard/profiles/<suite>.yaml``), or else of the one that it extends.
+    """The profile of a suite (``osbench/profiles/<suite>.yaml``), or else of the one that it extends.
 
     UsageError if there is none.
     """
     path = _PROFILES / f"{suite.name}.yaml"
     if path.exists():
-        return Profile(**yaml.safe_load(path.read_text()))
+        return Profile(**read_yaml(path, UsageError))
     if suite.extends is None:
         raise unknown_name("suite with a run profile", suite.name, profile_names())
     return load_profile(suite.extends)

@@ -1,9 +1,10 @@
 """A board of 20 entries x 3 seeds x 26,000 test images: cold, after one new entry, and the area alone as it was before.
 
-Before, every entry drew its own resamples and looked at every class at every score of an unseen image. That way is the
-reference: the primary metric of one outcome on a few resamples, scaled to the board's 60 outcomes x 1000 resamples.
-(Its other metrics, and the pairs, which did the same once more, are left out.) Equal: on these resamples both ways give the same area to 1e-9. ``ours_s`` is the cold board, from reading the runs to the ranks; ``ours_cpu_s`` and
-``after_one_more_cpu_s`` are processor seconds, for a machine that does other things as well.
+Before, every entry drew its own resamples and looked at every class at every score of an unseen image. That way is
+the reference: the primary metric of one outcome on a few resamples, scaled to the board's 60 outcomes x 1000
+resamples. (Its other metrics, and the pairs, which did the same once more, are left out.) Equal: on these resamples
+both ways give the same area to 1e-9. ``ours_s`` is the cold board, from reading the runs to the ranks; ``ours_cpu_s``
+and ``after_one_more_cpu_s`` are processor seconds, for a machine that does other things as well.
 """
 
 from __future__ import annotations
