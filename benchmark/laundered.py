@@ -31,7 +31,7 @@ from .robustness import LAUNDERED_FILE, MAX_BYTES, MAX_CELLS, write_laundered
 from .runs import Run, answers_to_test
 from .scores import Scores
 
-#: A model must give this share of its published answers again; the rest is left to other hardware.
+#: A model must give this share of its published answers again; other hardware may change the rest by rounding.
 _SAME_ANSWERS = 0.98
 
 _MAX_THREADS = 16

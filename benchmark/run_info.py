@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 
 from ..core.documents import Limits, from_json, json_schema, to_json
 from ..core.errors import RunError
-from ..core.foreign import printable, read_json
+from ..core.foreign import read_json
+from ..core.text import printable
 from .card import MethodCard
 from .manifest import Manifest
 
@@ -173,6 +174,8 @@ class RunInfo:
         Seconds of fitting and answering, interrupted attempts included.
     created : str
         ISO 8601.
+    label : str
+        What the entry is called on a board; empty for the method's own name. No part of a run's identity.
     normalised_distances : tuple of str
         Rules whose known score is the negative of a distance divided by the spread of its class.
     """
@@ -192,6 +195,7 @@ class RunInfo:
     created: Annotated[str, Limits(longest=40)]
     normalised_distances: Annotated[tuple[RuleName, ...], Limits(longest=200, unique=True)] = ()
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
+    label: Annotated[str, Limits(longest=200)] = ""
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``run.json``."""
