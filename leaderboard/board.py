@@ -351,9 +351,7 @@ def _resamples(manifest: Manifest, replicates: int) -> Resamples:
 
 def _ranked(scored: Sequence[Scored], labels: Mapping[tuple[str, str], str]) -> list[Entry]:
     """Entries in the order of the board, with their names, what tells them apart, and their ranks."""
-    named = [
-        replace(entry, name=labels.get((entry.method, entry.config.key), entry.method)) for entry, _, _ in scored
-    ]
+    named = [replace(entry, name=labels.get((entry.method, entry.config.key), entry.method)) for entry, _, _ in scored]
     entries = with_variants(named)
     estimates = [entry.metrics[PRIMARY] for entry in entries]
     ranks = rank(estimates, _surely_above(scored))

@@ -6,8 +6,6 @@ step. Nothing depends on the order in which tied images happen to be listed.
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from numpy.typing import NDArray
 
