@@ -45,11 +45,11 @@ class Entry:
         The ranks that are possible.
     method, rule : str
         The method and its rejection rule.
+    name : str
+        What the entry is called: the method, or the label that an experiment gives to its configuration.
     variant : str
-        What tells this entry from others of its method and rule on the same board: settings, crop size, code. Empty
+        What tells this entry from others of its name and rule on the same board: settings, crop size, code. Empty
         for a lone one.
-    label : str
-        What an experiment calls it; empty for the method's own name.
     seeds : tuple of int
         Of the fits that it is the mean of.
     runs : tuple of str
@@ -96,8 +96,8 @@ class Entry:
     rank_high: int | None
     method: str
     rule: str
+    name: str
     variant: str
-    label: str
     seeds: tuple[int, ...]
     runs: tuple[str, ...]
     config: Config
@@ -121,9 +121,9 @@ class Entry:
     laundered: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
 
     @property
-    def title(self) -> str:
-        """For people: method, rule, and what tells it from others."""
-        return " ".join(part for part in (self.method, self.rule, self.variant) if part)
+    def label(self) -> str:
+        """For people: name, rule, and what tells it from others."""
+        return " ".join(part for part in (self.name, self.rule, self.variant) if part)
 
     def to_json(self) -> dict[str, Any]:
         """The entry as a JSON document; undefined numbers are None."""
@@ -138,7 +138,7 @@ class Entry:
         """One row: the entry, ``<metric>``, ``<metric>_low``, ``<metric>_high``, and the same for every generator."""
         row: dict[str, Any] = {
             name: getattr(self, name)
-            for name in ("rank", "rank_low", "rank_high", "method", "rule", "variant", "id", "code_sha256")
+            for name in ("rank", "rank_low", "rank_high", "name", "method", "rule", "variant", "id", "code_sha256")
         }
         row |= {"crop_size": self.config.crop_size, "seeds": list(self.seeds)}
         named = dict(self.metrics)
@@ -183,8 +183,8 @@ def entry_of(
         rank_high=None,
         method=first.method,
         rule=seeds[0].rule,
+        name=first.method,
         variant="",
-        label=printable(first.label),
         seeds=tuple(answers.info.seed for answers in seeds),
         runs=(),
         config=first.config,
@@ -216,16 +216,14 @@ def _identity(info: RunInfo, rule: str) -> str:
 
 
 def with_variants(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries with what tells each from others of its method and rule: only what differs between them."""
+    """The entries with what tells each from others of its name and rule: only what differs between them."""
     groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        groups.setdefault((entry.method, entry.rule), []).append(entry)
-    return [replace(entry, variant=_variant(entry, groups[entry.method, entry.rule])) for entry in entries]
+        groups.setdefault((entry.name, entry.rule), []).append(entry)
+    return [replace(entry, variant=_variant(entry, groups[entry.name, entry.rule])) for entry in entries]
 
 
 def _variant(entry: Entry, group: Sequence[Entry]) -> str:
-    if entry.label and [other.label for other in group].count(entry.label) == 1:
-        return entry.label.removeprefix(f"{entry.method}, ")
     return ", ".join(
         text(entry)
         for text in (lambda e: settings_text(e.config) or "defaults", _crop_text, _code_text)

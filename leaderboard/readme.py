@@ -25,12 +25,16 @@ BEGIN, END = "<!-- board:begin -->", "<!-- board:end -->"
 def board_markdown(board: Board) -> str:
     """The entries of a board with one of ``SHOWN_RULES`` as a Markdown table with intervals."""
     columns = {"auc_af1_crr": "AUC", "af1": "aF1", "crr": "CRR", "auroc": "AUROC", "oscr": "OSCR"}
-    rows = []
     shown = [entry for entry in board.entries if entry.rule in SHOWN_RULES]
-    for entry in shown:
-        cells = [_cell(entry.metrics[name]) for name in columns]
-        rule = f"{entry.rule} ({entry.variant})" if entry.variant else entry.rule
-        rows.append([entry.method, rule, len(entry.seeds), *cells])
+    rows = [
+        [
+            entry.name,
+            f"{entry.rule} ({entry.variant})" if entry.variant else entry.rule,
+            len(entry.seeds),
+            *(_cell(entry.metrics[name]) for name in columns),
+        ]
+        for entry in shown
+    ]
     table = markdown_table(["method", "rejection", "seeds", *columns.values()], rows)
     where = f"Suite {board.suite}, protocol {board.protocol}, manifest `{board.manifest_id[:12]}`"
     left = len(board.entries) - len(shown)
