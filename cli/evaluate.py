@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,11 +93,12 @@ def command(
     grid = parse_grid(launder_grid) if launder_grid is not None else Grid() if launder else None
     dataset = Dataset.open(data)
     manifests = open_manifests(dataset, protocol, fold)
-    for name in names:
-        if name.endswith(".py"):
-            _rehearse(name, parsed[name], crop_size or dataset.crop_size, device, out)
+    files = {name: parsed[name] for name in names if name.endswith(".py")}
+    refused = _refused(files, crop_size or dataset.crop_size, device, out)
+    if len(refused) == len(names):
+        raise RunError(next(iter(refused.values())))
     found = survey(
-        names,
+        [name for name in names if name not in refused],
         dataset,
         manifests,
         seeds=range(seeds),
@@ -125,24 +125,28 @@ def command(
     ]
     if found.runs:
         emit(as_json, documents, "" if as_json else _text(found, summarize(found.runs, manifests), out))
-    failed = found.failed if everything else found.failed | found.missing
+    failed = refused | (found.failed if everything else found.failed | found.missing)
     if failed:
         raise RunError(f"{len(failed)} of {len(names)} methods failed: {', '.join(failed)}.")
 
 
-def _rehearse(name: str, options: Mapping[str, Any], crop_size: int, device: str, out: Path) -> None:
-    """A method file is fitted to a few images first, so that a fault of its code is one line before any training."""
+def _refused(files: dict[str, dict[str, Any]], crop_size: int, device: str, out: Path) -> dict[str, str]:
+    """Method files whose answers no run could hold, and why: each is fitted to a few images before any training."""
     from ..benchmark.evaluate import torch_device
     from ..benchmark.failures import describe_failure
     from ..benchmark.method import get_method
-    from ..core.errors import RunError
+    from ..core.progress import get_logger
     from ..testing import rehearse
 
-    cls = get_method(name)
-    try:
-        rehearse(cls, options, crop_size=crop_size, device=str(torch_device(device)))
-    except Exception as error:
-        raise RunError(describe_failure(error, out, f"{cls.name} before training")) from error
+    refused: dict[str, str] = {}
+    for path, options in files.items():
+        cls = get_method(path)
+        try:
+            rehearse(cls, options, crop_size=crop_size, device=str(torch_device(device)))
+        except Exception as error:
+            refused[path] = describe_failure(error, out, f"{cls.name} before training")
+            get_logger().warning("%s is left out: %s", cls.name, refused[path])
+    return refused
 
 
 def _laundered(run: Run, found: Survey) -> dict[str, Any]:

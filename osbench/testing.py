@@ -125,9 +125,9 @@ def method_checks(
 
 
 def rehearse(cls: type[Method], options: Mapping[str, Any], *, crop_size: int, device: str = "cpu") -> None:
-    """Fit on a handful of easy images and ask about them: what is wrong with the code shows before hours of training.
+    """Fit on a few easy images and ask about them: what is wrong with ``predict`` shows before hours of training.
 
-    A method that says by an error of osbench's own that it cannot learn from so few is not rehearsed.
+    A method that does not learn from these images is not rehearsed: what its fit raises, the real fit raises as well.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def rehearse(cls: type[Method], options: Mapping[str, Any], *, crop_size: int, d
     Raises
     ------
     ContractError
-        ``predict`` gives what no run can hold. Any other exception of the method goes through.
+        ``predict`` gives what no run can hold. Whatever it raises itself goes through.
     """
     train, val = (easy_images(name, count, crop_size, seed=count) for name, count in (("train", 8), ("val", 4)))
     if "epochs" in cls.defaults:
@@ -153,9 +153,9 @@ def rehearse(cls: type[Method], options: Mapping[str, Any], *, crop_size: int, d
         place = torch.device(device)
         try:
             method.fit(train, val, Context(0, place, Path(folder), CLASSES, crop_size, 1, method.options))
-            answers = method.to(place).predict(val.pixels)
-        except OsbenchError:
+        except Exception:
             return
+        answers = method.to(place).predict(val.pixels)
     fault = answer_fault(answers, cls.rejections, len(val), len(CLASSES))
     if fault is not None:
         raise ContractError(f"method {cls.name}: {fault}. Nothing was trained yet.")
