@@ -135,8 +135,8 @@ def _refused(files: dict[str, dict[str, Any]], crop_size: int, device: str, out:
     from ..benchmark.evaluate import torch_device
     from ..benchmark.failures import describe_failure
     from ..benchmark.method import get_method
+    from ..benchmark.method_checks import rehearse
     from ..core.progress import get_logger
-    from ..testing import rehearse
 
     refused: dict[str, str] = {}
     for path, options in files.items():
