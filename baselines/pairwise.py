@@ -129,6 +129,7 @@ class PairwiseMethod(TrainedMethod):
     and shared by all folds of all protocols.
     """
 
+    normalised_distances = ("native",)
     defaults: ClassVar[dict[str, Any]] = PAIR_DEFAULTS
     limits = {
         "trained_on": one_of(CAMERAS, SEEN),

@@ -219,7 +219,7 @@ class TrainedMethod(Method):
             tensors = load_file(folder / WEIGHTS)
             method = cls(**settings["options"])
             method.class_names, method.crop_size = tuple(settings["class_names"]), settings["crop_size"]
-            # A rule that was added to the project since has nothing to say about this model.
+            # The model has learned the rules that existed when it was saved, and no later ones.
             method.rejections = tuple(settings["rejections"])  # type: ignore[misc]
             method.device = torch.device("cpu")
             method.model = method.build(len(method.class_names), method.crop_size)

@@ -111,6 +111,7 @@ def evaluate(
     epochs: int | None = None,
     crop_size: int | None = None,
     check: bool = False,
+    label: str | None = None,
 ) -> list[Run]:
     """Fit and test a method; returns its runs, one per seed, with answers by all its rejection rules.
 
@@ -136,6 +137,8 @@ def evaluate(
         Side of the centre crop in pixels; as stored without it.
     check : bool
         Compare every image with its ``pixel_sha256`` first.
+    label : str, optional
+        What the runs are called on a board; without it, those that exist keep theirs.
 
     Raises
     ------
@@ -165,7 +168,7 @@ def evaluate(
             _run_seed(plan, images)
     runs = [Run.open(plan.run_folder) for plan in plans]
     _warn_of_other_code(get_method(method_name), runs)
-    return runs
+    return runs if label is None else [run.labelled(label) for run in runs]
 
 
 def plan_fits(
@@ -255,6 +258,7 @@ def _run_seed(plan: Plan, images: ImageSet) -> None:
         info = replace(
             info,
             rules=predictions.rules,
+            precision=method.precision,
             wall_time_s=round(_seconds(plan.fit_folder), 3),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -391,8 +395,9 @@ def _run_info(plan: Plan) -> RunInfo:
         versions=library_versions(),
         git=git_revision(),
         hardware=hardware(torch_device(plan.device)),
-        precision="float32",
+        precision=plan.cls.precision,
         wall_time_s=0.0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        normalised_distances=plan.cls.normalised_distances,
     )
     return RunInfo.from_json(info.to_json(), f"method {plan.cls.name}")

@@ -126,9 +126,9 @@ def build_manifest(
 ) -> Manifest:
     """The manifest of one fold (a name may be left out if the protocol has only one).
 
-    Every source is split by the protocol's ratios; unseen generators keep their test part only, so that the mix of
-    seen and unseen test images does not depend on the fold. So does a held-out training set, and whoever has it loses
-    the test part of its other training sets. ``index``: the dataset's, for those who have read it already.
+    Every source is split by the protocol's ratios. Unseen generators keep their test images only, so the mix of seen
+    and unseen test images does not depend on the fold. A held-out training set keeps its test images only, too;
+    generators that have it are tested on it alone. ``index``: the dataset's index, if the caller has read it already.
 
     Raises
     ------

@@ -67,6 +67,7 @@ class Method(ABC):
     ----------------
     name: set by :func:`register_method`.
     rejections: names of the rejection rules that ``predict`` answers for; a run has all of them.
+    normalised_distances: those of them whose known_score is minus a distance divided by the spread of its class.
     defaults: every hyper-parameter with its default value.
     limits: what its value may be, for hyper-parameters that not every value of the default's type makes sense of
         (:mod:`.options`). The limits of base classes hold too.
@@ -75,10 +76,14 @@ class Method(ABC):
     name: ClassVar[str]
     card: ClassVar[MethodCard]
     rejections: ClassVar[tuple[str, ...]] = ("native",)
+    normalised_distances: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
     limits: ClassVar[Mapping[str, Limit]] = {}
 
     options: dict[str, Any]
+
+    precision: str = "float32"
+    """Of the arithmetic that it was trained in; a run records it."""
 
     def __init__(self, **options: Any) -> None:
         """Keep ``defaults`` overridden by ``options`` in ``self.options``.

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import OsbenchError, RunError, unknown_name
-from ..core.foreign import printable
-from ..core.publish import partial_path
+from ..core.publish import publishing_folder, sync_folder, write_atomically
+from ..core.text import printable
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .manifest import Manifest, read_manifest, write_manifest
 from .predictions import Predictions, read_predictions, write_predictions
@@ -125,18 +125,36 @@ class Run:
         RunInfo.from_json(document, str(folder))  # what is written can be read again
         if predictions.check().rules != info.rules:
             raise RunError(f"{folder}: answers by {', '.join(predictions.rules)}, not by {', '.join(info.rules)}.")
-        partial = staging or partial_path(folder)
-        partial.mkdir(parents=True, exist_ok=True)
-        try:
+
+        if predictions.n_classes != len(info.manifest.seen):
+            raise RunError(
+                f"{folder}: class scores for {predictions.n_classes} generators; {len(info.manifest.seen)} are seen."
+            )
+
+        def fill(partial: Path) -> None:
             write_predictions(predictions, partial / PREDICTIONS_FILE, compact=compact)
             (partial / RUN_FILE).write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+        if staging is None:
+            with publishing_folder(folder) as partial:
+                fill(partial)
+        else:
+            staging.mkdir(parents=True, exist_ok=True)
+            fill(staging)
             if folder.exists():
                 shutil.rmtree(folder)
-            os.replace(partial, folder)
-        finally:
-            if staging is None:
-                shutil.rmtree(partial, ignore_errors=True)
+            os.replace(staging, folder)
+            sync_folder(folder.parent)
         return cls(folder, info)
+
+    def labelled(self, label: str) -> Run:
+        """This run under another label; only its ``run.json`` is written anew, and only if the label differs."""
+        if label == self.info.label:
+            return self
+        info = RunInfo.from_json(replace(self.info, label=label).to_json(), str(self.folder))
+        text = json.dumps(info.to_json(), indent=2, allow_nan=False) + "\n"
+        write_atomically(self.folder / RUN_FILE, text.encode())
+        return Run(self.folder, info)
 
     def rule(self, name: str = NATIVE) -> str:
         """The rule to read the run by: ``name``, or its first rule where it has no ``native`` one.

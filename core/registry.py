@@ -33,6 +33,16 @@ class Registry(Generic[T]):
         What an item is called in messages: ``"method"``.
     group : str
         The entry-point group, ``"osbench.methods"``.
+
+    Examples
+    --------
+    >>> colours = Registry("colour", "somebody.colours")
+    >>> colours.add("red", "#f00")
+    >>> colours.get("red")
+    '#f00'
+    >>> colours.get("rot")
+    Traceback (most recent call last):
+    osbench.core.errors.UsageError: unknown colour 'rot'. Did you mean 'red'? Known: red.
     """
 
     def __init__(self, kind: str, group: str) -> None:

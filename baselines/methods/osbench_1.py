@@ -33,10 +33,14 @@ class View:
 
     Attributes
     ----------
-    mean (D,), axes (D, d): features f become (f - mean) @ axes.
-    centres (K, d), white (K, d, d): a class's mean and the whitening of its shrunk covariance.
-    usual, spread (K,): mean and standard deviation of the distance of a class's own held-out images.
-    weight (1,): how much the view counts.
+    mean, axes : numpy.ndarray
+        (D,) and (D, d): features f become (f - mean) @ axes.
+    centres, white : numpy.ndarray
+        (K, d) and (K, d, d): mean of each class, and the whitening of its shrunk covariance.
+    usual, spread : numpy.ndarray
+        (K,) each: mean and standard deviation of the distance of a class's own held-out images.
+    weight : numpy.ndarray
+        (1,): how much the view counts.
     """
 
     mean: np.ndarray
@@ -236,7 +240,7 @@ def _view(
     raw = View(mean, axes, centres, white, np.zeros(len(centres)), np.ones(len(centres)), np.ones(1))
     distances = raw.distances(held_out)
     usual, spread = _usual(distances, held_out_labels)
-    # Never quite nothing, so that views that separate nothing at all still have a mean.
+    # The weight stays above zero, because the mean over views divides by the sum of weights.
     weight = max(separability(distances, held_out_labels), 0.01) ** TRUST
     return View(mean, axes, centres, white, usual, spread, np.array([weight]))
 

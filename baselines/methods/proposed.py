@@ -50,6 +50,7 @@ class Proposed(TrainedMethod):
         "assign": "raw",
         **TRAINING_DEFAULTS,
     }
+    normalised_distances = ("native",)
     limits = {"network": Choices(network_names), "preset": one_of(*PRESETS), "assign": one_of("raw", "normalised")}
     card = MethodCard(
         title="Open-set attribution by metric learning (the proposed method of paper 1)",

@@ -23,7 +23,7 @@ from ..trained import TRAINING_DEFAULTS, AttributionModel
 EMBEDDING = 256
 REAL = "real"
 """Name of the class of camera images, if a suite has one."""
-TESTED = 7 / 8
+TRAINED_SHARE = 7 / 8
 """Of the resized image, the part of the side that the network sees in training (224 of 256 in the paper)."""
 
 
@@ -172,7 +172,7 @@ class RepMix(Classifier):
     @property
     def seen_size(self) -> int:
         """Side in pixels of what the network sees with ``preprocessing="original"``."""
-        return round(TESTED * self.options["resize_to"])
+        return round(TRAINED_SHARE * self.options["resize_to"])
 
     def build(self, n_classes: int, size: int) -> AttributionModel:
         network = build_network(self.network, self.seen_size if self.resizes else size)
