@@ -138,8 +138,8 @@ def _ask(method: Method, rule: str, pixels: np.ndarray, n_classes: int) -> Score
     scores = found[rule].check()
     if scores.class_scores.shape != (len(pixels), n_classes):
         raise RunError(
-            f"the model of {method.name} gives scores {scores.class_scores.shape} for {len(pixels)} images; the run has "
-            f"{n_classes} seen generators."
+            f"the model of {method.name} gives scores {scores.class_scores.shape} for {len(pixels)} images; the run "
+            f"has {n_classes} seen generators."
         )
     return scores
 
