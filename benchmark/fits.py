@@ -1,7 +1,7 @@
 """Several fits at a time, each in a process of its own (:mod:`.fit_process`).
 
-For GPUs and many cores, which one small network does not fill; two cores it nearly does. A process makes one fit,
-publishes its run and ends: what it held in memory ends with it, however it ended.
+One small network does not fill a GPU or many cores; it nearly fills two cores. Each process makes one fit, publishes
+its run and ends. Its memory is free again then, also after an error.
 """
 
 from __future__ import annotations

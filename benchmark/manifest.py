@@ -25,12 +25,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..core.documents import Limits, from_json
 from ..core.errors import DatasetError, LeakError
 from ..core.foreign import TableBudget, read_table
 from ..core.home import cache_folder
 from ..core.progress import get_logger, track
 from ..core.publish import publishing
+from ..core.schema import Limits, read_record
 from ..core.text import printable
 from ..generation.dataset import Dataset
 from .leaks import refuse_copies, refuse_repeated_ids, refuse_twins
@@ -126,9 +126,9 @@ def build_manifest(
 ) -> Manifest:
     """The manifest of one fold (a name may be left out if the protocol has only one).
 
-    Every source is split by the protocol's ratios; unseen generators keep their test part only, so that the mix of
-    seen and unseen test images does not depend on the fold. So does a held-out training set, and whoever has it loses
-    the test part of its other training sets. ``index``: the dataset's, for those who have read it already.
+    Every source is split by the protocol's ratios. Unseen generators keep their test images only, so the mix of seen
+    and unseen test images does not depend on the fold. A held-out training set keeps its test images only, too;
+    generators that have it are tested on it alone. ``index``: the dataset's index, if the caller has read it already.
 
     Raises
     ------
@@ -301,7 +301,7 @@ def read_manifest(path: Path) -> Manifest:
     _check_cells(table, path)
     document = _header_document(table, path)
     manifest_id = document.pop("manifest_id", None)
-    header = from_json(_Header, document, f"{path}, header", DatasetError)
+    header = read_record(_Header, document, f"{path}, header", error=DatasetError)
     manifest = Manifest(
         protocol=header.protocol,
         fold=header.fold,

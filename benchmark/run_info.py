@@ -174,6 +174,10 @@ class RunInfo:
         Seconds of fitting and answering, interrupted attempts included.
     created : str
         ISO 8601.
+    label : str
+        What the entry is called on a board; empty for the method's own name. No part of a run's identity.
+    normalised_distances : tuple of str
+        Rules whose known score is the negative of a distance divided by the spread of its class.
     """
 
     method: MethodName
@@ -189,7 +193,9 @@ class RunInfo:
     precision: Text
     wall_time_s: Annotated[float, Limits(least=0, most=1e12)]
     created: Annotated[str, Limits(longest=40)]
+    normalised_distances: Annotated[tuple[RuleName, ...], Limits(longest=200, unique=True)] = ()
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
+    label: Annotated[str, Limits(longest=200)] = ""
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``run.json``."""

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import OsbenchError, RunError, unknown_name
-from ..core.publish import publishing_folder, sync_folder
+from ..core.publish import publishing_folder, sync_folder, write_atomically
 from ..core.text import printable
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .manifest import Manifest, read_manifest, write_manifest
@@ -146,6 +146,15 @@ class Run:
             os.replace(staging, folder)
             sync_folder(folder.parent)
         return cls(folder, info)
+
+    def labelled(self, label: str) -> Run:
+        """This run under another label; only its ``run.json`` is written anew, and only if the label differs."""
+        if label == self.info.label:
+            return self
+        info = RunInfo.from_json(replace(self.info, label=label).to_json(), str(self.folder))
+        text = json.dumps(info.to_json(), indent=2, allow_nan=False) + "\n"
+        write_atomically(self.folder / RUN_FILE, text.encode())
+        return Run(self.folder, info)
 
     def rule(self, name: str = NATIVE) -> str:
         """The rule to read the run by: ``name``, or its first rule where it has no ``native`` one.

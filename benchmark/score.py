@@ -15,17 +15,10 @@ from ..core.errors import RunError, UsageError
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .content import ContentRow, content_rows
 from .manifest import Manifest
-from .metrics import (
-    Outcome,
-    af1_crr_curve,
-    auroc_per_generator,
-    bootstrap_intervals,
-    crr_per_generator,
-    generator_interval,
-    per_generator_intervals,
-)
+from .metrics import METRICS, PER_GENERATOR, Outcome, af1_crr_curve, generator_interval
 from .metrics import threshold_rule as threshold_rule_of
-from .metrics.intervals import Interval
+from .metrics.intervals import Interval, interval_of, intervals_of
+from .metrics.resampling import Replicates, Resamples, replicate
 from .robustness import SurfaceRow
 
 if TYPE_CHECKING:
@@ -172,18 +165,16 @@ class Score:
         """
         manifest, test = answers.manifest, answers.test
         threshold = answers.threshold(threshold_rule)
+        found = replicate([test], [threshold], METRICS | PER_GENERATOR, Resamples(test, bootstrap, seed))
         return cls(
             method=answers.info.method,
             rule=answers.rule,
             seed=answers.info.seed,
             manifest=ScoredManifest(manifest.manifest_id, manifest.protocol, manifest.fold, manifest.suite),
             threshold=Threshold(threshold_rule, threshold, threshold_rule_of(threshold_rule).oracle),
-            metrics=bootstrap_intervals(test, threshold, replicates=bootstrap, seed=seed),
-            new_generator={
-                "crr": generator_interval(crr_per_generator(test, threshold)),
-                "auroc_macro": generator_interval(auroc_per_generator(test)),
-            },
-            per_generator=_per_generator(test, manifest, threshold, bootstrap, seed),
+            metrics={name: interval_of(found, name) for name in METRICS},
+            new_generator=new_generator_intervals(found),
+            per_generator=generator_scores(found, manifest),
             confusion=confusion(test, manifest, threshold),
             curve=drawn_curve(test),
             composition=manifest.counts(),
@@ -241,20 +232,23 @@ class Score:
         return axes
 
 
-def _per_generator(
-    test: Outcome, manifest: Manifest, threshold: float, replicates: int, seed: int
-) -> dict[str, GeneratorScore]:
-    intervals = per_generator_intervals(test, threshold, replicates=replicates, seed=seed)
-    images = Counter(manifest.rows("test")["generator"])
-    seen = {
-        name: GeneratorScore("seen", images[name], f1=f1)
-        for name, f1 in zip(manifest.seen, intervals["f1_per_class"], strict=True)
+def new_generator_intervals(found: Replicates) -> dict[str, Interval]:
+    """``crr`` and ``auroc_macro`` of a generator that nobody has tested, from the means over seeds."""
+    means = {name: found.each[name].mean(axis=0) for name in ("crr_per_generator", "auroc_per_generator")}
+    return {
+        "crr": generator_interval(means["crr_per_generator"]),
+        "auroc_macro": generator_interval(means["auroc_per_generator"]),
     }
+
+
+def generator_scores(found: Replicates, manifest: Manifest) -> dict[str, GeneratorScore]:
+    """The numbers of every generator, seen ones first."""
+    images = Counter(manifest.rows("test")["generator"])
+    f1, crr, auroc = (intervals_of(found, name) for name in PER_GENERATOR)
+    seen = {name: GeneratorScore("seen", images[name], f1=own) for name, own in zip(manifest.seen, f1, strict=True)}
     unseen = {
-        name: GeneratorScore("unseen", images[name], crr=crr, auroc=auroc)
-        for name, crr, auroc in zip(
-            manifest.unseen, intervals["crr_per_generator"], intervals["auroc_per_generator"], strict=True
-        )
+        name: GeneratorScore("unseen", images[name], crr=rejected, auroc=area)
+        for name, rejected, area in zip(manifest.unseen, crr, auroc, strict=True)
     }
     return seen | unseen
 

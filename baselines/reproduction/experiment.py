@@ -43,12 +43,18 @@ class Experiment:
 
     Attributes
     ----------
-    out: gets ``runs/`` and ``cameras/``; everything in it is continued when the same experiment is run again.
-    seeds: training seeds 0 to ``seeds`` - 1.
-    epochs: None = each method's own.
-    preset: reading of ProxyNCA++ for the proposed method; "paper-literal" takes equations 2 and 3 as printed.
-    replicates: of every bootstrap.
-    jobs: fits at a time; with more than one, each is in a process of its own (:mod:`~...benchmark.fits`).
+    out : Path
+        Gets ``runs/`` and ``cameras/``; everything in it is continued when the same experiment is run again.
+    seeds : int
+        Training seeds 0 to ``seeds`` - 1.
+    epochs : int or None
+        None = each method's own.
+    preset : str
+        Reading of ProxyNCA++ for the proposed method; "paper-literal" takes equations 2 and 3 as printed.
+    replicates : int
+        Replicates of every bootstrap.
+    jobs : int
+        Fits at a time; with more than one, each is in a process of its own (:mod:`~...benchmark.fits`).
     """
 
     dataset: Dataset

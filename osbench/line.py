@@ -14,13 +14,13 @@ from typing import Any
 
 import yaml
 
-from ..benchmark.evaluate import evaluate
-from ..benchmark.manifest import open_manifests
-from ..core.errors import UsageError, unknown_name
-from ..core.progress import get_logger
-from ..generation.catalog import Suite, load_suite
-from ..generation.generate import generate
-from .board import PAGE_FILE, build_board
+from .benchmark.evaluate import evaluate
+from .benchmark.manifest import open_manifests
+from .core.errors import UsageError, unknown_name
+from .core.progress import get_logger
+from .generation.catalog import Suite, load_suite
+from .generation.generate import generate
+from .leaderboard.board import Board, build_board
 
 _PROFILES = Path(__file__).parent / "profiles"
 
@@ -40,9 +40,9 @@ class Profile:
 
 @dataclass(frozen=True)
 class Line:
-    """What a finished line left behind: the board's document, the page, and the seconds of each step."""
+    """What a finished line left behind: the board, its page, and the seconds of each step."""
 
-    board: dict[str, Any]
+    board: Board
     page: Path
     seconds: dict[str, float]
 
@@ -97,7 +97,7 @@ def run_line(
     for number, name in enumerate(chosen, start=2):
         start = step(number, f"evaluate {name}")
         options = dict(profile.methods[name])
-        epochs, rejections = options.pop("epochs", None), options.pop("rejections", None)
+        epochs, _ = options.pop("epochs", None), options.pop("rejections", None)
         for manifest in manifests:
             evaluate(
                 name,
@@ -107,14 +107,19 @@ def run_line(
                 out=out / "runs",
                 device=device,
                 options=options,
-                rejections=rejections,
                 epochs=epochs,
             )
         seconds[name] = time.monotonic() - start
     start = step(steps, "build the board")
-    board = build_board(out / "runs", None, out / "leaderboard", dataset=dataset)
+    board = build_board(out / "runs", dataset=dataset, rules=_rules(profile, chosen))
+    page = board.save(out / "leaderboard")
     seconds["leaderboard"] = time.monotonic() - start
-    return Line(board, out / "leaderboard" / PAGE_FILE, {name: round(value, 1) for name, value in seconds.items()})
+    return Line(board, page, {name: round(value, 1) for name, value in seconds.items()})
+
+
+def _rules(profile: Profile, chosen: list[str]) -> list[str]:
+    """The rules that get a row on the board: those that the chosen methods name; empty = all."""
+    return sorted({rule for name in chosen for rule in profile.methods[name].get("rejections", ())})
 
 
 def _choose(profile: Profile, methods: tuple[str, ...]) -> list[str]:
