@@ -72,11 +72,16 @@ class Manifest:
 
     Attributes
     ----------
-    seen, unseen: sorted generator names; ``class_index`` in the table indexes ``seen``.
-    held_out: the training set that is in ``test`` only; empty = none.
-    table: columns of ``COLUMNS``, sorted by ``image_id``.
-    manifest_id: sha256 of the header (protocol, fold, suite, crop size, names, what is held out) and the sorted rows.
-    crop_size: side in pixels of the crops in the dataset.
+    seen, unseen : tuple[str, ...]
+        Sorted generator names; ``class_index`` in the table indexes ``seen``.
+    held_out : str
+        The training set that is in ``test`` only; empty = none.
+    table : pandas.DataFrame
+        Columns of ``COLUMNS``, sorted by ``image_id``.
+    manifest_id : str
+        SHA-256 of the header (protocol, fold, suite, crop size, names, what is held out) and the sorted rows.
+    crop_size : int
+        Side in pixels of the crops in the dataset.
     """
 
     protocol: str
