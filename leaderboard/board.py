@@ -15,12 +15,11 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -214,7 +213,6 @@ def build_board(
     manifest_id: str | None = None,
     bootstrap: int = 1000,
     rules: Collection[str] = (),
-    labels: Mapping[tuple[str, str], str] = MappingProxyType({}),
     manifest_lookup: ManifestLookup | None = None,
 ) -> Board:
     """Score and rank all runs and submissions in a folder.
@@ -232,9 +230,6 @@ def build_board(
         Replicates of every interval.
     rules : collection of str
         Only entries by these rejection rules. A method that has none of them keeps the one it is read by.
-    labels : mapping of tuple of str to str
-        (method, :attr:`.run_info.Config.key`) -> what an entry is called, as an experiment has it; without one, the
-        method.
     manifest_lookup : callable, optional
         Manifest id -> manifest; without it, beside the runs and in the dataset.
 
@@ -252,7 +247,7 @@ def build_board(
     named = tuple(_named(item, folder) for item in sorted(refused, key=lambda item: item.folder.as_posix()))
     if not scored:
         raise RunError(f"no run in {printable(folder)} can be used; {named[0].run}: {named[0].reason}")
-    entries = _ranked(scored, labels)
+    entries = _ranked(scored)
     return Board(
         suite=manifest.suite,
         protocol=manifest.protocol,
@@ -379,10 +374,9 @@ def _resamples(manifest: Manifest, replicates: int) -> Resamples:
     return Resamples(outcome_of(nothing, manifest, "test"), replicates)
 
 
-def _ranked(scored: Sequence[Scored], labels: Mapping[tuple[str, str], str]) -> list[Entry]:
+def _ranked(scored: Sequence[Scored]) -> list[Entry]:
     """Entries in the order of the board, with their names, what tells them apart, and their ranks."""
-    named = [replace(entry, name=labels.get((entry.method, entry.config.key), entry.method)) for entry, _, _ in scored]
-    entries = with_variants(named)
+    entries = with_variants([entry for entry, _, _ in scored])
     estimates = [entry.metrics[PRIMARY] for entry in entries]
     ranks = rank(estimates, _surely_above(scored))
     positions = order(estimates, [entry.id for entry in entries])

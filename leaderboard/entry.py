@@ -183,7 +183,7 @@ def entry_of(
         rank_high=None,
         method=first.method,
         rule=seeds[0].rule,
-        name=first.method,
+        name=printable(first.label) or first.method,
         variant="",
         seeds=tuple(answers.info.seed for answers in seeds),
         runs=(),

@@ -59,7 +59,7 @@ class Protocol:
         Number of unseen generators per fold (0 when ``architectures`` is set).
     holds_out : bool
         Whether every fold also holds a training set out.
-    ratios : tuple[fractions.Fraction, ...]
+    ratios : tuple[Fraction, Fraction, Fraction]
         Shares of train, val and test inside every source; they add up to 1.
     """
 
