@@ -70,7 +70,7 @@ def test_the_command_prints_the_board_and_takes_a_part(file: Path, tmp_path: Pat
     assert Path(document["page"]).is_file()
     text = CliRunner().invoke(main, arguments)
     assert "Open " in text.stdout
-    assert "line-colour" in text.stdout
+    assert "four" in text.stdout
 
 
 def test_folds_give_a_board_each(file: Path, tmp_path: Path) -> None:
