@@ -45,9 +45,9 @@ def test_an_experiment_file_becomes_a_board_and_a_table(file: Path, tmp_path: Pa
     assert line.page == tmp_path / "leaderboard" / "index.html"
     assert (tmp_path / "data" / "dataset.json").is_file()
     assert len(list((tmp_path / "runs" / "line-colour").glob("seed*"))) == 4
-    assert {(entry.variant, entry.rule) for entry in line.board.entries} == {
+    assert {(entry.name, entry.rule) for entry in line.board.entries} == {
         ("four", "distance"),
-        ("eight", "distance"),
+        ("line-colour, eight", "distance"),
     }
     (result,) = read_results(tmp_path / "results.json").results
     assert [row.label for row in result.rows] == ["four", "line-colour, eight"]
