@@ -15,12 +15,11 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -48,7 +47,7 @@ from .entry import Entry, Surface, entry_of, with_variants
 from .gallery import GallerySource, gallery, holds_images
 from .ranking import order, rank
 from .site import render_page
-from .sources import ManifestLookup, choose_manifest, generator_titles, lookup_manifest
+from .sources import ManifestLookup, choose_manifest, find_board_dataset, generator_titles, lookup_manifest
 
 BOARD_SCHEMA_VERSION = 2
 PAGE_FILE, JSON_FILE, TABLE_FILE = "index.html", "leaderboard.json", "leaderboard.parquet"
@@ -177,6 +176,36 @@ class Board:
         return out / PAGE_FILE
 
 
+def leaderboard(
+    runs: str | Path = "runs",
+    *,
+    data: str | Path | Dataset | None = None,
+    rules: Collection[str] = (),
+    manifest_id: str | None = None,
+    bootstrap: int = 1000,
+) -> Board:
+    """Score and rank all runs and submissions in a folder.
+
+    Parameters
+    ----------
+    runs : str or Path
+        A folder of runs, or of submissions.
+    data : str, Path or Dataset, optional
+        The data set, for sample images and for manifests that do not lie with the runs. Without it, the folder ``data``
+        beside the runs, if it is the one.
+    rules, manifest_id, bootstrap
+        As :func:`build_board` takes them.
+
+    Returns
+    -------
+    Board
+        What cannot be used is in ``refused``. RunError if no run is left.
+    """
+    folder = Path(runs)
+    dataset = data if isinstance(data, Dataset) else find_board_dataset(folder, Path(data) if data else None)
+    return build_board(folder, dataset=dataset, rules=rules, manifest_id=manifest_id, bootstrap=bootstrap)
+
+
 def build_board(
     folder: str | Path = "runs",
     *,
@@ -184,7 +213,6 @@ def build_board(
     manifest_id: str | None = None,
     bootstrap: int = 1000,
     rules: Collection[str] = (),
-    labels: Mapping[tuple[str, str], str] = MappingProxyType({}),
     manifest_lookup: ManifestLookup | None = None,
 ) -> Board:
     """Score and rank all runs and submissions in a folder.
@@ -202,9 +230,6 @@ def build_board(
         Replicates of every interval.
     rules : collection of str
         Only entries by these rejection rules. A method that has none of them keeps the one it is read by.
-    labels : mapping of tuple of str to str
-        (method, :attr:`.run_info.Config.key`) -> what an entry is called, as an experiment has it; without one, the
-        method.
     manifest_lookup : callable, optional
         Manifest id -> manifest; without it, beside the runs and in the dataset.
 
@@ -222,7 +247,7 @@ def build_board(
     named = tuple(_named(item, folder) for item in sorted(refused, key=lambda item: item.folder.as_posix()))
     if not scored:
         raise RunError(f"no run in {printable(folder)} can be used; {named[0].run}: {named[0].reason}")
-    entries = _ranked(scored, labels)
+    entries = _ranked(scored)
     return Board(
         suite=manifest.suite,
         protocol=manifest.protocol,
@@ -349,10 +374,9 @@ def _resamples(manifest: Manifest, replicates: int) -> Resamples:
     return Resamples(outcome_of(nothing, manifest, "test"), replicates)
 
 
-def _ranked(scored: Sequence[Scored], labels: Mapping[tuple[str, str], str]) -> list[Entry]:
+def _ranked(scored: Sequence[Scored]) -> list[Entry]:
     """Entries in the order of the board, with their names, what tells them apart, and their ranks."""
-    named = [replace(entry, name=labels.get((entry.method, entry.config.key), entry.method)) for entry, _, _ in scored]
-    entries = with_variants(named)
+    entries = with_variants([entry for entry, _, _ in scored])
     estimates = [entry.metrics[PRIMARY] for entry in entries]
     ranks = rank(estimates, _surely_above(scored))
     positions = order(estimates, [entry.id for entry in entries])

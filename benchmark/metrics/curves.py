@@ -19,9 +19,12 @@ def af1_crr_curve(outcome: Outcome) -> tuple[FloatArray, FloatArray, FloatArray]
 
     Returns
     -------
-    thresholds: float64 (m + 1,), the m distinct scores ascending, then +inf (reject all; not valid in JSON).
-    crr_macro: float64 (m + 1,), non-decreasing from 0 (all accepted) to 1.
-    af1: float64 (m + 1,), from the aF1 of accepting all to 0. It need not decrease: rejecting unseen images raises it.
+    thresholds : numpy.ndarray
+        float64 (m + 1,), the m distinct scores ascending, then +inf (reject all; not valid in JSON).
+    crr_macro : numpy.ndarray
+        float64 (m + 1,), non-decreasing from 0 (all accepted) to 1.
+    af1 : numpy.ndarray
+        float64 (m + 1,), from the aF1 of accepting all to 0. It need not decrease: rejecting unseen images raises it.
     """
     tally = Tally(outcome)
     cuts = np.arange(tally.levels + 1)
@@ -49,9 +52,12 @@ def oscr_curve(outcome: Outcome) -> tuple[FloatArray, FloatArray, FloatArray]:
 
     Returns
     -------
-    thresholds: float64 (m + 1,), +inf, then the m distinct scores descending.
-    fpr: float64 (m + 1,), share of all unseen images that is accepted, from 0 to 1.
-    ccr: float64 (m + 1,), share of the seen images that is accepted *and* right, from 0 to the closed-set accuracy.
+    thresholds : numpy.ndarray
+        float64 (m + 1,), +inf, then the m distinct scores descending.
+    fpr : numpy.ndarray
+        float64 (m + 1,), share of all unseen images that is accepted, from 0 to 1.
+    ccr : numpy.ndarray
+        float64 (m + 1,), share of the seen images that is accepted *and* right, from 0 to the closed-set accuracy.
     """
     tally = Tally(outcome)
     cuts = np.arange(tally.levels, -1, -1)
@@ -76,7 +82,8 @@ def ccr_at_fpr(outcome: Outcome, fpr: float) -> float:
 
     Raises
     ------
-    ValueError: `fpr` is not in 0..1.
+    ValueError
+        `fpr` is not in 0..1.
     """
     if not 0.0 <= fpr <= 1.0:
         raise ValueError(f"a false positive rate lies in 0..1, not {fpr}.")
