@@ -200,7 +200,10 @@ def test_a_label_cannot_pass_for_another_method(manifest: Manifest, tmp_path: Pa
     write_run(tmp_path / "runs", manifest, METHOD, 0)
     write_run(tmp_path / "runs", manifest, Drawn("dct-cnn", 0.6, {"native": 1.0}), 0).labelled("proposed")
     board = build_board(tmp_path / "runs", bootstrap=5)
-    assert {(entry.name, entry.variant) for entry in board.entries} == {("proposed", "proposed"), ("proposed", "dct-cnn")}
+    assert {(entry.name, entry.variant) for entry in board.entries} == {
+        ("proposed", "proposed"),
+        ("proposed", "dct-cnn"),
+    }
 
 
 def test_rules_that_are_asked_for(board_runs: Path) -> None:
