@@ -230,8 +230,17 @@ class Run:
             The rejection rule (see :meth:`rule`).
         manifest : Manifest, optional
             The manifest of the run; without it, the one that lies with the run.
-        threshold_rule, bootstrap, seed
-            As :meth:`.score.Score.of` takes them.
+        threshold_rule : str, optional
+            How the threshold is chosen.
+        bootstrap : int, optional
+            Number of resamplings for the intervals.
+        seed : int, optional
+            Of the resampling.
+
+        Returns
+        -------
+        Score
+            Metrics with intervals, of every generator, and who was taken for whom.
         """
         manifest = manifest or self.manifest()
         answers = self.answers(rule, manifest)
