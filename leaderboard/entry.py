@@ -226,9 +226,17 @@ def with_variants(entries: Sequence[Entry]) -> list[Entry]:
 def _variant(entry: Entry, group: Sequence[Entry]) -> str:
     return ", ".join(
         text(entry)
-        for text in (lambda e: settings_text(e.config) or "defaults", _crop_text, _code_text)
+        for text in (_method_text, _settings_text, _crop_text, _code_text)
         if len({text(other) for other in group}) > 1
     )
+
+
+def _method_text(entry: Entry) -> str:
+    return entry.method
+
+
+def _settings_text(entry: Entry) -> str:
+    return settings_text(entry.config) or "defaults"
 
 
 def _crop_text(entry: Entry) -> str:

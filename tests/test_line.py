@@ -45,9 +45,9 @@ def test_an_experiment_file_becomes_a_board_and_a_table(file: Path, tmp_path: Pa
     assert line.page == tmp_path / "leaderboard" / "index.html"
     assert (tmp_path / "data" / "dataset.json").is_file()
     assert len(list((tmp_path / "runs" / "line-colour").glob("seed*"))) == 4
-    assert {(entry.variant, entry.rule) for entry in line.board.entries} == {
+    assert {(entry.name, entry.rule) for entry in line.board.entries} == {
         ("four", "distance"),
-        ("eight", "distance"),
+        ("line-colour, eight", "distance"),
     }
     (result,) = read_results(tmp_path / "results.json").results
     assert [row.label for row in result.rows] == ["four", "line-colour, eight"]
@@ -70,7 +70,7 @@ def test_the_command_prints_the_board_and_takes_a_part(file: Path, tmp_path: Pat
     assert Path(document["page"]).is_file()
     text = CliRunner().invoke(main, arguments)
     assert "Open " in text.stdout
-    assert "line-colour" in text.stdout
+    assert "four" in text.stdout
 
 
 def test_folds_give_a_board_each(file: Path, tmp_path: Path) -> None:
