@@ -17,7 +17,6 @@ A page that asks for what does not exist is a warning, and so an error of ``make
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import logging
@@ -181,16 +180,12 @@ def _methods(_: str) -> str:
 
 
 def _promise(_: str) -> str:
-    osbench = importlib.import_module("osbench")
-    names = [name for name in getattr(osbench, "__all__", ()) if not name.startswith("__")]
-    documented = []
-    for name in names:
-        item = getattr(osbench, name)
-        module = inspect.getmodule(item)
-        if module is None or inspect.ismodule(item):
-            continue
-        documented.append(f"::: {module.__name__}.{item.__qualname__}")
-    return "\n\n".join(documented)
+    import osbench
+
+    names = [name for name in osbench.__all__ if not name.startswith("__")]
+    functions = [name for name in names if not inspect.isclass(getattr(osbench, name))]
+    classes = [name for name in names if name not in functions]
+    return "\n\n".join(f"::: osbench.{name}" for name in [*functions, *classes])
 
 
 def _notebook(name: str) -> str:

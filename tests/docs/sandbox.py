@@ -43,9 +43,6 @@ def _option_of(verb: str, option: str) -> bool:
 ABILITIES: dict[str, Callable[[], bool]] = {
     "split --unseen": lambda: _option_of("split", "--unseen"),
     "split --protocol FILE": lambda: _option_of("split", "--unseen"),
-    "run FILE": lambda: not _option_of("run", "--suite"),
-    "osbench.testing": lambda: importlib.util.find_spec("osbench.testing") is not None,
-    "the library": lambda: hasattr(__import__("osbench"), "generate"),
 }
 
 

@@ -17,6 +17,7 @@ SLOW = {
     "README.md",
     "docs/concepts/intervals.md",
     "docs/concepts/laundering.md",
+    "docs/extend/experiment.md",
     "docs/extend/suite.md",
     "docs/verbs/evaluate.md",
     "docs/verbs/generate.md",

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import click
 import pytest
 
+import osbench
 from osbench.cli import main
 
 from .pages import ROOT
@@ -91,6 +92,12 @@ def test_every_verb_has_a_page_with_its_help(site: Path) -> None:
         assert f"Usage: osbench {verb}" in page
     index = (site / "verbs" / "index.html").read_text("utf-8")
     assert "evaluate.html" in index
+
+
+def test_every_promised_name_is_in_the_reference(built: dict[Path, Page], site: Path) -> None:
+    promised = {f"osbench.{name}" for name in osbench.__all__ if not name.startswith("__")}
+    assert promised
+    assert promised <= built[(site / "reference" / "library.html").resolve()].anchors
 
 
 def test_what_the_program_says_is_on_the_pages(site: Path) -> None:
