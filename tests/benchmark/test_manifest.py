@@ -297,7 +297,7 @@ def test_copies_inside_one_source_may_not_straddle_splits(dataset: Dataset) -> N
     index = dataset.index()
     table = build_manifest(dataset, "fang2023", index=index).table
     members = table[table["generator"] == "progan"]
-    one, other = (members["image_id"][members["split"] == split].iloc[0] for split in ("train", "test"))
+    one, other = (members.loc[members["split"] == split, "image_id"].tolist()[0] for split in ("train", "test"))
     twins = index["image_id"].isin([one, other])
     same = index.assign(native_sha256=index["native_sha256"].where(~twins, "same"))
     with pytest.raises(LeakError, match="have the same native_sha256"):

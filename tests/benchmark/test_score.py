@@ -128,7 +128,7 @@ def test_the_plot_is_the_curve(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     matplotlib.use("agg")
     score = run.score("distance", bootstrap=2)
     axes = score.plot()
-    crr, af1 = axes.lines[0].get_data()
+    crr, af1 = map(np.asarray, axes.lines[0].get_data())
     assert (crr[0], crr[-1], af1[-1]) == (0, 1, 0)
     assert np.trapezoid(af1, crr) == pytest.approx(score.auc_af1_crr.estimate, abs=0.1)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
