@@ -82,7 +82,12 @@ def test_evaluate_ends_with_the_ranking_metric_of_each_method(folder: Path, runs
 def test_one_failing_method_never_stops_the_others(folder: Path, tmp_path: Path) -> None:
     fails = tmp_path / "fails.py"
     text = METHOD_FILE.replace("nearest-colour", "fails-cli")
-    fails.write_text(text.replace("        log = context", "        raise ValueError('bad')\n        log = context"))
+    fails.write_text(
+        text.replace(
+            "        log = context",
+            "        if len(train) > 40:\n            raise ValueError('bad')\n        log = context",
+        )
+    )
     for jobs in (1, 2):
         out = tmp_path / f"runs{jobs}"
         methods = ["--method", fails, "--method", folder / "method.py"]
@@ -115,7 +120,7 @@ def test_evaluate_all_folds_side_by_side(folder: Path) -> None:
     """One fit fails: it is named, the other folds are there, and the same command has only that one left to do."""
     path = folder / "side_by_side.py"
     text = METHOD_FILE.replace("nearest-colour", "nearest-colour-jobs")
-    bad = "'taming' not in context.class_names and not os.environ.get('OSBENCH_TEST_MENDED')"
+    bad = "len(train) > 40 and 'taming' not in context.class_names and not os.environ.get('OSBENCH_TEST_MENDED')"
     text = text.replace("        log = context", f"        if {bad}:\n            1 / 0\n        log = context")
     path.write_text(f"import os\n{text}")
     out = folder / "side-by-side"
