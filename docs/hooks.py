@@ -146,7 +146,7 @@ def _meanings(name: str) -> dict[str, str]:
     classes = [getattr(module, name) for module in loaded if is_dataclass(getattr(module, name, None))]
     if not classes:
         return {}
-    text = inspect.cleandoc(classes[0].__doc__ or "")
+    text = re.sub(r":\w+:`[~.]*([^`]+)`", r"`\1`", inspect.cleandoc(classes[0].__doc__ or ""))
     found: dict[str, str] = {}
     for item in _FIELD.finditer(text):
         found |= {field.strip(): " ".join(item["text"].split()) for field in item["names"].split(",")}
