@@ -39,9 +39,16 @@ def _option_of(verb: str, option: str) -> bool:
     return command is not None and any(option in parameter.opts for parameter in command.params)
 
 
+def _is_needed(verb: str, option: str) -> bool:
+    command = main.get_command(click.Context(main), verb)
+    assert command is not None
+    return any(option in parameter.opts and parameter.required for parameter in command.params)
+
+
 #: What a block may need, and how to see whether the program can do it.
 ABILITIES: dict[str, Callable[[], bool]] = {
     "split --unseen": lambda: _option_of("split", "--unseen"),
+    "default folders": lambda: not _is_needed("evaluate", "--out"),
     "split --protocol FILE": lambda: _option_of("split", "--unseen"),
 }
 

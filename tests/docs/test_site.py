@@ -110,6 +110,7 @@ def test_what_the_program_says_is_on_the_pages(site: Path) -> None:
         ("reference/rules.html", "relative-mahalanobis"),
         ("reference/methods.html", "osbench-1"),
         ("reference/formats.html", "pixel_sha256"),
+        ("reference/formats.html", "Rejection rules that the run has answers of."),
         ("concepts/thresholds.html", "oracle-harmonic"),
         ("tour.html", "Who is seen, who is unseen"),
     ):
