@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..benchmark.method import Method
 from ..core.errors import CheckpointError, UsageError
+from ..core.hashing import file_sha256
 from .features import FeatureCache
 
 if TYPE_CHECKING:
@@ -185,7 +186,8 @@ def preprocess(images: np.ndarray, size: int, device: torch.device | str = "cpu"
     if images.shape[1] != size:
         resized = [Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC) for image in images]
         images = np.stack([np.asarray(image) for image in resized])
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).float() / 255
+    # A copy: the images may be a read-only memory map.
+    pixels = torch.tensor(images).to(device).permute(0, 3, 1, 2).float() / 255
     mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (MEAN, STD))
     return (pixels - mean) / std
 
@@ -236,8 +238,7 @@ def weights_sha256(folder: Path) -> str:
     """SHA-256 of a model's configuration and weights."""
     digest = hashlib.sha256((folder / "config.json").read_bytes())
     for path in _weight_files(folder):
-        with path.open("rb") as handle:
-            digest.update(hashlib.file_digest(handle, "sha256").digest())
+        digest.update(bytes.fromhex(file_sha256(path)))
     return digest.hexdigest()
 
 

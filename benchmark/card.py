@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from ..core.schema import Limits
+from ..core.documents import Limits
 
 Text = Annotated[str, Limits(longest=5000)]
 Lines = Annotated[list[Text], Limits(longest=100)]

@@ -36,8 +36,10 @@ def git_revision() -> Git | None:
     if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
         return None
     revision = _git(here.parent, "rev-parse", "HEAD")
-    changes = _git(here.parent, "status", "--porcelain")
-    return None if revision is None else Git(revision.strip(), bool(changes and changes.strip()))
+    changes = (_git(here.parent, "status", "--porcelain") or "").splitlines()
+    # A file that git does not know changes nothing unless it is code.
+    dirty = any(not line.startswith("??") or line.endswith((".py", "/")) for line in changes)
+    return None if revision is None else Git(revision.strip(), dirty)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

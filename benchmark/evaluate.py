@@ -28,6 +28,7 @@ from ..core.locking import exclusive
 from ..core.progress import get_logger, progress_bar
 from ..core.publish import write_atomically
 from ..generation.dataset import Dataset
+from .contract import answer_fault
 from .environment import git_revision, hardware, library_versions
 from .images import ImageSet, load_images
 from .manifest import Manifest
@@ -253,13 +254,11 @@ def _run_seed(plan: Plan, images: ImageSet) -> None:
             method = _fitted(plan, images)
             asked = images.subset(images.split_name != "train")
             answers = _predict(method, asked, f"{plan.cls.name} predict")
-        lacking = [rule for rule in method.rejections if rule not in answers]
-        if lacking:
-            raise RunError(f"method {plan.cls.name} gave no scores for its rejection rule '{lacking[0]}'.")
         predictions = Predictions.of(asked.image_ids, {rule: answers[rule] for rule in method.rejections})
         info = replace(
             info,
             rules=predictions.rules,
+            precision=method.precision,
             wall_time_s=round(_seconds(plan.fit_folder), 3),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -350,12 +349,11 @@ def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Sc
 
 
 def ask(method: Method, pixels: np.ndarray) -> dict[str, Scores]:
-    """Checked answers to uint8 (N, S, S, 3), by rejection rule; RunError unless each has N rows of finite scores."""
+    """Answers to uint8 (N, S, S, 3), by rejection rule; RunError unless each rule has N rows of finite scores."""
     answers = method.predict(pixels)
-    for scores in answers.values():
-        if len(scores) != len(pixels):
-            raise RunError(f"{len(scores)} scores for {len(pixels)} images.")
-        scores.check()
+    fault = answer_fault(answers, method.rejections, len(pixels))
+    if fault is not None:
+        raise RunError(f"{fault}.")
     return answers
 
 
@@ -397,8 +395,9 @@ def _run_info(plan: Plan) -> RunInfo:
         versions=library_versions(),
         git=git_revision(),
         hardware=hardware(torch_device(plan.device)),
-        precision="float32",
+        precision=plan.cls.precision,
         wall_time_s=0.0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        normalised_distances=plan.cls.normalised_distances,
     )
     return RunInfo.from_json(info.to_json(), f"method {plan.cls.name}")

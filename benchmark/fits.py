@@ -1,7 +1,7 @@
 """Several fits at a time, each in a process of its own (:mod:`.fit_process`).
 
-For GPUs and many cores, which one small network does not fill; two cores it nearly does. A process makes one fit,
-publishes its run and ends: what it held in memory ends with it, however it ended.
+One small network does not fill a GPU or many cores; it nearly fills two cores. Each process makes one fit, publishes
+its run and ends. Its memory is free again then, also after an error.
 """
 
 from __future__ import annotations
@@ -41,8 +41,14 @@ class Fit:
         As :func:`~.method.get_method` takes it; the module whose import makes a registered name known, "" for a file.
     data, manifest, out : str
         Paths of the dataset, of the manifest's file, of the runs folder.
-    seed, device, options, crop_size
-        As :func:`~.evaluate.evaluate` takes them.
+    seed : int
+        Feeds every random draw.
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    options : dict[str, Option]
+        Hyper-parameters that differ from the method's defaults.
+    crop_size : int
+        Side in pixels of the crops.
     """
 
     label: str

@@ -18,7 +18,7 @@ import torch
 
 from ..core.errors import RunError, UsageError
 from ..core.progress import Bar, get_logger, progress_bar
-from ..core.publish import publishing
+from ..core.publish import publishing, remove_abandoned
 from ..generation.dataset import Dataset
 from .evaluate import PREDICT_BATCH, ask, torch_device
 from .frames import StoredFrame, load_test_frames
@@ -31,7 +31,7 @@ from .robustness import LAUNDERED_FILE, MAX_BYTES, MAX_CELLS, write_laundered
 from .runs import Run, answers_to_test
 from .scores import Scores
 
-#: A model must give this share of its published answers again; the rest is left to other hardware.
+#: A model must give this share of its published answers again; other hardware may change the rest by rounding.
 _SAME_ANSWERS = 0.98
 
 _MAX_THREADS = 16
@@ -60,8 +60,10 @@ def launder_runs(
     ----------
     runs : sequence of Run
         Of one manifest and crop size. Cells that a run has are skipped.
-    dataset, manifest
-        The images, and which of them are test images.
+    dataset : Dataset
+        The images.
+    manifest : Manifest
+        Which of them are test images.
     grid : Grid
         The treatments.
     device : str
@@ -127,6 +129,7 @@ def _asked(
     asked = _Asked(run, load_model(run).to(device), finished)
     _check_model(asked, own, frames)
     unfinished.mkdir(exist_ok=True)
+    remove_abandoned(unfinished)
     return asked
 
 

@@ -19,19 +19,20 @@ import hashlib
 import importlib.util
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
-import yaml
 
 from ..core.errors import UsageError, unknown_name
 from ..core.registry import Registry
+from ..core.yaml import yaml_value
 from .card import MethodCard
 from .images import ImageSet
+from .options import Limit, checked_option, limits_of
 from .run_info import is_method_name
 from .scores import Scores
 
@@ -42,12 +43,17 @@ class Context:
 
     Attributes
     ----------
-    seed: feeds every random draw of the method.
-    folder: private to this fit; checkpoints and cached features go here, and a fit that is started again with the
+    seed : int
+        Feeds every random draw of the method.
+    folder : Path
+        Private to this fit; checkpoints and cached features go here, and a fit that is started again with the
         same folder continues from them.
-    class_names: the seen generators; ``class_index`` i of the images means ``class_names[i]``.
-    epochs: number of epochs asked for, None = the method's own default.
-    options: the method's resolved hyper-parameters (also ``method.options``).
+    class_names : tuple[str, ...]
+        The seen generators; ``class_index`` i of the images means ``class_names[i]``.
+    epochs : int or None
+        Number of epochs asked for, None = the method's own default.
+    options : dict[str, Any]
+        The method's resolved hyper-parameters (also ``method.options``).
     """
 
     seed: int
@@ -62,26 +68,48 @@ class Context:
 class Method(ABC):
     """An attribution method: learns from images of seen generators, then answers for any image.
 
-    Class attributes
-    ----------------
-    name: set by :func:`register_method`.
-    rejections: names of the rejection rules that ``predict`` answers for; a run has all of them.
-    defaults: every hyper-parameter with its default value.
+    Attributes
+    ----------
+    name : str
+        Set by :func:`register_method`.
+    rejections : tuple[str, ...]
+        Names of the rejection rules that ``predict`` answers for; a run has all of them.
+    normalised_distances : tuple[str, ...]
+        Those of them whose known_score is minus a distance divided by the spread of its class.
+    defaults : dict[str, Any]
+        Every hyper-parameter with its default value.
+    limits : Mapping[str, Limit]
+        What its value may be, for hyper-parameters that not every value of the default's type makes sense of
+        (:mod:`.options`). The limits of base classes hold too.
     """
 
     name: ClassVar[str]
     card: ClassVar[MethodCard]
     rejections: ClassVar[tuple[str, ...]] = ("native",)
+    normalised_distances: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
+    limits: ClassVar[Mapping[str, Limit]] = {}
 
     options: dict[str, Any]
 
+    precision: str = "float32"
+    """Of the arithmetic that it was trained in; a run records it."""
+
     def __init__(self, **options: Any) -> None:
-        """Keep ``defaults`` overridden by ``options`` in ``self.options``; UsageError for an unknown option."""
+        """Keep ``defaults`` overridden by ``options`` in ``self.options``.
+
+        UsageError for an unknown option, and for a value of another type or out of its limit.
+        """
+        self.options = {**self.defaults, **self.checked(options)}
+
+    @classmethod
+    def checked(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The given options, by name; UsageError as on construction."""
+        limits = limits_of(cls)
         for key in options:
-            if key not in self.defaults:
-                raise unknown_name(f"option of method {self.name}", key, self.defaults)
-        self.options = {**self.defaults, **options}
+            if key not in cls.defaults:
+                raise unknown_name(f"option of method {cls.name}", key, cls.defaults)
+        return {k: checked_option(cls.name, k, v, cls.defaults[k], limits.get(k)) for k, v in options.items()}
 
     def missing(self) -> str | None:
         """What this method needs and this machine lacks (weights, a package) and how to get it; None if it can run.
@@ -170,7 +198,7 @@ def source_sha256(cls: type[Method]) -> str | None:
 
 
 def parse_options(cls: type[Method], pairs: Sequence[str]) -> dict[str, Any]:
-    """``["bins=16"]`` -> ``{"bins": 16}``; values are read as YAML and must have the type of the default."""
+    """``["bins=16"]`` -> ``{"bins": 16}``; values are read as YAML, and checked as on construction."""
     options: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
@@ -178,23 +206,38 @@ def parse_options(cls: type[Method], pairs: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"option '{pair}' is not of the form key=value.")
         if key not in cls.defaults:
             raise unknown_name(f"option of method {cls.name}", key, cls.defaults)
-        options[key] = _typed(key, text, cls.defaults[key])
-    return options
+        options[key] = _read(text, cls.defaults[key])
+    return cls.checked(options)
 
 
-def _typed(key: str, text: str, default: object) -> Any:
+def _read(text: str, default: object) -> Any:
     if isinstance(default, str):
         return text
     try:
-        value = yaml.safe_load(text)
+        value = yaml_value(text)
         # YAML reads 1e-4 as a string; float("1e-4") is what the user means.
         if isinstance(default, float) and not isinstance(value, bool):
             return float(value)
-    except (yaml.YAMLError, TypeError, ValueError):
-        value = text
-    if default is not None and type(value) is not type(default):
-        raise UsageError(f"option {key}={text}: expected {type(default).__name__}, like the default {default!r}.")
+    except (TypeError, ValueError):
+        return text
     return value
+
+
+def _refuse_broken(path: Path, name: str) -> None:
+    """UsageError if the method of a file breaks the contract; it is forgotten then."""
+    from .contract import contract_faults  # which is about what stands above
+
+    faults = contract_faults(_METHODS.get(name))
+    if faults:
+        _METHODS.forget(name)
+        more = f" (and {len(faults) - 1} more: osbench check-method)" if len(faults) > 1 else ""
+        raise UsageError(f"{path}: method '{name}' breaks the contract: {faults[0]}{more}.")
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ImportError | SyntaxError):
+        return str(error)
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
 
 
 def _method_of_file(path: Path) -> type[Method]:
@@ -211,12 +254,16 @@ def _method_of_file(path: Path) -> type[Method]:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except (ImportError, SyntaxError) as error:
+    except UsageError:
         del sys.modules[module_name]
-        raise UsageError(f"{path} cannot be imported: {error}.") from error
+        raise
+    except Exception as error:
+        del sys.modules[module_name]
+        raise UsageError(f"{path} cannot be imported: {_first_line(error)}.") from error
     found = [name for name, cls in _METHODS.registered().items() if cls.__module__ == module_name]
     if len(found) != 1:
         raise UsageError(f"{path} registers {len(found)} methods; it needs exactly one class under @register_method.")
+    _refuse_broken(path, found[0])
     _FILES[path] = found[0]
     _FILE_SHA256[path] = hashlib.sha256(path.read_bytes()).hexdigest()
     return _METHODS.get(found[0])

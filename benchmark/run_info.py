@@ -14,10 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from ..core.documents import json_schema, to_json
+from ..core.documents import Limits, from_json, json_schema, to_json
 from ..core.errors import RunError
-from ..core.foreign import printable, read_json
-from ..core.schema import Limits, read_record
+from ..core.foreign import read_json
+from ..core.text import printable
 from .card import MethodCard
 from .manifest import Manifest
 
@@ -176,6 +176,8 @@ class RunInfo:
         ISO 8601.
     label : str
         What the entry is called on a board; empty for the method's own name. No part of a run's identity.
+    normalised_distances : tuple of str
+        Rules whose known score is the negative of a distance divided by the spread of its class.
     """
 
     method: MethodName
@@ -191,6 +193,7 @@ class RunInfo:
     precision: Text
     wall_time_s: Annotated[float, Limits(least=0, most=1e12)]
     created: Annotated[str, Limits(longest=40)]
+    normalised_distances: Annotated[tuple[RuleName, ...], Limits(longest=200, unique=True)] = ()
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
     label: Annotated[str, Limits(longest=200)] = ""
 
@@ -204,7 +207,7 @@ class RunInfo:
         version = document.get("schema_version") if isinstance(document, dict) else RUN_SCHEMA_VERSION
         if version != RUN_SCHEMA_VERSION:
             raise RunError(_other_version(document, version, where))
-        info = read_record(cls, document, where, error=RunError)
+        info = from_json(cls, document, where, RunError)
         both = set(info.manifest.seen) & set(info.manifest.unseen)
         if both:
             raise RunError(f"{where}: manifest.seen and manifest.unseen both name {min(both)}.")

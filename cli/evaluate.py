@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from ..core.defaults import DATA, PROTOCOL, RUNS
 from .options import device_option, emit, handle_errors, jobs_option, json_option
 
 if TYPE_CHECKING:
+    from ..benchmark.experiment import Configuration
     from ..benchmark.orchestrator import ExperimentRuns, Summary
     from ..benchmark.runs import Run
 
@@ -106,10 +108,15 @@ def command(
     dataset = Dataset.open(data)
     manifests = open_manifests(dataset, protocol, fold)
     entries = {get_method(name).name: Configuration(name, parsed[name]) for name in names}
+    refused = _rehearse_files(entries, crop_size or dataset.crop_size, device, out)
+    entries = {label: own for label, own in entries.items() if label not in refused}
+    if not entries:
+        raise RunError("; ".join(refused.values()))
     experiment = Experiment(entries, name="evaluate", seeds=seeds, epochs=epochs, crop_size=crop_size)
     found = run_experiment(
         experiment, dataset, manifests, out=out, device=device, grid=grid, jobs=jobs, check=check, keep_labels=True
     )
+    found.failed |= refused
     runs = found.all_runs()
     documents = [
         {
@@ -129,6 +136,24 @@ def command(
     failed = found.failed if everything else found.failed | found.missing
     if failed:
         raise RunError(f"{len(failed)} of {len(names)} methods failed: {', '.join(failed)}.")
+
+
+def _rehearse_files(entries: Mapping[str, Configuration], crop_size: int, device: str, out: Path) -> dict[str, str]:
+    """Method files are fitted to a few images first; label -> the fault of its code, in one line."""
+    from ..benchmark.evaluate import torch_device
+    from ..benchmark.failures import describe_failure
+    from ..benchmark.method import get_method
+    from ..benchmark.method_checks import rehearse
+
+    found = {}
+    for label, own in entries.items():
+        if own.method is None or not own.method.endswith(".py"):
+            continue
+        try:
+            rehearse(get_method(own.method), own.options, crop_size=crop_size, device=str(torch_device(device)))
+        except Exception as error:
+            found[label] = describe_failure(error, out, f"{label} before training")
+    return found
 
 
 def _laundered(run: Run, found: ExperimentRuns) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""Frozen dataclasses as JSON documents, and the JSON Schemas that their annotations amount to.
-
-:func:`.schema.read_record` reads such a document.
-"""
+"""Frozen dataclasses as JSON documents: written, read strictly, and described by a JSON Schema, by their type."""
 
 from __future__ import annotations
 
@@ -9,9 +6,14 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from .schema import split_limits
+from .errors import OsbenchError
+from .schema import Limits, Number, read_record, split_limits
+
+__all__ = ["Limits", "Number", "from_json", "json_schema", "to_json"]
+
+T = TypeVar("T")
 
 
 def to_json(value: Any) -> Any:
@@ -23,6 +25,14 @@ def to_json(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [to_json(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def from_json(kind: type[T], document: object, where: str, error: type[OsbenchError]) -> T:
+    """The dataclass that a document describes; ``error`` in one line that names the first wrong key.
+
+    See :func:`.schema.read_record`.
+    """
+    return read_record(kind, document, where, error=error)
 
 
 def json_schema(kind: type) -> dict[str, Any]:

@@ -6,6 +6,7 @@ whole number.`` Nothing is converted on the way but lists to tuples and texts to
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import re
@@ -65,7 +66,7 @@ class Limits:
     null_is_nan: bool = False
 
 
-NumberOrNull = Annotated[float, Limits(null_is_nan=True)]
+Number = Annotated[float, Limits(null_is_nan=True)]
 """A number that may be undefined."""
 
 _NO_LIMITS = Limits()
@@ -164,7 +165,7 @@ def _record(kind: type[T], document: object, place: _Place, without: frozenset[s
     if not isinstance(document, Mapping):
         raise place.mismatch(document, _NAMES[dict])
     known: dict[str, Field[Any]] = {f.name: f for f in fields(kind) if f.name not in without}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(kind, include_extras=True)
+    hints = _hints(kind)
     for key in document:
         if not isinstance(key, str) or key not in known:
             inside = f"{place.where} below {place.name}" if place.name else place.where
@@ -178,6 +179,11 @@ def _record(kind: type[T], document: object, place: _Place, without: frozenset[s
     except UsageError as error:
         inside = f"{place.name}: " if place.name else ""
         raise place.error(f"{place.where}: {inside}{error}") from error
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _value(kind: Any, value: object, place: _Place) -> Any:
@@ -215,6 +221,7 @@ def _check_limits(value: Any, limits: Limits, place: _Place) -> None:
             raise place.mismatch(value, f"at most {limits.most:g}")
 
 
+@functools.cache
 def _options(kind: Any) -> tuple[Any, ...]:
     kind, _ = split_limits(kind) if typing.get_origin(split_limits(kind)[0]) in _UNIONS else (kind, None)
     if typing.get_origin(kind) in _UNIONS:
@@ -258,6 +265,8 @@ def _converted(kind: Any, value: Any, place: _Place) -> Any:
         several = inner[-1] is Ellipsis
         if not several and len(inner) != len(value):
             raise place.mismatch(value, f"a list of {len(inner)}")
+        if several and inner[0] is float and all(type(item) is float and math.isfinite(item) for item in value):
+            return tuple(value)  # long curves
         kinds = [inner[0]] * len(value) if several else inner
         return tuple(_value(k, item, place.at(i)) for i, (k, item) in enumerate(zip(kinds, value, strict=True)))
     if kind is float and not math.isfinite(_number(value, place)):

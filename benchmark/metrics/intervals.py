@@ -9,7 +9,7 @@ not narrow it, more generators do)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from ...core.documents import to_json
-from ...core.schema import NumberOrNull
+from ...core.documents import Number, to_json
 from .outcome import FloatArray, Outcome, finite_scores
-from .resampling import replicate_values, with_seed_noise
-from .summary import METRICS, PER_GENERATOR, Metric, metric
-from .tally import Tally
+from .resampling import Replicates, Resamples, replicate, with_seed_noise
+from .summary import METRICS, PER_GENERATOR, metric
+
+#: Unseen generators that an interval for a new one needs.
+LEAST_GENERATORS = 5
 
 Thresholds = float | Sequence[float | None] | None
 
@@ -33,17 +34,23 @@ class Interval:
 
     Attributes
     ----------
-    estimate: the metric on the data as they are (mean over training seeds); NaN if undefined.
-    low, high: NaN if undecidable (undefined metric; fewer than 2 generators).
-    level: coverage aimed at, e.g. 0.95.
-    kind: "images" (these generators), "seeds+images" (this method) or "generators" (a new generator).
-    replicates: bootstrap replicates in which the metric was defined; 0 where nothing was resampled.
-    seed: of the resampling; None where nothing was resampled.
+    estimate : float
+        The metric on the data as they are (mean over training seeds); NaN if undefined.
+    low, high : float
+        NaN if undecidable (undefined metric; too few generators).
+    level : float
+        Coverage aimed at, e.g. 0.95.
+    kind : str
+        "images" (these generators), "seeds+images" (this method) or "generators" (a new generator).
+    replicates : int
+        Bootstrap replicates in which the metric was defined; 0 where nothing was resampled.
+    seed : int or None
+        Feeds the resampling; None where nothing was resampled.
     """
 
-    estimate: NumberOrNull
-    low: NumberOrNull
-    high: NumberOrNull
+    estimate: Number
+    low: Number
+    high: Number
     level: float
     kind: str
     replicates: int
@@ -72,20 +79,40 @@ def bootstrap_intervals(
 
     Parameters
     ----------
-    outcomes: one, or one for each training seed. thresholds: likewise; None if no metric reads one.
-    metrics: names of `METRICS`; all of them by default.
+    outcomes : Outcome or Sequence[Outcome]
+        One, or one for each training seed.
+    thresholds : float or Sequence[float or None] or None, optional
+        Likewise; None if no metric reads one.
+    metrics : Sequence[str] or None, optional
+        Names of `METRICS`; all of them by default.
+    replicates : int, optional
+        Number of resamplings.
+    seed : int, optional
+        Of the resampling.
+    level : float, optional
+        Coverage aimed at, e.g. 0.95.
+
+    Returns
+    -------
+    dict[str, Interval]
+        By name of the metric.
 
     Raises
     ------
-    RunError: different images, no unseen images. UsageError: unknown metric. ValueError: no outcome, wrong level.
+    RunError
+        Different images, no unseen images.
+    UsageError
+        Unknown metric.
+    ValueError
+        No outcome, wrong level.
     """
     chosen = {name: metric(name) for name in (METRICS if metrics is None else metrics)}
     vectors = [name for name in chosen if name in PER_GENERATOR]
     if vectors:
         raise ValueError(f"{vectors[0]} has one value for each generator; use per_generator_intervals.")
     runs, cuts = as_lists(outcomes, thresholds)
-    estimates, values = resample(runs, cuts, chosen, replicates, seed)
-    return {name: percentiles(estimates[name], values[name], level, kind_of(runs), seed) for name in chosen}
+    found = replicate(runs, cuts, chosen, resamples_of(runs, replicates, seed))
+    return {name: interval_of(found, name, level) for name in chosen}
 
 
 def bootstrap_interval(
@@ -128,14 +155,21 @@ def per_generator_intervals(
 ) -> dict[str, list[Interval]]:
     """`bootstrap_intervals` of F1 of each seen generator, CRR and AUROC of each unseen one, in index order."""
     runs, cuts = as_lists(outcomes, thresholds)
-    estimates, values = resample(runs, cuts, PER_GENERATOR, replicates, seed)
-    return {
-        name: [
-            percentiles(estimates[name][k], values[name][:, k], level, kind_of(runs), seed)
-            for k in range(len(estimates[name]))
-        ]
-        for name in PER_GENERATOR
-    }
+    found = replicate(runs, cuts, PER_GENERATOR, resamples_of(runs, replicates, seed))
+    return {name: intervals_of(found, name, level) for name in PER_GENERATOR}
+
+
+def interval_of(found: Replicates, name: str, level: float = 0.95) -> Interval:
+    """The interval of a metric with one value, as `bootstrap_intervals` gives it."""
+    values = with_seed_noise(found.values[name], found.each[name], found.seed)
+    return percentiles(found.each[name].mean(axis=0), values, level, _kind(found), found.seed)
+
+
+def intervals_of(found: Replicates, name: str, level: float = 0.95) -> list[Interval]:
+    """The intervals of a metric with one value for each generator, as `per_generator_intervals` gives them."""
+    values = with_seed_noise(found.values[name], found.each[name], found.seed)
+    means = found.each[name].mean(axis=0)
+    return [percentiles(mean, values[:, k], level, _kind(found), found.seed) for k, mean in enumerate(means)]
 
 
 def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -143,18 +177,23 @@ def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
 
     Parameters
     ----------
-    values: (n_unseen,) e.g. `crr_per_generator`, each in 0..1. With fewer than 2 nothing can be said: NaN bounds.
+    values : ArrayLike
+        (n_unseen,) e.g. `crr_per_generator`, each in 0..1. Of fewer than `LEAST_GENERATORS` the bounds are NaN: two
+        that happen to be alike would look like a sharp forecast.
 
     Raises
     ------
-    RunError: no value, or one that is not finite. ValueError: wrong level, or a value outside 0..1.
+    RunError
+        No value, or one that is not finite.
+    ValueError
+        Wrong level, or a value outside 0..1.
     """
     means = finite_scores("the mean of each unseen generator", values)
     check_level(level)
     if means.min() < 0 or means.max() > 1:
         raise ValueError("means of unseen generators are rates in 0..1.")
     centre, low, high = float(means.mean()), math.nan, math.nan
-    if len(means) >= 2:
+    if len(means) >= LEAST_GENERATORS:
         half = float(stdtrit(len(means) - 1, (1 + level) / 2) * means.std(ddof=1) / math.sqrt(len(means)))
         low, high = max(0.0, centre - half), min(1.0, centre + half)
     return Interval(centre, low, high, level, "generators", 0, None)
@@ -168,24 +207,15 @@ def as_lists(outcomes: Outcome | Sequence[Outcome], thresholds: Thresholds) -> t
     return runs, list(thresholds)
 
 
-def resample(
-    runs: list[Outcome],
-    thresholds: list[float | None],
-    metrics: Mapping[str, Metric],
-    replicates: int,
-    seed: int,
-) -> tuple[dict[str, Any], dict[str, FloatArray]]:
-    """Mean over seeds on the data as they are, and the replicates of that mean."""
-    values = replicate_values(runs, thresholds, metrics, replicates=replicates, seed=seed)
-    plain = [Tally(run, cut) for run, cut in zip(runs, thresholds, strict=True)]
-    each = {name: np.array([m.kernel(tally)[0] for tally in plain]) for name, m in metrics.items()}
-    estimates = {name: v.mean(axis=0) for name, v in each.items()}
-    return estimates, {name: with_seed_noise(v, each[name], seed) for name, v in values.items()}
+def resamples_of(runs: list[Outcome], replicates: int, seed: int) -> Resamples:
+    """Resamples for the runs of one method; ValueError if there is no run."""
+    if not runs:
+        raise ValueError("one threshold for each outcome is needed: 0 outcomes.")
+    return Resamples(runs[0], replicates, seed)
 
 
-def kind_of(runs: list[Outcome]) -> str:
-    """What the bootstrap of these runs resamples."""
-    return "images" if len(runs) == 1 else "seeds+images"
+def _kind(found: Replicates) -> str:
+    return "images" if found.seeds == 1 else "seeds+images"
 
 
 def percentiles(estimate: float, values: FloatArray, level: float, kind: str, seed: int) -> Interval:

@@ -37,6 +37,11 @@ def test_revision_and_dirty_flag_of_a_checkout(tmp_path: Path, monkeypatch: pyte
     git(tmp_path, "commit", "-qm", "one")
     head = git(tmp_path, "rev-parse", "HEAD").strip()
     assert environment.git_revision() == Git(head, dirty=False)
+    (tmp_path / "notes.txt").write_text("a stray file")
+    assert environment.git_revision() == Git(head, dirty=False)
+    (tmp_path / "more.py").write_text("y = 3\n")
+    assert environment.git_revision() == Git(head, dirty=True)
+    (tmp_path / "more.py").unlink()
     module.write_text("x = 2\n")
     assert environment.git_revision() == Git(head, dirty=True)
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osbench.core.documents import json_schema, to_json
+from osbench.core.documents import Limits, Number, from_json, json_schema, to_json
 from osbench.core.errors import RunError
-from osbench.core.schema import Limits, NumberOrNull, read_record
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Inner:
     """What lies inside."""
 
     kind: Literal["a", "b"]
-    share: NumberOrNull = 0.5
+    share: Number = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ outers = st.builds(
 
 @given(outers)
 def test_every_document_comes_back(outer: Outer) -> None:
-    again = read_record(Outer, to_json(outer), "x", error=RunError)
+    again = from_json(Outer, to_json(outer), "x", RunError)
     assert to_json(again) == to_json(outer)
     assert type(again.value) is type(outer.value)
     assert all(math.isnan(a.share) == math.isnan(b.share) for a, b in zip(again.parts, outer.parts, strict=True))
@@ -74,7 +73,7 @@ def test_every_document_comes_back(outer: Outer) -> None:
 )
 def test_the_first_wrong_key_is_named(document: object, message: str) -> None:
     with pytest.raises(RunError) as caught:
-        read_record(Outer, document, "x", error=RunError)
+        from_json(Outer, document, "x", RunError)
     assert str(caught.value).startswith(message)
 
 
