@@ -37,6 +37,8 @@ def test_a_step_that_was_skipped_is_named_with_its_command(here: Path, tmp_path:
         ("no runs folder ./runs: run `osbench evaluate --method proposed` first.", ["score"]),
         ("no runs folder ./runs: run `osbench evaluate --method proposed` first.", ["attribute", "photo.png"]),
         ("no runs folder ./runs: run `osbench evaluate --method proposed` first.", ["pack"]),
+        ("no runs folder ./runs: run `osbench evaluate --method proposed` first.", ["leaderboard", "build"]),
+        ("no runs folder ./runs: run `osbench evaluate --method proposed` first.", ["submit", "--to", "board"]),
         ("no runs folder other: run `osbench evaluate --method proposed --out other` first.", ["pack", "other"]),
     ]
     for message, arguments in cases:
@@ -79,10 +81,15 @@ def test_the_verbs_one_after_the_other(here: Path, tmp_path: Path) -> None:
     assert json.loads(scored.stdout)["run"] == lines[1]
     photo = tmp_path / "sources" / "progan" / "003.png"
     assert json.loads(call("attribute", photo, "--json").stdout)[0]["source"] == "progan"
+    built = call("leaderboard", "build", "--bootstrap", 2)
+    assert built.exit_code == 0, built.output
+    assert built.stdout.splitlines()[-1] == str(here / "site" / "index.html")
+    assert "progan" in (here / "site" / "index.html").read_text()
+    assert call("submit", "--to", "board").stdout.startswith("submitted: board")
     packed = call("pack")
     assert packed.exit_code == 0, packed.output
     assert (here / "packed" / "nearest-colour-here").is_dir()
-    assert sorted(p.name for p in here.iterdir()) == ["data", "packed", "runs"]
+    assert sorted(p.name for p in here.iterdir()) == ["board", "data", "packed", "runs", "site"]
 
     assert call("evaluate", "--method", method, "--seeds", 2).exit_code == 0
     for arguments in (["score"], ["attribute", photo]):

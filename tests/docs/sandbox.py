@@ -41,8 +41,6 @@ def _option_of(verb: str, option: str) -> bool:
 
 #: What a block may need, and how to see whether the program can do it.
 ABILITIES: dict[str, Callable[[], bool]] = {
-    "split --unseen": lambda: _option_of("split", "--unseen"),
-    "split --protocol FILE": lambda: _option_of("split", "--unseen"),
     "run FILE": lambda: not _option_of("run", "--suite"),
     "osbench.testing": lambda: importlib.util.find_spec("osbench.testing") is not None,
     "the library": lambda: hasattr(__import__("osbench"), "generate"),
@@ -99,7 +97,7 @@ class Sandbox:
     def _osbench(self, arguments: list[str]) -> None:
         expanded = [path for word in arguments for path in (sorted(glob.glob(word)) or [word])]
         more = _smaller(expanded)
-        if expanded == ["generate", "--suite", "mini", "--out", "data"]:
+        if expanded in (["generate"], ["generate", "--suite", "mini", "--out", "data"]):
             self._setup_data("")
         else:
             _call(*expanded, *more)
