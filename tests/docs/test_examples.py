@@ -15,6 +15,7 @@ import pytest
 
 from osbench.baselines.rejection import Activations, build_rule, rule_names
 from osbench.benchmark.experiment import load_experiment
+from osbench.benchmark.protocols import load_protocol
 from osbench.generation.families import load_safetensors_generator, save_generator
 
 from .pages import ROOT, pages
@@ -93,6 +94,12 @@ def test_the_rejection_rule_gives_the_difference_of_the_two_largest(monkeypatch:
     for row, score in zip(logits.astype(np.float64), scores, strict=True):
         p = sorted(np.exp(row) / np.exp(row).sum())
         assert score == pytest.approx(p[-1] - p[-2], abs=1e-12)
+
+
+def test_the_protocol_holds_out_what_its_name_says() -> None:
+    protocol = load_protocol(EXAMPLES / "taming_unseen.yaml")
+    (fold,) = protocol.folds({"taming": "Taming Transformers", "progan": "ProGAN", "stylegan": "StyleGAN"})
+    assert fold.unseen == ("taming",)
 
 
 def test_the_experiment_has_the_entries_that_it_shows() -> None:
