@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import inspect
 
+import click
+
 from osbench.benchmark.protocols import protocol_names
 from osbench.cli import main
 from osbench.core.defaults import DATA, PROTOCOL, RUNS, SUITE
@@ -18,7 +20,8 @@ def test_the_library_and_the_command_line_have_the_same() -> None:
     from osbench.generation.generate import generate
 
     def default(verb: str, name: str) -> object:
-        command = main.get_command(None, verb)  # type: ignore[arg-type]
+        command = main.get_command(click.Context(main), verb)
+        assert command is not None
         return next(parameter.default for parameter in command.params if parameter.name == name)
 
     assert default("generate", "out") == inspect.signature(generate).parameters["out"].default == DATA
