@@ -110,7 +110,7 @@ def test_generate_with_a_file_of_ones_own(tmp_path: Path, checkpoint_fixtures: C
     result = run("generate", "--suite", "fang2023", "--source", name, "--weights", given, "--count", 32, "--out", data)
     assert result.exit_code == 0, result.stderr
     assert "This dataset is not the fang2023 benchmark" in result.stderr
-    assert result.stdout.strip() == f"{data}: 32 images from 1 sources"
+    assert result.stdout.startswith(f"{data}: 32 images from 1 source, all of them new (suite fang2023, ")
     again = run("verify", data, "--pixels", "--regenerate", 2, "--weights", given)
     assert again.exit_code == 0, again.stderr
     assert "bit-exact" in again.stdout
