@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
     default=None,
-    help="Number format of training on a CPU, for methods that train a network: bfloat16 under autocast, or auto, which "
-    "takes it where a probe says that it is faster.  [default: float32]",
+    help="Number format of training on a CPU, for methods that train a network; auto takes bfloat16 where a probe says "
+    "that it is faster.  [default: float32]",
 )
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter. Repeatable.")
 @click.option("--check", is_flag=True, help="Compare every image with its recorded hash first.")
