@@ -172,8 +172,9 @@ def test_a_protocol_of_unseen_generators_has_a_name() -> None:
 @pytest.mark.parametrize("name", protocol_names())
 def test_what_is_stored_is_read_again(name: str, tmp_path: Path) -> None:
     protocol = replace(load_protocol(name), name=f"my-{name}")
-    path = tmp_path / "manifests" / f"my-{name}.yaml"
-    assert store_protocol(protocol, path.parent) == path
+    path = store_protocol(protocol, tmp_path / "manifests")
+    assert path is not None
+    assert path == tmp_path / "manifests" / f"my-{name}.yaml"
     assert read_protocol(path) == protocol
     assert load_protocol(f"my-{name}", [tmp_path, tmp_path / "manifests"]) == protocol
     with pytest.raises(UsageError, match=f"Did you mean 'my-{name}'"):
