@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     "Fits at a time, each in a process of its own with its share of the threads and its own memory on the device."
 )
 @click.option("--network", default=None, help="Embedding network of proposed; short for --option network=NAME.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default=None,
+    help="Number format of training on a CPU, for methods that train a network; auto takes bfloat16 where a probe says "
+    "that it is faster.  [default: float32]",
+)
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter. Repeatable.")
 @click.option("--check", is_flag=True, help="Compare every image with its recorded hash first.")
 @click.option(
@@ -69,6 +76,7 @@ def command(
     device: str,
     jobs: int,
     network: str | None,
+    precision: str | None,
     options: tuple[str, ...],
     check: bool,
     launder: bool,
@@ -104,6 +112,9 @@ def command(
     if network is not None:
         options = (*options, f"network={network}")
     parsed = {name: parse_options(get_method(name), options) for name in names}
+    if precision is not None:
+        trained = [name for name in names if "precision" in get_method(name).defaults]
+        parsed |= {name: parsed[name] | {"precision": precision} for name in trained}
     grid = parse_grid(launder_grid) if launder_grid is not None else Grid() if launder else None
     dataset = Dataset.open(data)
     manifests = open_manifests(dataset, protocol, fold)

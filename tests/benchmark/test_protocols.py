@@ -173,6 +173,7 @@ def test_a_protocol_of_unseen_generators_has_a_name() -> None:
 def test_what_is_stored_is_read_again(name: str, tmp_path: Path) -> None:
     protocol = replace(load_protocol(name), name=f"my-{name}")
     path = store_protocol(protocol, tmp_path / "manifests")
+    assert path is not None
     assert path == tmp_path / "manifests" / f"my-{name}.yaml"
     assert read_protocol(path) == protocol
     assert load_protocol(f"my-{name}", [tmp_path, tmp_path / "manifests"]) == protocol

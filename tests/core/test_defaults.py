@@ -19,6 +19,7 @@ def test_the_library_and_the_command_line_have_the_same() -> None:
 
     def default(verb: str, name: str) -> object:
         command = main.get_command(None, verb)  # type: ignore[arg-type]
+        assert command is not None
         return next(parameter.default for parameter in command.params if parameter.name == name)
 
     assert default("generate", "out") == inspect.signature(generate).parameters["out"].default == DATA
