@@ -18,7 +18,7 @@ from .fits import Fit, run_fits
 from .laundered import launder_runs
 from .laundering import Cell, Grid
 from .manifest import Manifest
-from .method import get_method
+from .method import get_method, method_names
 from .metrics import METRICS
 from .metrics.tally import Tally
 from .run_info import Option
@@ -181,7 +181,8 @@ def check_experiment(experiment: Experiment) -> None:
             if rule not in cls.rejections:
                 raise unknown_name(f"rejection rule of entry '{label}'", rule, cls.rejections)
     for rule in experiment.rules or ():
-        if rule not in rules:
+        # A rule of other methods is no error: with some entries chosen, nobody may be left who has it.
+        if rule not in rules and not any(rule in get_method(name).rejections for name in method_names()):
             raise unknown_name("rejection rule of these entries", rule, rules)
 
 

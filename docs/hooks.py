@@ -32,7 +32,7 @@ import click
 _MARKER = re.compile(
     r"^<!-- (help|verbs|schemas|columns|rules|thresholds|methods|promise|notebook)(?:: ([\w./-]+))? -->$", re.MULTILINE
 )
-_FOR_TESTS = re.compile(r"^<!-- (?:not run|setup|needs): .* -->\n", re.MULTILINE)
+_FOR_TESTS = re.compile(r"^<!-- (?:not run|setup): .* -->\n", re.MULTILINE)
 _FOREIGN_SCRIPT = re.compile(r'"https://unpkg\.com/iframe-worker/shim"')
 _FIELD = re.compile(r"^(?P<names>\w+(?:, \w+)*) : [^\n]*\n(?P<text>(?:    [^\n]*\n?)+)", re.MULTILINE)
 _THEME_SCRIPT = re.compile(r'src="([^"]*)assets/javascripts/bundle')

@@ -10,7 +10,7 @@ from osbench.benchmark.experiment import Configuration, Experiment
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.method import get_method
 from osbench.benchmark.metrics import closed_set_accuracy
-from osbench.benchmark.orchestrator import run_experiment, summarize
+from osbench.benchmark.orchestrator import check_experiment, run_experiment, summarize
 from osbench.benchmark.runs import list_runs
 from osbench.core.errors import RunError, UsageError
 from osbench.generation.dataset import Dataset
@@ -155,3 +155,10 @@ def test_methods_on_clip_say_what_they_lack(tmp_path: Path, monkeypatch: pytest.
         assert "\n" not in reason
     for name in ("proposed", "osbench-1", "resnet50", "exif-net"):
         assert get_method(name)().missing() is None
+
+
+def test_a_rule_of_other_methods_is_no_error_and_a_misspelt_one_is() -> None:
+    """With one entry chosen, the experiment's rules may all be those of the entries that were left out."""
+    check_experiment(Experiment({"osbench-1": Configuration()}, rules=("native", "msp")))
+    with pytest.raises(UsageError, match="unknown rejection rule of these entries 'mps'"):
+        check_experiment(Experiment({"osbench-1": Configuration()}, rules=("native", "mps")))
