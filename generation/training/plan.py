@@ -10,6 +10,8 @@ import yaml
 
 from ..errors import unknown_name
 from .adversarial import AdversarialRecipe
+from .captioned import CaptionedRecipe
+from .captioned_game import CaptionedGameRecipe
 from .diffusion import DiffusionRecipe
 from .loop import BaseRecipe
 from .tokens import TokenRecipe
@@ -19,6 +21,8 @@ _KINDS: dict[str, type[BaseRecipe]] = {
     "adversarial": AdversarialRecipe,
     "tokens": TokenRecipe,
     "diffusion": DiffusionRecipe,
+    "captioned": CaptionedRecipe,
+    "captioned-game": CaptionedGameRecipe,
 }
 
 

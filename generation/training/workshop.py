@@ -17,6 +17,9 @@ from ..families import save_generator
 from ..progress import get_logger
 from .adversarial import AdversarialRecipe, AdversarialTraining
 from .bank import Bank
+from .captioned import CaptionedRecipe, CaptionedTraining
+from .captioned_game import CaptionedGame, CaptionedGameRecipe
+from .characters import CHARACTERS, Characters, load_characters
 from .diffusion import DiffusionRecipe, DiffusionTraining
 from .hardware import Hardware
 from .limits import MODEL_BYTES, ZOO_BYTES, check_size
@@ -54,7 +57,7 @@ class Workshop:
     def pack(self, training_set: str, source: Path) -> Path:
         """Add a training set to the packed pictures and cut its crops; returns the packed file."""
         pack(training_set, source, self.pictures_file)
-        self._cut(training_set, load_pictures(self.pictures_file, training_set, self._height(training_set)))
+        self._cut(training_set, self._pictures(training_set))
         return self.pictures_file
 
     def has_pictures(self, training_set: str) -> bool:
@@ -75,8 +78,13 @@ class Workshop:
         """
         path = self._crops(training_set, part)
         if not path.exists():
-            self._cut(training_set, load_pictures(self.pictures_file, training_set, self._height(training_set)))
+            self._cut(training_set, self._pictures(training_set))
         return np.load(path, mmap_mode="c")
+
+    def class_names(self, training_set: str) -> tuple[str, ...]:
+        """What the classes of :meth:`crops` are called; of characters, their captions."""
+        self.crops(training_set, "bank")
+        return tuple(json.loads(self._names_file(training_set).read_text()))
 
     def codes(self, training_set: str) -> Codes:
         """The teacher's codes of the bank."""
@@ -108,8 +116,11 @@ class Workshop:
             return AdversarialTraining(recipe, bank, codes, held_out, folder, hardware, features=features)
         if isinstance(recipe, TokenRecipe):
             return TokenTraining(recipe, bank, held_out, folder, hardware)
-        assert isinstance(recipe, DiffusionRecipe)
         labels = np.asarray(self.crops(training_set, "bank-labels"))
+        if isinstance(recipe, CaptionedRecipe | CaptionedGameRecipe):
+            kind = CaptionedTraining if isinstance(recipe, CaptionedRecipe) else CaptionedGame
+            return kind(recipe, bank, labels, self.class_names(training_set), held_out, folder, hardware)
+        assert isinstance(recipe, DiffusionRecipe)
         return DiffusionTraining(recipe, bank, labels, held_out, folder, hardware)
 
     def folder(self, model: str) -> Path:
@@ -201,8 +212,16 @@ class Workshop:
     def _height(self, training_set: str) -> int:
         return self.plan.picture_height.get(training_set, 2 * self.plan.resolution)
 
-    def _cut(self, training_set: str, pictures: Pictures) -> None:
+    def _names_file(self, training_set: str) -> Path:
+        return self.root / f"{training_set}-classes.json"
+
+    def _pictures(self, training_set: str) -> Pictures | Characters:
+        load = load_characters if training_set == CHARACTERS else load_pictures
+        return load(self.pictures_file, training_set, self._height(training_set))
+
+    def _cut(self, training_set: str, pictures: Pictures | Characters) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
+        self._names_file(training_set).write_text(json.dumps(pictures.class_names) + "\n")
         for part, seed in _SEEDS.items():
             count = getattr(self.plan, part)
             crops, labels = pictures.crops(self.plan.resolution, count, seed, held_out=part == "held")

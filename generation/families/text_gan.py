@@ -1,0 +1,94 @@
+"""A text-conditioned GAN: StyleGAN2's networks, the mapping told by a caption.
+
+Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020); the caption enters where a class does
+(Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .base import NoiseMode, register_family
+from .captions import Captions, TextGenerator
+from .stylegan2 import MappingNetwork, SynthesisNetwork, synthesis_options
+
+
+@register_family
+class TextGAN(TextGenerator):
+    """StyleGAN2 from a latent and a caption.
+
+    Config
+    ------
+    resolution: side of the pictures, a power of two of at least 8.
+    vocabulary: known words, a space between them.
+    z_dim, w_dim: lengths of the latent and of the style.
+    caption_dim: length of the caption's vector.
+    mapping: further keywords of :class:`.stylegan2.MappingNetwork`.
+    synthesis: keywords of :class:`.stylegan2.SynthesisOptions`.
+    """
+
+    family: ClassVar[str] = "text_gan"
+
+    def __init__(
+        self,
+        resolution: int,
+        vocabulary: str,
+        z_dim: int,
+        w_dim: int,
+        caption_dim: int,
+        mapping: Mapping[str, Any] | None = None,
+        synthesis: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = {
+            "resolution": resolution,
+            "vocabulary": vocabulary,
+            "z_dim": z_dim,
+            "w_dim": w_dim,
+            "caption_dim": caption_dim,
+            "mapping": dict(mapping or {}),
+            "synthesis": dict(synthesis or {}),
+        }
+        self.resolution, self.z_dim, self.c_dim = resolution, z_dim, 0
+        self.captions = Captions(vocabulary, caption_dim)
+        self.mapping = MappingNetwork(z_dim, caption_dim, w_dim, **dict(mapping or {}))
+        self.synthesis = SynthesisNetwork(w_dim, resolution, 3, synthesis_options(dict(synthesis or {}), {}))
+
+    def draw(
+        self, z: Tensor, bags: Tensor, noise_mode: NoiseMode = "const", seeds: Sequence[int] | None = None
+    ) -> Tensor:
+        """Latents (N, z_dim) and bags (N, words + 1) to images (N, 3, S, S)."""
+        styles = self.mapping(z, self.captions(bags))
+        return self.synthesis(styles[:, None].expand(-1, self.synthesis.num_ws, -1), noise_mode, seeds)
+
+    def forward(
+        self,
+        z: Tensor,
+        c: Tensor | None = None,
+        *,
+        truncation_psi: float = 1.0,
+        noise_mode: NoiseMode = "const",
+        seeds: Sequence[int] | None = None,
+        prompts: Sequence[str] | None = None,
+    ) -> Tensor:
+        """Latents (N, z_dim) and N prompts (None: no captions) to images (N, 3, S, S); ``truncation_psi`` is ignored."""
+        return self.draw(z.float(), self.bags(prompts, len(z)), noise_mode, seeds)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        seeds: Sequence[int],
+        class_labels: Sequence[int] | None = None,
+        truncation_psi: float = 1.0,
+        noise_mode: NoiseMode = "const",
+        *,
+        prompts: Sequence[str] | None = None,
+    ) -> np.ndarray:
+        """uint8 (N, S, S, 3), one prompt an image."""
+        images = self.eval()(self.noise(seeds), noise_mode=noise_mode, seeds=seeds, prompts=prompts)
+        return self.to_uint8(images.float().cpu().numpy())
