@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from .base import Generator
+from .base import Generator, NoiseMode
 from .noise import image_generator
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -53,7 +54,10 @@ class Captions(nn.Module):
         for row, prompt in zip(bags, prompts, strict=True):
             known = [self.words[word] for word in words_of(prompt) if word in self.words]
             if prompt.strip() and not known:
-                raise UsageError(f"prompt '{prompt[:60]}': this model knows none of its words (it knows {len(self.words)}).")
+                raise UsageError(
+                    f"prompt '{prompt[:60]}': this model knows none of its words, only {len(self.words)} others; "
+                    f"for example {', '.join(list(self.words)[:3])}."
+                )
             for word in known:
                 row[word] += 1 / np.sqrt(len(known))
             row[-1] = not known
@@ -78,6 +82,18 @@ class TextGenerator(Generator):
 
     text_conditioned: ClassVar[bool] = True
     captions: Captions
+
+    @abstractmethod
+    def sample(
+        self,
+        seeds: Sequence[int],
+        class_labels: Sequence[int] | None = None,
+        truncation_psi: float = 1.0,
+        noise_mode: NoiseMode = "const",
+        *,
+        prompts: Sequence[str] | None = None,
+    ) -> np.ndarray:
+        """uint8 (N, S, S, 3), one prompt an image (None: no captions), each a function of its seed and prompt alone."""
 
     def latents(self, seeds: Sequence[int]) -> np.ndarray:
         """(N, z_dim) float64, row i the float32 draws of ``torch.Generator("cpu")`` seeded with ``seeds[i]``."""

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .autoencoder import GROUPS
 from .base import register_family
 from .latents import LatentGenerator
 from .transformer import Attention, TimeEmbedding
 
+GROUPS = 8
 LAST = 0.999  # of the time that adds noise: pure noise has no signal to divide by
 
 
@@ -67,7 +67,7 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(
             ConditionedResidual(2 * b, a, condition) for a, b in zip(reversed(before), reversed(widths), strict=True)
         )
-        self.double = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in reversed(widths[:-1]))
+        self.widen = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in reversed(widths[:-1]))
         self.leave = nn.Sequential(
             nn.GroupNorm(GROUPS, widths[0]), nn.SiLU(), nn.Conv2d(widths[0], channels, 3, padding=1)
         )
@@ -88,8 +88,8 @@ class UNet(nn.Module):
         h = h + self.attention(self.norm(tokens)).transpose(1, 2).unflatten(2, h.shape[2:])
         for level, block in enumerate(self.up):
             h = block(torch.cat([h, kept.pop()], 1), told)
-            if level < len(self.double):
-                h = self.double[level](F.interpolate(h, scale_factor=2.0))
+            if level < len(self.widen):
+                h = self.widen[level](F.interpolate(h, scale_factor=2.0))
         return self.leave(h)
 
 

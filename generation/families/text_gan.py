@@ -1,7 +1,7 @@
 """A text-conditioned GAN: StyleGAN2's networks, the mapping told by a caption.
 
-Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020); the caption enters where a class does
-(Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data").
+Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (CVPR 2020); the caption enters where a
+class does (Karras et al., "Training Generative Adversarial Networks with Limited Data", NeurIPS 2020).
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class TextGAN(TextGenerator):
         seeds: Sequence[int] | None = None,
         prompts: Sequence[str] | None = None,
     ) -> Tensor:
-        """Latents (N, z_dim) and N prompts (None: no captions) to images (N, 3, S, S); ``truncation_psi`` is ignored."""
+        """Latents (N, z_dim), N prompts (None: no captions) to images (N, 3, S, S); ``truncation_psi`` does nothing."""
         return self.draw(z.float(), self.bags(prompts, len(z)), noise_mode, seeds)
 
     @torch.no_grad()

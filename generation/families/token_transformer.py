@@ -73,7 +73,7 @@ class Draughtsman(nn.Module):
         """Sub-tokens (..., 2) int64 to the numbers (..., 2 * half) in [-1, 1] that they stand for."""
         powers = self.levels ** torch.arange(self.half, device=tokens.device)
         digits = tokens[..., None] // powers % self.levels
-        return (digits.flatten(-2).float() / (self.levels // 2)) - 1
+        return (digits.flatten(-2).to(self.places.dtype) / (self.levels // 2)) - 1
 
     def tokens(self, values: Tensor) -> Tensor:
         """The inverse of :meth:`values`."""

@@ -1,7 +1,7 @@
 """The transformer of the small text-to-image families: patches of a noisy picture in, patches of a prediction out.
 
-Peebles & Xie, "Scalable Diffusion Models with Transformers" (ICCV 2023), with the modulation shared between blocks up to
-a learned table (Chen et al., "PixArt-alpha", ICLR 2024).
+Peebles & Xie, "Scalable Diffusion Models with Transformers" (ICCV 2023), with the modulation shared between blocks up
+to a learned table (Chen et al., "PixArt-alpha", ICLR 2024).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 
 class Attention(nn.Module):
-    """Multi-head attention with normalised queries and keys.
+    """Multi-head attention.
 
     Written out: the fused kernel's bfloat16 backward takes half of a training step on a CPU at these lengths.
     """
@@ -24,19 +24,18 @@ class Attention(nn.Module):
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width)
-        self.scale = nn.Parameter(torch.full((heads, 1, 1), math.sqrt(width / heads)))
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (N, T, W) -> queries, keys and values (N, heads, T, W / heads)."""
         n, t, w = x.shape
         q, k, v = self.qkv(x).view(n, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
-        return F.normalize(q.float(), dim=-1) * self.scale, F.normalize(k.float(), dim=-1), v
+        return q * (w // self.heads) ** -0.5, k, v
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
         """Values (N, T, W) that the queries see; ``mask`` (T, S) is added to the logits."""
-        logits = q.to(v.dtype) @ k.to(v.dtype).transpose(-2, -1)
+        logits = q @ k.transpose(-2, -1)
         logits = logits if mask is None else logits + mask
-        mixed = logits.softmax(-1).to(v.dtype) @ v
+        mixed = logits.softmax(-1) @ v
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

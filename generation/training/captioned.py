@@ -45,7 +45,9 @@ class PromptedTraining(Training):
     """A training on captioned pictures: ``labels`` (N,) say which of the ``captions`` belongs to each of the bank."""
 
     average: TextGenerator
-    report_images: ClassVar[int] = 64
+    report_images: ClassVar[int] = 100  # one of each caption
+    reports: ClassVar[int] = 8  # its samples are slow
+    columns: ClassVar[int] = 10
 
     def __init__(
         self,
@@ -76,10 +78,7 @@ class PromptedTraining(Training):
         """uint8 (count, S, S, 3) from the averaged model: the captions in turn."""
         seeds = [seed * 100_000 + i for i in range(count)]
         prompts = [self.names[i % len(self.names)] for i in range(count)]
-        batches = [
-            self.average.sample(seeds[i : i + 64], prompts=prompts[i : i + 64])  # type: ignore[call-arg]
-            for i in range(0, count, 64)
-        ]
+        batches = [self.average.sample(seeds[i : i + 64], prompts=prompts[i : i + 64]) for i in range(0, count, 64)]
         return np.concatenate(batches)
 
 

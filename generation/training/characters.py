@@ -26,19 +26,15 @@ TURN = 12.0  # degrees, at most, each way
 SMALLEST = 0.8  # of the picture's side
 SHIFT = 0.06  # of the picture's side, at most, each way
 
-#: Code points. Figures that a person tells apart at 64 px, from animals, plants, food, people and things.
+#: Figures that a person tells apart at 64 px, from animals, plants, food, people and things.
 CODE_POINTS = tuple(
-    int(point, 16)
-    for point in """
-    1f42d 1f42e 1f42f 1f430 1f431 1f432 1f434 1f435 1f436 1f437 1f438 1f43a 1f43c 1f981 1f98a 1f984 1f993 1f427
-    1f428 1f419 1f40c 1f41e 1f41d 1f420 1f422 1f433 1f980 1f98b 1f989 1f423 1f9a9 1f414
-    1f34e 1f34c 1f34d 1f353 1f349 1f352 1f347 1f34b 1f955 1f966 1f951 1f354 1f355 1f32d 1f35f 1f369 1f36a 1f36d
-    1f366 1f382 1f9c1 1f373 1f9c0 1f33d 1f344 1f950
-    1f335 1f33b 1f337 1f340 1f332 1f334 1f341
-    1f47b 1f47d 1f47e 1f480 1f916 1f921 1f385 1f383 1f4a9 26c4 1f60e 1f482
-    1f680 1f68c 1f697 26f5 26bd 1f3c0 1f3b8 1f3ba 1f388 1f381 1f451 1f3a9 1f48e 1f4a3 23f0 1f4f7 1f4fa 1f512
-    1f3e0 1f3f0 1f9f8 1f37a 1f4a1
-    """.split()
+    ord(character)
+    for character in (
+        "🐭🐮🐯🐰🐱🐲🐴🐵🐶🐷🐸🐺🐼🦁🦊🦄🦓🐧🐨🐙🐌🐞🐝🐠🐢"
+        "🐳🦀🦋🦉🐣🦩🐔🍎🍌🍍🍓🍉🍒🍇🍋🥕🥦🥑🍔🍕🌭🍟🍩🍪🍭"
+        "🍦🎂🧁🍳🧀🌽🍄🥐🌵🌻🌷🍀🌲🌴🍁👻👽👾💀🤖🤡🎅🎃💩⛄"
+        "😎💂🚀🚌🚗⛵⚽🏀🎸🎺🎈🎁👑🎩💎💣⏰📷📺🔒🏠🏰🧸🍺💡"
+    )
 )
 
 
@@ -74,7 +70,7 @@ class Characters:
 
 def draw(figure: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """A figure (H, H, 4) uint8, turned, scaled and shifted at random on a ground of two colours: (size, size, 3)."""
-    turned = Image.fromarray(figure, "RGBA").rotate(rng.uniform(-TURN, TURN), Image.Resampling.BICUBIC)
+    turned = Image.fromarray(figure).rotate(rng.uniform(-TURN, TURN), Image.Resampling.BICUBIC)
     side = round(size * rng.uniform(SMALLEST, 1))
     small = turned.resize((side, side), Image.Resampling.LANCZOS)
     shift = rng.uniform(-SHIFT, SHIFT, 2) * size

@@ -59,6 +59,8 @@ class Training(ABC):
     average: Generator
     stateful: ClassVar[tuple[str, ...]]
     report_images: ClassVar[int] = 512
+    reports: ClassVar[int] = 16
+    columns: ClassVar[int] = 8  # of the grid, and its rows
 
     def __init__(
         self,
@@ -94,7 +96,7 @@ class Training(ABC):
             elapsed = self.progress.seconds / budget
             losses = self._step(elapsed)
             self.progress.step += 1
-            if self.progress.seconds - self.progress.curve[-1]["seconds"] >= max(REPORT_SECONDS, budget / 16):
+            if self.progress.seconds - self.progress.curve[-1]["seconds"] >= max(REPORT_SECONDS, budget / self.reports):
                 self._report(losses, elapsed)
             now = self.clock()
             self.progress.seconds += now - last
@@ -150,7 +152,7 @@ class Training(ABC):
         }
         self.progress.curve.append(point)
         get_logger().info("%s: %s", self.folder.name, json.dumps(point))
-        grid(fake[:64]).save(self.folder / "grid.png")
+        grid(fake[: self.columns**2], self.columns).save(self.folder / "grid.png")
         lines = {line: points(self.progress.curve, line) for line in CURVE_NAMES}
         (self.folder / "curve.svg").write_text(curves_svg({k: v for k, v in lines.items() if v}))
         (self.folder / "progress.json").write_text(json.dumps(asdict(self.progress), indent=1) + "\n")

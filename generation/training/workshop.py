@@ -83,8 +83,10 @@ class Workshop:
 
     def class_names(self, training_set: str) -> tuple[str, ...]:
         """What the classes of :meth:`crops` are called; of characters, their captions."""
-        self.crops(training_set, "bank")
-        return tuple(json.loads(self._names_file(training_set).read_text()))
+        path = self._names_file(training_set)
+        if not path.exists():
+            path.write_text(json.dumps(self._pictures(training_set).class_names) + "\n")
+        return tuple(json.loads(path.read_text()))
 
     def codes(self, training_set: str) -> Codes:
         """The teacher's codes of the bank."""
@@ -175,9 +177,9 @@ class Workshop:
         finally:
             partial.unlink(missing_ok=True)
         # A larger picture would not be seen better, and 14 full grids of 128 px take a third of the zoo's 60 MB.
-        grid(training.samples(64 if self.plan.resolution <= 64 else 32)).save(
-            out / "cards" / f"{name}.png", optimize=True
-        )
+        columns = training.columns
+        rows = columns if self.plan.resolution <= 64 else columns // 2
+        grid(training.samples(rows * columns), columns).save(out / "cards" / f"{name}.png", optimize=True)
         record = {
             "model": model,
             "suite": self.plan.suite,
