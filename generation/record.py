@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from PIL import features as pillow_features
 
+from ..core.errors import DatasetError, UsageError
+from ..core.publish import write_atomically
 from .catalog import Source, Suite
 from .dataset import RECORD, SCHEMA_VERSION
-from .errors import DatasetError, UsageError
 from .folders import folder_sha256, list_images
 from .networks import NetworkFacts, weights_bytes, weights_sha256
-from .publish import write_atomically
 
 
 def library_versions() -> dict[str, str]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..core.errors import UsageError, unknown_name
 from .catalog import Source, Suite, load_suite
-from .errors import UsageError, unknown_name
 from .folders import check_image, list_images
 from .record import source_namespace
 from .shards import Unit

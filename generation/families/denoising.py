@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import UsageError
+from ...core.errors import UsageError
 from .base import NoiseMode
 from .captions import Captions, TextGenerator
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import UsageError
+from ...core.errors import UsageError
 from .autoencoder import Autoencoder, Levels
 from .base import NoiseMode, register_family
 from .captions import Captions, TextGenerator

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ...core.progress import track
 from ..families import load_safetensors_generator
 from ..families.captions import TextGenerator
-from ..progress import track
 from .efficientnet import EfficientNetLite0
 from .frechet import features, frechet_distance
 from .named import Judge

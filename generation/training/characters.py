@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from ..errors import DatasetError
+from ...core.errors import DatasetError
 
 CHARACTERS = "characters"
 """Name of the training set."""

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import DatasetError, unknown_name
+from ...core.errors import DatasetError, unknown_name
 from .characters import CHARACTERS, CODE_POINTS, caption, file_name
 from .limits import PICTURES_BYTES, check_size
 

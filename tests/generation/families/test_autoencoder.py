@@ -4,7 +4,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from osbench.generation.errors import UsageError
+
+from osbench.core.errors import UsageError
 from osbench.generation.families.autoencoder import Autoencoder, Levels
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from osbench.generation.errors import UsageError
+
+from osbench.core.errors import UsageError
 from osbench.generation.families.captions import Captions, vocabulary_of, words_of
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from osbench.generation.families.pixel_diffusion import PixelDiffusion
 
 from .test_text_families import PROMPTS, SEEDS, make

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+
 from osbench.generation.families.text_diffusion import LAST, TextDiffusion, UNet
 
 from .test_text_families import PROMPTS, SEEDS, make

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+from osbench.core.errors import UsageError
 from osbench.generation.checkpoints import load_generator
-from osbench.generation.errors import UsageError
 from osbench.generation.families import save_generator
 from osbench.generation.families.captions import TextGenerator
 from osbench.generation.families.latent_flow import LatentFlow

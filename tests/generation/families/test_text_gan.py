@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+
 from osbench.generation.families.stylegan2 import StyleGAN2
 from osbench.generation.families.text_gan import TextGAN
 

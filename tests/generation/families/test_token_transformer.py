@@ -6,7 +6,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from osbench.generation.errors import UsageError
+
+from osbench.core.errors import UsageError
 from osbench.generation.families.noise import image_generator
 from osbench.generation.families.token_transformer import Draughtsman, TokenTransformer
 
