@@ -28,7 +28,7 @@ WARM_UP = 100  # steps
 
 @dataclass(frozen=True)
 class CaptionedRecipe(BaseRecipe):
-    """Hyper-parameters. share: of the time for the autoencoder (0: there is none), the rest learns codes.
+    """Hyper-parameters. share: of the time for the autoencoder, if the family has one; the rest learns codes.
 
     code_rate and code_batch are those of the rest; ema: decay of its moving average.
     """
@@ -94,6 +94,7 @@ class CaptionedTraining(PromptedTraining):
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.learned = self.model.learned()
         self.autoencoder = self.model if isinstance(self.model, LatentGenerator | TokenTransformer) else None
+        self.share = recipe.share if self.autoencoder else 0.0
         trained = self.autoencoder.autoencoder.parameters() if self.autoencoder else [torch.zeros(1)]
         self.a_optimiser = adam(trained, recipe.rate, (0.9, 0.99), hardware)
         self.c_optimiser = adam(self.learned.parameters(), recipe.code_rate, (0.9, 0.99), hardware, 0.01)
@@ -102,7 +103,7 @@ class CaptionedTraining(PromptedTraining):
         self.loss = hardware.compile(self.model.loss)
 
     def _step(self, elapsed: float) -> dict[str, Tensor]:
-        share = self.recipe.share
+        share = self.share
         if elapsed < share:
             return self._autoencoder_step(elapsed / share)
         return self._code_step((elapsed - share) / (1 - share))
@@ -156,7 +157,7 @@ class CaptionedTraining(PromptedTraining):
         return {"code_loss": loss.detach()}
 
     def _reconstructions(self, elapsed: float) -> np.ndarray | None:
-        if elapsed >= self.recipe.share:
+        if elapsed >= self.share:
             return None
         real = to_tensor(self.held_out).to(self.hardware.device)
         return self.average.to_uint8(cast(LatentGenerator, self.average).reconstruct(real).cpu().numpy())
