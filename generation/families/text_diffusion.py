@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from .base import register_family
 from .latents import LatentGenerator
-from .transformer import Attention, TimeEmbedding
+from .transformer import Attention, Sketch, TimeEmbedding
 
 GROUPS = 8
 LAST = 0.999  # of the time that adds noise: pure noise has no signal to divide by
@@ -44,8 +44,8 @@ class UNet(nn.Module):
 
     Parameters
     ----------
-    channels : int
-        Of the maps.
+    channels, side : int
+        Of the square maps.
     widths : sequence of int
         From the finest level to the coarsest, each a multiple of 8; the side halves between them.
     condition : int
@@ -54,9 +54,10 @@ class UNet(nn.Module):
         Of the attention at the coarsest level.
     """
 
-    def __init__(self, channels: int, widths: Sequence[int], condition: int, heads: int = 4) -> None:
+    def __init__(self, channels: int, side: int, widths: Sequence[int], condition: int, heads: int = 4) -> None:
         super().__init__()
         self.time = TimeEmbedding(condition)
+        self.sketch, self.side = Sketch(condition, side**2, widths[0], rank=8), side
         self.enter = nn.Conv2d(channels, widths[0], 3, padding=1)
         before = [widths[0], *widths[:-1]]
         self.down = nn.ModuleList(ConditionedResidual(a, b, condition) for a, b in zip(before, widths, strict=True))
@@ -77,7 +78,8 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor, condition: Tensor) -> Tensor:
         told = F.silu(self.time(time) + condition)
-        h, kept = self.enter(x), []
+        sketch = self.sketch(condition).transpose(1, 2).unflatten(2, (self.side, self.side))
+        h, kept = self.enter(x) + sketch, []
         for level, block in enumerate(self.down):
             h = block(h, told)
             kept.append(h)
@@ -133,7 +135,7 @@ class TextDiffusion(LatentGenerator):
         latent = int(autoencoder["latent"])
         self._set_up(vocabulary, int(unet["condition"]), (latent, side, side), steps, guidance)
         self._set_up_autoencoder(autoencoder)
-        self.network = UNet(latent, **unet)
+        self.network = UNet(latent, side, **unet)
 
     def loss(self, codes: Tensor, bags: Tensor) -> Tensor:
         """Mean squared error of the velocity at uniform times."""

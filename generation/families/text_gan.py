@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.errors import UsageError
 from .base import NoiseMode, register_family
 from .captions import Captions, TextGenerator
 from .stylegan2 import MappingNetwork, SynthesisNetwork, synthesis_options
+from .transformer import Sketch
 
 
 @register_family
@@ -28,6 +30,7 @@ class TextGAN(TextGenerator):
     vocabulary: known words, a space between them.
     z_dim, w_dim: lengths of the latent and of the style.
     caption_dim: length of the caption's vector.
+    sketch_side: where the caption's :class:`.transformer.Sketch` joins the feature maps; 0 is nowhere, pure StyleGAN2.
     mapping: further keywords of :class:`.stylegan2.MappingNetwork`.
     synthesis: keywords of :class:`.stylegan2.SynthesisOptions`.
     """
@@ -41,6 +44,7 @@ class TextGAN(TextGenerator):
         z_dim: int,
         w_dim: int,
         caption_dim: int,
+        sketch_side: int = 0,
         mapping: Mapping[str, Any] | None = None,
         synthesis: Mapping[str, Any] | None = None,
     ) -> None:
@@ -51,20 +55,31 @@ class TextGAN(TextGenerator):
             "z_dim": z_dim,
             "w_dim": w_dim,
             "caption_dim": caption_dim,
+            "sketch_side": sketch_side,
             "mapping": dict(mapping or {}),
             "synthesis": dict(synthesis or {}),
         }
         self.resolution, self.z_dim, self.c_dim = resolution, z_dim, 0
         self.captions = Captions(vocabulary, caption_dim)
         self.mapping = MappingNetwork(z_dim, caption_dim, w_dim, **dict(mapping or {}))
-        self.synthesis = SynthesisNetwork(w_dim, resolution, 3, synthesis_options(dict(synthesis or {}), {}))
+        options = synthesis_options(dict(synthesis or {}), {})
+        self.synthesis = SynthesisNetwork(w_dim, resolution, 3, options)
+        if sketch_side not in (0, *self.synthesis.sides):
+            raise UsageError(f"sketch_side must be 0 or one of {self.synthesis.sides}, not {sketch_side}.")
+        self.sketch_side = sketch_side
+        if sketch_side:
+            self.sketch = Sketch(caption_dim, sketch_side**2, options.width(sketch_side), rank=8)
 
     def draw(
         self, z: Tensor, bags: Tensor, noise_mode: NoiseMode = "const", seeds: Sequence[int] | None = None
     ) -> Tensor:
         """Latents (N, z_dim) and bags (N, words + 1) to images (N, 3, S, S)."""
-        styles = self.mapping(z, self.captions(bags))
-        return self.synthesis(styles[:, None].expand(-1, self.synthesis.num_ws, -1), noise_mode, seeds)
+        captions = self.captions(bags)
+        styles = self.mapping(z, captions)[:, None].expand(-1, self.synthesis.num_ws, -1)
+        sketch = None
+        if self.sketch_side:
+            sketch = self.sketch(captions).transpose(1, 2).unflatten(2, (self.sketch_side, self.sketch_side))
+        return self.synthesis(styles, noise_mode, seeds, sketch)
 
     def forward(
         self,

@@ -19,7 +19,7 @@ from .autoencoder import Autoencoder, Levels
 from .base import NoiseMode, register_family
 from .captions import Captions, TextGenerator
 from .noise import image_generator
-from .transformer import Attention, feed_forward
+from .transformer import Attention, Sketch, feed_forward
 
 Cache = list[tuple[Tensor, Tensor]]
 
@@ -63,6 +63,7 @@ class Draughtsman(nn.Module):
         tokens = levels**self.half
         self.enter = nn.Linear(numbers, width)
         self.places = nn.Parameter(torch.randn(1, length, width) * 0.1)
+        self.sketch = Sketch(width, length, width)
         self.blocks = nn.ModuleList(CausalBlock(width, heads, ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.first = nn.Linear(width, tokens)
@@ -89,16 +90,16 @@ class Draughtsman(nn.Module):
     def forward(self, values: Tensor, condition: Tensor) -> Tensor:
         """Numbers (N, T, 2 * half) and conditions (N, W) -> hidden states (N, T, W), each before its own position."""
         inputs = torch.cat([condition[:, None], self.enter(values[:, :-1])], 1)
-        x = inputs + self.places + condition[:, None]
+        x = inputs + self.places + self.sketch(condition)
         length = x.shape[1]
         mask = torch.full((length, length), -torch.inf, device=x.device).triu(1)
         for block in self.blocks:
             x, _ = block(x, mask)
         return self.norm(x)
 
-    def step(self, position: int, token: Tensor, condition: Tensor, cache: Cache) -> Tensor:
-        """Hidden state (N, W) of one position, whose input is ``token`` (N, W); the cache grows."""
-        x = (token + self.places[:, position] + condition)[:, None]
+    def step(self, position: int, token: Tensor, sketch: Tensor, cache: Cache) -> Tensor:
+        """Hidden state (N, W) of one position from its input (N, W) and the sketch (N, T, W); the cache grows."""
+        x = (token + self.places[:, position] + sketch[:, position])[:, None]
         for i, block in enumerate(self.blocks):
             x, kept = block(x, None, cache[i] if position else None)
             cache[i : i + 1] = [kept]
@@ -203,9 +204,10 @@ class TokenTransformer(TextGenerator):
             return torch.cat([x, x]) if guided else x
 
         network, token, cache = self.network, condition, []
+        sketch = network.sketch(condition)
         positions = []
         for position in range(self.side**2):
-            hidden = network.step(position, token, condition, cache)
+            hidden = network.step(position, token, sketch, cache)
             first = drawn(network.first(hidden))
             second = drawn(network.second_logits(hidden, for_both(first)))
             positions.append(torch.stack([first, second], -1))

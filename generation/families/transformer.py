@@ -81,6 +81,24 @@ class TimeEmbedding(nn.Module):
         return self.layers(torch.cat([angles.sin(), angles.cos()], 1))
 
 
+class Sketch(nn.Module):
+    """A rough plan of a picture from its caption, through ``rank`` numbers: (N, W) -> (N, places, outputs).
+
+    What a block's modulation tells all places alike, a sketch tells each place by itself, so that a network need not
+    first learn to draw shapes from nothing but positions. Starts at zero.
+    """
+
+    def __init__(self, width: int, places: int, outputs: int, rank: int = 16) -> None:
+        super().__init__()
+        self.plan = nn.Linear(width, places * rank, bias=False)
+        self.draw = nn.Linear(rank, outputs, bias=False)
+        self.places = places
+        nn.init.zeros_(self.draw.weight)
+
+    def forward(self, condition: Tensor) -> Tensor:
+        return self.draw(self.plan(condition).unflatten(1, (self.places, -1)))
+
+
 class PatchTransformer(nn.Module):
     """Maps (N, C, H, W) at times (N,) under conditions (N, width) to maps of the same shape.
 
@@ -102,6 +120,7 @@ class PatchTransformer(nn.Module):
         numbers = channels * patch * patch
         self.enter = nn.Linear(numbers, width)
         self.places = nn.Parameter(torch.randn(1, self.grid**2, width) * 0.1)
+        self.sketch = Sketch(width, self.grid**2, width)
         self.time = TimeEmbedding(width)
         self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
         self.blocks = nn.ModuleList(Block(width, heads, ratio) for _ in range(depth))
@@ -116,6 +135,7 @@ class PatchTransformer(nn.Module):
         told = self.time(time) + condition
         modulation = self.modulation(told).unflatten(1, (6, -1))
         h = self.enter(F.pixel_unshuffle(x, self.patch).flatten(2).transpose(1, 2)) + self.places
+        h = h + self.sketch(condition)
         for block in self.blocks:
             h = block(h, modulation)
         scale, shift = self.last(F.silu(told))[:, None].chunk(2, -1)

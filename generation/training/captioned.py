@@ -20,7 +20,11 @@ from ..families.token_transformer import TokenTransformer
 from .bank import to_tensor
 from .loop import BaseRecipe, Training
 from .losses import edge_loss, pyramid_loss
+from .muon import Muon
 from .optimise import adam, average, descend, early_decay, set_rate
+
+HIDDEN = ("blocks.", "down.", "up.", "halve.", "widen.", "middle1.", "attention.")
+"""Beginnings of the names, in a network that draws codes, of the matrices that Muon trains; Adam trains the rest."""
 
 DROPOUT = 0.1  # pictures shown without their caption, for classifier-free guidance
 WARM_UP = 100  # steps
@@ -36,7 +40,7 @@ class CaptionedRecipe(BaseRecipe):
     rate: float = 2e-3
     batch: int = 32
     code_rate: float = 1.5e-3
-    code_batch: int = 32
+    code_batch: int = 16
     share: float = 0.35
     ema: float = 0.998
 
@@ -86,7 +90,7 @@ class CaptionedTraining(PromptedTraining):
     """Codes of pictures, and then how to draw them for a caption."""
 
     recipe: CaptionedRecipe
-    stateful: ClassVar[tuple[str, ...]] = ("model", "average", "a_optimiser", "c_optimiser")
+    stateful: ClassVar[tuple[str, ...]] = ("model", "average", "a_optimiser", "c_optimiser", "m_optimiser")
 
     def _build(self) -> None:
         recipe, hardware = self.recipe, self.hardware
@@ -97,7 +101,12 @@ class CaptionedTraining(PromptedTraining):
         self.share = recipe.share if self.autoencoder else 0.0
         trained = self.autoencoder.autoencoder.parameters() if self.autoencoder else [torch.zeros(1)]
         self.a_optimiser = adam(trained, recipe.rate, (0.9, 0.99), hardware)
-        self.c_optimiser = adam(self.learned.parameters(), recipe.code_rate, (0.9, 0.99), hardware, 0.01)
+        network = self.model.network
+        hidden = [p for name, p in network.named_parameters() if p.ndim > 1 and name.startswith(HIDDEN)]
+        inner = {id(p) for p in hidden}
+        outer = [p for p in self.learned.parameters() if id(p) not in inner]
+        self.c_optimiser = adam(outer, recipe.code_rate, (0.9, 0.99), hardware, 0.01)
+        self.m_optimiser = Muon(hidden, recipe.code_rate)
         self.codes: Tensor | None = None
         self.code_steps = 0
         self.loss = hardware.compile(self.model.loss)
@@ -143,14 +152,17 @@ class CaptionedTraining(PromptedTraining):
         if self.codes is None and self.autoencoder is not None:
             self.codes = self._encode_bank()
         warm = min(1.0, (1 + self.code_steps) / WARM_UP)
-        set_rate(self.c_optimiser, recipe.code_rate * warm * min(1.0, 2 * (1 - elapsed) + 0.02))
+        for optimiser in (self.c_optimiser, self.m_optimiser):
+            set_rate(optimiser, recipe.code_rate * warm * min(1.0, 2 * (1 - elapsed) + 0.02))
         rows = self.rng.integers(0, len(self.bank), recipe.code_batch)
         chosen = torch.from_numpy(rows)
         codes = self.bank.images(rows) if self.codes is None else self.codes[chosen.to(self.codes.device)]
         self.model.train()
         with self.hardware.autocast():
             loss = self.loss(codes, self._bags(rows, DROPOUT))
+        self.m_optimiser.zero_grad(set_to_none=True)
         descend(self.c_optimiser, loss, self.learned, clip=1.0)
+        self.m_optimiser.step()
         average(self.average.learned(), self.learned, early_decay(recipe.ema, self.code_steps))
         self.code_steps += 1
         self.progress.images += len(rows)

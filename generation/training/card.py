@@ -229,13 +229,17 @@ def _against_before(distances: dict[str, dict[str, float]], before: dict[str, fl
     return nearer + (f" **Not nearer: {', '.join(worse)}.**" if worse else "")
 
 
+def _clock(record: dict[str, Any]) -> str:
+    return " of CPU time" if record.get("clock") == "CPU time" else ""
+
+
 def _section(record: dict[str, Any]) -> str:
     name = record["model"].replace("/", "-")
     distances = [distance for _, distance in points(record["curve"], "swd")] or [None]
     return (
         f"\n## {record['model']}\n\n![samples](cards/{name}.png)\n\n"
         f"- sha256 `{record['sha256']}`\n"
-        f"- trained {record['seconds']} s on {record['device']}, torch {record['torch']}\n"
+        f"- trained {record['seconds']} s{_clock(record)} on {record['device']}, torch {record['torch']}\n"
         f"- sliced Wasserstein distance to held-out crops: first {distances[0]}, last {distances[-1]}\n"
         f"- config: `{json.dumps(record['config'])}`\n- recipe: `{json.dumps(record['recipe'])}`\n"
     )

@@ -38,13 +38,17 @@ class BaseRecipe:
 
 @dataclass
 class Progress:
-    """What a training has done so far. seconds: wall clock of all sittings, reports included; device: of the last."""
+    """What a training has done so far.
+
+    seconds: of all sittings, reports included, by the ``clock`` (wall, or CPU time); device: of the last sitting.
+    """
 
     step: int = 0
     images: int = 0
     seconds: float = 0.0
     curve: list[dict[str, float]] = field(default_factory=list)
     device: str = ""
+    clock: str = "wall"
 
 
 class Training(ABC):
@@ -88,6 +92,7 @@ class Training(ABC):
         budget = 60 * minutes
         last = saved = self.clock()
         self.progress.device = str(self.hardware)
+        self.progress.clock = "CPU time" if self.clock is time.process_time else "wall"
         if not self.progress.curve:
             self._report({}, 0.0)
         elif self.progress.seconds >= budget:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -38,11 +39,15 @@ _SEEDS = {"bank": 0, "held": 1}
 
 @dataclass(frozen=True)
 class Workshop:
-    """``root`` holds everything that a zoo's making leaves behind, save what ``export`` writes."""
+    """``root`` holds everything that a zoo's making leaves behind, save what ``export`` writes.
+
+    clock: seconds that trainings count, of the wall or of this process's CPU time.
+    """
 
     root: Path
     plan: Plan
     hardware: Hardware = field(default_factory=Hardware)
+    clock: Callable[[], float] = time.monotonic
 
     @property
     def pictures_file(self) -> Path:
@@ -111,19 +116,19 @@ class Workshop:
         generator, _, training_set = model.partition("/")
         recipe = self.plan.recipe(generator)
         bank, held_out = self.crops(training_set, "bank"), np.asarray(self.crops(training_set, "held"))
-        folder, hardware = self.folder(model), self.hardware
+        rest = (held_out, self.folder(model), self.hardware, self.clock)
         if isinstance(recipe, AdversarialRecipe):
             features = self.features_file if self.features_file.exists() else None
             codes = self.codes(training_set)
-            return AdversarialTraining(recipe, bank, codes, held_out, folder, hardware, features=features)
+            return AdversarialTraining(recipe, bank, codes, *rest, features=features)
         if isinstance(recipe, TokenRecipe):
-            return TokenTraining(recipe, bank, held_out, folder, hardware)
+            return TokenTraining(recipe, bank, *rest)
         labels = np.asarray(self.crops(training_set, "bank-labels"))
         if isinstance(recipe, CaptionedRecipe | CaptionedGameRecipe):
             kind = CaptionedTraining if isinstance(recipe, CaptionedRecipe) else CaptionedGame
-            return kind(recipe, bank, labels, self.class_names(training_set), held_out, folder, hardware)
+            return kind(recipe, bank, labels, self.class_names(training_set), *rest)
         assert isinstance(recipe, DiffusionRecipe)
-        return DiffusionTraining(recipe, bank, labels, held_out, folder, hardware)
+        return DiffusionTraining(recipe, bank, labels, *rest)
 
     def folder(self, model: str) -> Path:
         """Where a model's training lives."""
@@ -190,6 +195,7 @@ class Workshop:
             "recipe": {k: v for k, v in asdict(training.recipe).items() if k != "config"},
             "images_seen": training.progress.images,
             "seconds": round(training.progress.seconds),
+            "clock": training.progress.clock,
             "device": training.progress.device or str(self.hardware),
             "torch": torch.__version__,
             "curve": training.progress.curve,

@@ -59,5 +59,5 @@ class _Velocity(torch.nn.Module):
 
 @pytest.mark.parametrize("widths", [[8], [8, 16], [8, 16, 24]])
 def test_the_unet_keeps_the_shape(widths: list[int]) -> None:
-    unet = UNet(4, widths, condition=8, heads=2)
+    unet = UNet(4, 8, widths, condition=8, heads=2)
     assert unet(torch.zeros(2, 4, 8, 8), torch.zeros(2), torch.zeros(2, 8)).shape == (2, 4, 8, 8)

@@ -32,7 +32,7 @@ MAKE: dict[str, Callable[[], TextGenerator]] = {
         16, WORDS, AUTOENCODER, {"widths": [8, 16], "condition": 8, "heads": 2}, steps=3
     ),
     "text_gan": lambda: TextGAN(
-        16, WORDS, 8, 8, 8, {"num_layers": 2}, {"channel_base": 64, "channel_max": 8, "architecture": "skip"}
+        16, WORDS, 8, 8, 8, 8, {"num_layers": 2}, {"channel_base": 64, "channel_max": 8, "architecture": "skip"}
     ),
     "token_transformer": lambda: TokenTransformer(16, WORDS, {**AUTOENCODER, "doubling": "bilinear"}, 3, TRANSFORMER),
 }
