@@ -7,10 +7,8 @@ cache, and nothing ever has to be invalidated.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -29,7 +27,6 @@ from ..generation.pixels import decode_crop, pixel_sha256
 from .manifest import Manifest
 
 _MAX_THREADS = 16
-_ABANDONED_AFTER_S = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -212,20 +209,11 @@ def _build_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, 
     if lacking:
         raise DatasetError(f"decoded images need {lacking}: make room.")
     get_logger().info("decoding %d images of %s into %s (once)", len(index), dataset.path, path)
-    _remove_abandoned(path.parent)
     with publishing(path) as partial:
         store = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(index), size, size, 3))
         _decode_into(store, dataset, index, size, check)
         store.flush()
         del store
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Delete what killed processes left; younger files may belong to a live one, perhaps on another machine."""
-    for path in folder.glob(".*.partial-*"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
-                path.unlink()
 
 
 def _decode_into(store: np.ndarray, dataset: Dataset, index: pd.DataFrame, size: int, check: bool) -> None:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import os
 import stat
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import OsbenchError
+from .text import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SHOWN = 200
 _MAX_DEPTH = 100
 
 _KINDS = (
@@ -26,13 +25,6 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-
-
-def printable(text: object, limit: int = _SHOWN) -> str:
-    """One line of ``str(text)`` without control, bidirectional or unpaired characters, cut after ``limit``."""
-    raw = text if isinstance(text, str) else str(text)
-    shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in raw[: limit + 1])
-    return shown if len(raw) <= limit else f"{shown[:limit]}..."
 
 
 def check_regular(path: Path, error: type[OsbenchError], max_bytes: int | None = None) -> int:

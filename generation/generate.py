@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..core.errors import DatasetError, GenerationError, UsageError
 from ..core.hashing import file_sha256
 from ..core.locking import exclusive
 from ..core.progress import get_logger, progress_bar
-from ..core.publish import remove_partials
+from ..core.publish import remove_abandoned
 from .card import write_card
 from .dataset import RECORD, Dataset
 from .engines import Engine, get_engine
@@ -65,8 +66,9 @@ def generate(
     record = dataset_record(prepared.request.suite, device, prepared.records())
     _make_folder(folder)
     with _locked(folder), _disk_errors(folder):
-        if (folder / RECORD).exists():
-            record = merge_records(folder, Dataset.open(folder).info, record)
+        begun = _begun(folder, {source["name"] for source in record["sources"]})
+        if begun is not None:
+            record = merge_records(folder, begun, record)
         missing = _missing_units(units(prepared.request, folder, prepared.sha256, device))
         check_disk(folder, missing)
         write_record(folder, record)
@@ -80,6 +82,20 @@ def _check_folder(folder: Path) -> None:
     visible = [path.name for path in folder.iterdir() if not path.name.startswith(".")] if folder.exists() else []
     if visible and RECORD not in visible:
         raise DatasetError(f"{folder}: holds other files and is no dataset. Choose an empty or new --out folder.")
+
+
+def _begun(folder: Path, asked: set[str]) -> dict[str, Any] | None:
+    """The record that a request must agree with; None without images.
+
+    A source that was asked for and of which no shard exists binds nobody: its first request failed, perhaps for the
+    very setting that is mended now.
+    """
+    if not (folder / RECORD).exists():
+        return None
+    old = Dataset.open(folder).info
+    made = {s["name"] for s in old["sources"] if any((folder / "shards" / s["name"]).glob("*.parquet"))}
+    sources = [source for source in old["sources"] if source["name"] in made or source["name"] not in asked]
+    return {**old, "sources": sources} if made else None
 
 
 def _make_folder(folder: Path) -> None:
@@ -96,8 +112,14 @@ def _locked(folder: Path) -> Iterator[None]:
     """One generator at a time; what killed ones left is removed."""
     busy = DatasetError(f"{folder}: another 'osbench generate' is writing it. Wait for it or stop it.")
     with exclusive(folder / ".lock", busy):
-        remove_partials(folder)
+        _remove_litter(folder)
         yield
+        _remove_litter(folder)  # again: workers outlive their killed parent by a moment
+
+
+def _remove_litter(folder: Path) -> None:
+    for below in (folder, *folder.glob("shards/*/*")):
+        remove_abandoned(below)
 
 
 @contextmanager

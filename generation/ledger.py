@@ -16,6 +16,8 @@ from ..core.errors import DatasetError
 from ..core.publish import write_atomically
 
 LEDGER = "ledger.jsonl"
+MAX_SHARDS = 99_999
+"""Of one source: their names have five digits."""
 _SHARD = re.compile(r"shards/([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)/shard-\d{5}-of-\d{5}\.parquet")
 
 

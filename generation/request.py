@@ -8,7 +8,10 @@ from pathlib import Path
 
 from ..core.errors import UsageError, unknown_name
 from .catalog import Source, Suite, load_suite
+from .families import family_class
 from .folders import check_image, list_images
+from .ledger import MAX_SHARDS
+from .networks import check_sampling
 from .record import source_namespace
 from .shards import Unit
 
@@ -51,6 +54,9 @@ def make_request(
             f"a folder source has the name of another source. Names taken: {', '.join(sorted(set(names)))}."
         )
     chosen = _choose(loaded, [*sources, *(source.name for source in own)] if sources else None)
+    for source in chosen:
+        if source.family is not None:  # before anything is downloaded; others are checked once their file is read
+            check_sampling(source, family_class(source.family))
     return Request(loaded, {source.name: _count_images(source, loaded, count) for source in chosen})
 
 
@@ -82,7 +88,11 @@ def _count_images(source: Source, suite: Suite, count: int | None) -> int:
         raise UsageError(
             f"source {source.name}: a crop of {suite.crop_size} px does not fit {source.native_size} px images."
         )
-    return count or suite.count
+    images = count or suite.count
+    shards = -(-images // suite.recipe.shard_rows)
+    if shards > MAX_SHARDS:
+        raise UsageError(f"source {source.name}: {images:,} images are {shards:,} shards; at most {MAX_SHARDS:,}.")
+    return images
 
 
 def units(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 
 from ..core.errors import GenerationError, UsageError
 from ..core.hashing import file_sha256
-from ..core.publish import partial_path, publish
+from ..core.publish import publishing
 from .catalog import Recipe, Source
 from .dataset import SCHEMA, SCHEMA_VERSION
 from .folders import FolderImage, list_images, read_image
@@ -101,14 +100,9 @@ def publish_rows(unit: Unit, rows: list[dict[str, Any]]) -> LedgerEntry:
     metadata = {**(SCHEMA.metadata or {}), b"osbench": json.dumps({"unit_sha256": unit.fingerprint()}).encode()}
     final = unit.dataset / unit.file
     final.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_path(final)
-    try:
+    with publishing(final) as partial:
         _write_parquet(table.replace_schema_metadata(metadata), partial)
-        entry = LedgerEntry(unit.file, table.num_rows, file_sha256(partial))
-        publish(partial, final)
-    finally:
-        partial.unlink(missing_ok=True)
-    return entry
+        return LedgerEntry(unit.file, table.num_rows, file_sha256(partial))
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
@@ -178,12 +172,6 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
     else:
         prompts = _draw_each(seeds, "prompt", source.prompts)
     options = {**source.sampling, **({"prompts": prompts} if prompts else {})}
-    try:
-        inspect.signature(network.sample).bind(seeds, labels, **options)
-    except TypeError as error:
-        raise UsageError(
-            f"source {source.name}: sampling settings do not fit family {network.family}: {error}."
-        ) from error
 
     def sample(seeds: list[int]) -> np.ndarray:
         try:

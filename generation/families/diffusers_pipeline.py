@@ -34,7 +34,7 @@ WEIGHT_SUFFIXES = {".json", ".safetensors", ".txt", ".model"}
 """Files of a pipeline's folder that it is made of."""
 
 
-@register_family
+@register_family("diffusers")
 class DiffusersPipeline(Generator):
     """A text-to-image pipeline in a folder, sampled in float32.
 
@@ -46,7 +46,6 @@ class DiffusersPipeline(Generator):
     not depend on each other beyond floating-point order; ``images_per_call`` bounds the memory.
     """
 
-    family: ClassVar[str] = "diffusers"
     text_conditioned: ClassVar[bool] = True
     may_blank: ClassVar[bool] = True
 

@@ -223,13 +223,13 @@ def test_a_disk_that_fills_up_loses_nothing(
 
     def fill_up(partial: Path, final: Path) -> None:
         nonlocal calls
-        calls += 1
+        calls += final.suffix == ".parquet"
         if calls == 3:
             raise OSError(28, "No space left on device", str(final))
         original(partial, final)
 
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "publish", fill_up)
+        patch.setattr(publish, "publish", fill_up)
         with pytest.raises(OsbenchError, match="No space left on device"):
             generate(tiny_suite, out)
     assert not list(out.rglob(".*partial*"))
