@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..core.errors import GenerationError, UsageError
+from ..core.errors import GenerationError
 from ..core.hashing import file_sha256
 from ..core.publish import publishing
 from .catalog import Recipe, Source

@@ -250,9 +250,7 @@ def _check_files(path: Path, suite: Suite) -> None:
             if known.setdefault(file.file, file) != file:
                 raise UsageError(f"{printable(path)}: two different weight files are called {file.file}.")
         if source.published and source.licence not in suite.licences:
-            raise UsageError(
-                f"{printable(path)}: nothing is said about the licence {source.licence} of {source.name}."
-            )
+            raise UsageError(f"{printable(path)}: nothing is said about the licence {source.licence} of {source.name}.")
 
 
 def _read_source(entry: dict[str, Any], where: str, prefix: str) -> Source:

@@ -7,7 +7,7 @@ Transformers" (ICCV 2023); the design of Stable Diffusion 3 and FLUX at small si
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from .latents import LatentGenerator
 from .transformer import PatchTransformer
 
 
-@register_family
+@register_family("latent_flow")
 class LatentFlow(LatentGenerator):
     """Flow matching in latent space, sampled by Euler's method.
 
@@ -32,8 +32,6 @@ class LatentFlow(LatentGenerator):
 
     Time runs from 0 (noise) to 1 (latents).
     """
-
-    family: ClassVar[str] = "latent_flow"
 
     def __init__(
         self,

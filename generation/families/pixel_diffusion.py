@@ -6,7 +6,7 @@ Li & He, "Back to Basics: Let Denoising Generative Models Denoise" (2025). No au
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from .transformer import PatchTransformer
 NEAREST = 0.05  # of 1 - time: how close to the clean picture errors of the velocity are counted in full
 
 
-@register_family
+@register_family("pixel_diffusion")
 class PixelDiffusion(DenoisingGenerator):
     """Diffusion of pixels along straight lines, sampled by Euler's method.
 
@@ -31,8 +31,6 @@ class PixelDiffusion(DenoisingGenerator):
 
     Time runs from 0 (noise) to 1 (picture). A picture's own values, in [-1, 1], are its code.
     """
-
-    family: ClassVar[str] = "pixel_diffusion"
 
     def __init__(
         self,

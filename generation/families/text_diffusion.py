@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -95,7 +95,7 @@ class UNet(nn.Module):
         return self.leave(h)
 
 
-@register_family
+@register_family("text_diffusion")
 class TextDiffusion(LatentGenerator):
     """Diffusion in latent space under a cosine schedule, sampled by deterministic DDIM.
 
@@ -109,8 +109,6 @@ class TextDiffusion(LatentGenerator):
 
     Time runs from 0 (latents) to 1 (noise): signal ``cos(time pi / 2)``, noise ``sin(time pi / 2)``.
     """
-
-    family: ClassVar[str] = "text_diffusion"
 
     def __init__(
         self,

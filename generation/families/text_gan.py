@@ -7,7 +7,7 @@ class does (Karras et al., "Training Generative Adversarial Networks with Limite
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from .stylegan2 import MappingNetwork, SynthesisNetwork, synthesis_options
 from .transformer import Sketch
 
 
-@register_family
+@register_family("text_gan")
 class TextGAN(TextGenerator):
     """StyleGAN2 from a latent and a caption.
 
@@ -34,8 +34,6 @@ class TextGAN(TextGenerator):
     mapping: further keywords of :class:`.stylegan2.MappingNetwork`.
     synthesis: keywords of :class:`.stylegan2.SynthesisOptions`.
     """
-
-    family: ClassVar[str] = "text_gan"
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ High-Resolution Image Synthesis" (CVPR 2021); Ramesh et al., "Zero-Shot Text-to-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,7 +73,7 @@ class Draughtsman(nn.Module):
     def values(self, tokens: Tensor) -> Tensor:
         """Sub-tokens (..., 2) int64 to the numbers (..., 2 * half) in [-1, 1] that they stand for."""
         powers = self.levels ** torch.arange(self.half, device=tokens.device)
-        digits = tokens[..., None] // powers % self.levels
+        digits = tokens[..., None] // powers - self.levels * (tokens[..., None] // (powers * self.levels))
         return (digits.flatten(-2).to(self.places.dtype) / (self.levels // 2)) - 1
 
     def tokens(self, values: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class Draughtsman(nn.Module):
         return self.norm(x)[:, 0]
 
 
-@register_family
+@register_family("token_transformer")
 class TokenTransformer(TextGenerator):
     """Quantised codes of a picture, drawn row by row.
 
@@ -122,8 +122,6 @@ class TokenTransformer(TextGenerator):
     ``z_dim`` is 0: the only randomness are the tokens, drawn on the CPU from one generator per image, seeded with the
     image's seed.
     """
-
-    family: ClassVar[str] = "token_transformer"
 
     def __init__(
         self,

@@ -252,9 +252,15 @@ def test_a_suite_that_extends_nothing_has_only_its_own_weights(tiny_suite: Path,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"defaults": {"sampling": {"truncation_psi": "lots"}}}, "sampling: truncation_psi is 'lots'; expected a number"),
+        (
+            {"defaults": {"sampling": {"truncation_psi": "lots"}}},
+            "sampling: truncation_psi is 'lots'; expected a number",
+        ),
         ({"defaults": {"sampling": {"truncation": 1}}}, "unknown key of .*'truncation'. Did you mean 'truncation_psi'"),
-        ({"defaults": {"sampling": {"noise_mode": "some"}}}, "noise_mode is 'some'; expected one of const, random, none"),
+        (
+            {"defaults": {"sampling": {"noise_mode": "some"}}},
+            "noise_mode is 'some'; expected one of const, random, none",
+        ),
         ({"recipe": {"crop_size": 20.5}}, "crop_size is 20.5"),
     ],
     ids=str,
