@@ -9,10 +9,12 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from ..families import family_class
+from ..families.autoencoder import Autoencoder
 from ..families.captions import TextGenerator, vocabulary_of
 from ..families.denoising import DenoisingGenerator
 from ..families.latents import LatentGenerator
@@ -38,7 +40,7 @@ class CaptionedRecipe(BaseRecipe):
     """
 
     rate: float = 2e-3
-    batch: int = 32
+    batch: int = 16
     code_rate: float = 1.5e-3
     code_batch: int = 16
     share: float = 0.35
@@ -90,7 +92,7 @@ class CaptionedTraining(PromptedTraining):
     """Codes of pictures, and then how to draw them for a caption."""
 
     recipe: CaptionedRecipe
-    stateful: ClassVar[tuple[str, ...]] = ("model", "average", "a_optimiser", "c_optimiser", "m_optimiser")
+    stateful: ClassVar[tuple[str, ...]] = ("model", "average", "a_optimiser", "a_muon", "c_optimiser", "c_muon")
 
     def _build(self) -> None:
         recipe, hardware = self.recipe, self.hardware
@@ -99,17 +101,28 @@ class CaptionedTraining(PromptedTraining):
         self.learned = self.model.learned()
         self.autoencoder = self.model if isinstance(self.model, LatentGenerator | TokenTransformer) else None
         self.share = recipe.share if self.autoencoder else 0.0
-        trained = self.autoencoder.autoencoder.parameters() if self.autoencoder else [torch.zeros(1)]
-        self.a_optimiser = adam(trained, recipe.rate, (0.9, 0.99), hardware)
-        network = self.model.network
-        hidden = [p for name, p in network.named_parameters() if p.ndim > 1 and name.startswith(HIDDEN)]
-        inner = {id(p) for p in hidden}
-        outer = [p for p in self.learned.parameters() if id(p) not in inner]
-        self.c_optimiser = adam(outer, recipe.code_rate, (0.9, 0.99), hardware, 0.01)
-        self.m_optimiser = Muon(hidden, recipe.code_rate)
+        coder = self.autoencoder.autoencoder if self.autoencoder else Autoencoder([8, 8], 1)  # an idle one
+        between = [*coder.encoder[2:-1].parameters(), *coder.decoder[1:-1].parameters()]
+        self.a_optimiser, self.a_muon = self._optimisers(coder, between, recipe.rate)
+        hidden = [p for name, p in self.model.network.named_parameters() if name.startswith(HIDDEN)]
+        self.c_optimiser, self.c_muon = self._optimisers(self.learned, hidden, recipe.code_rate)
         self.codes: Tensor | None = None
         self.code_steps = 0
         self.loss = hardware.compile(self.model.loss)
+
+    def _optimisers(self, module: nn.Module, inner: list[nn.Parameter], rate: float) -> tuple[Optimizer, Muon]:
+        """Muon for the matrices among the parameters ``inner``, Adam for everything else."""
+        matrices = [p for p in inner if p.ndim > 1]
+        taken = {id(p) for p in matrices}
+        others = [p for p in module.parameters() if id(p) not in taken]
+        return adam(others, rate, (0.9, 0.99), self.hardware, 0.01), Muon(matrices, rate)
+
+    def _descend(self, adam: Optimizer, muon: Muon, loss: Tensor, module: nn.Module, rate: float) -> None:
+        set_rate(adam, rate)
+        set_rate(muon, rate)
+        muon.zero_grad(set_to_none=True)
+        descend(adam, loss, module, clip=1.0)
+        muon.step()
 
     def _step(self, elapsed: float) -> dict[str, Tensor]:
         share = self.share
@@ -120,14 +133,14 @@ class CaptionedTraining(PromptedTraining):
     def _autoencoder_step(self, elapsed: float) -> dict[str, Tensor]:
         assert self.autoencoder is not None
         warm = min(1.0, (1 + self.progress.step) / WARM_UP)
-        set_rate(self.a_optimiser, self.recipe.rate * warm * min(1.0, 2 * (1 - elapsed) + 0.02))
+        rate = self.recipe.rate * warm * min(1.0, 2 * (1 - elapsed) + 0.02)
         real = self.bank.images(self.rng.integers(0, len(self.bank), self.recipe.batch))
         self.model.train()
         with self.hardware.autocast():
             fake = self.autoencoder.reconstruct(real)
         fake = fake.float()
         loss = pyramid_loss(fake, real) + F.mse_loss(fake, real) + edge_loss(fake, real)
-        descend(self.a_optimiser, loss, self.autoencoder.autoencoder, clip=1.0)
+        self._descend(self.a_optimiser, self.a_muon, loss, self.autoencoder.autoencoder, rate)
         of_average = cast(LatentGenerator, self.average).autoencoder
         average(of_average, self.autoencoder.autoencoder, early_decay(0.995, self.progress.step))
         self.progress.images += len(real)
@@ -152,17 +165,14 @@ class CaptionedTraining(PromptedTraining):
         if self.codes is None and self.autoencoder is not None:
             self.codes = self._encode_bank()
         warm = min(1.0, (1 + self.code_steps) / WARM_UP)
-        for optimiser in (self.c_optimiser, self.m_optimiser):
-            set_rate(optimiser, recipe.code_rate * warm * min(1.0, 2 * (1 - elapsed) + 0.02))
+        rate = recipe.code_rate * warm * min(1.0, 2 * (1 - elapsed) + 0.02)
         rows = self.rng.integers(0, len(self.bank), recipe.code_batch)
         chosen = torch.from_numpy(rows)
         codes = self.bank.images(rows) if self.codes is None else self.codes[chosen.to(self.codes.device)]
         self.model.train()
         with self.hardware.autocast():
             loss = self.loss(codes, self._bags(rows, DROPOUT))
-        self.m_optimiser.zero_grad(set_to_none=True)
-        descend(self.c_optimiser, loss, self.learned, clip=1.0)
-        self.m_optimiser.step()
+        self._descend(self.c_optimiser, self.c_muon, loss, self.learned, rate)
         average(self.average.learned(), self.learned, early_decay(recipe.ema, self.code_steps))
         self.code_steps += 1
         self.progress.images += len(rows)
