@@ -28,6 +28,8 @@ from .optimise import adam, average, descend, early_decay, set_rate
 HIDDEN = ("blocks.", "down.", "up.", "halve.", "widen.", "middle1.", "attention.")
 """Beginnings of the names, in a network that draws codes, of the matrices that Muon trains; Adam trains the rest."""
 
+ADAMS_SHARE = 0.6  # of Muon's learning rate
+
 DROPOUT = 0.1  # pictures shown without their caption, for classifier-free guidance
 WARM_UP = 100  # steps
 
@@ -39,9 +41,9 @@ class CaptionedRecipe(BaseRecipe):
     code_rate and code_batch are those of the rest; ema: decay of its moving average.
     """
 
-    rate: float = 2e-3
+    rate: float = 5e-3
     batch: int = 16
-    code_rate: float = 1.5e-3
+    code_rate: float = 5e-3
     code_batch: int = 16
     share: float = 0.35
     ema: float = 0.998
@@ -118,7 +120,7 @@ class CaptionedTraining(PromptedTraining):
         return adam(others, rate, (0.9, 0.99), self.hardware, 0.01), Muon(matrices, rate)
 
     def _descend(self, adam: Optimizer, muon: Muon, loss: Tensor, module: nn.Module, rate: float) -> None:
-        set_rate(adam, rate)
+        set_rate(adam, ADAMS_SHARE * rate)
         set_rate(muon, rate)
         muon.zero_grad(set_to_none=True)
         descend(adam, loss, module, clip=1.0)
