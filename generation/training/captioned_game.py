@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ..families.text_gan import TextGAN
-from .captioned import PromptedTraining
+from .captioned import WARM_UP, PromptedTraining
 from .game import Game, Rules
 from .loop import BaseRecipe
 from .losses import edge_loss, pyramid_loss
+from .muon import Muon
 from .optimise import adam, average, descend, early_decay, set_rate
 
 CLIP = 10.0
@@ -27,13 +28,18 @@ CLIP = 10.0
 class CaptionedGameRecipe(BaseRecipe):
     """Hyper-parameters of one model.
 
+    rate: of Adam; synthesis_rate, encoder_rate: of Muon, which trains the convolutions of the generator (of unit
+    deviation, hence large steps) and the matrices of the encoder. game_rate: share of all three during the game.
     warm_up: share of the time without the game. reconstruction: weight of the autoencoder beside the game. divergence:
     weight of its Kullback-Leibler term in nats. width, r1, augment: see :class:`.game.Rules`.
     """
 
-    rate: float = 2e-3
+    rate: float = 3e-3
+    synthesis_rate: float = 0.03
+    encoder_rate: float = 5e-3
+    game_rate: float = 0.5
     discriminator_rate: float = 2e-3
-    batch: int = 32
+    batch: int = 16
     warm_up: float = 0.35
     reconstruction: float = 10.0
     divergence: float = 1e-3
@@ -70,7 +76,7 @@ class CaptionedGame(PromptedTraining):
     recipe: CaptionedGameRecipe
     average: TextGAN
     stateful: ClassVar[tuple[str, ...]] = (
-        "model", "average", "encoder", "discriminator", "g_optimiser", "d_optimiser",
+        "model", "average", "encoder", "discriminator", "g_optimiser", "s_muon", "e_muon", "d_optimiser",
     )  # fmt: skip
 
     def _build(self) -> None:
@@ -83,12 +89,20 @@ class CaptionedGame(PromptedTraining):
         self.game = Game(rules, size, hardware)
         self.discriminator, self.d_optimiser = self.game.discriminator, self.game.optimiser
         self.trained = nn.ModuleList([self.model, self.encoder])
-        self.g_optimiser = adam(self.trained.parameters(), recipe.rate, (0.0, 0.99), hardware)
+        synthesis = [p for name, p in self.model.synthesis.named_parameters() if p.ndim == 4 and "conv" in name]
+        encoder = [p for p in self.encoder.parameters() if p.ndim > 1]
+        taken = {id(p) for p in (*synthesis, *encoder)}
+        others = [p for p in self.trained.parameters() if id(p) not in taken]
+        self.g_optimiser = adam(others, recipe.rate, (0.0, 0.99), hardware)
+        self.s_muon, self.e_muon = Muon(synthesis, recipe.synthesis_rate), Muon(encoder, recipe.encoder_rate)
 
     def _step(self, elapsed: float) -> dict[str, Tensor]:
         recipe, game = self.recipe, elapsed >= self.recipe.warm_up
         decay = min(1.0, 3 * (1 - elapsed) + 0.05)
-        set_rate(self.g_optimiser, recipe.rate * decay)
+        share = decay * (recipe.game_rate if game else min(1.0, (1 + self.progress.step) / WARM_UP))
+        set_rate(self.g_optimiser, recipe.rate * share)
+        set_rate(self.s_muon, recipe.synthesis_rate * share)
+        set_rate(self.e_muon, recipe.encoder_rate * share)
         set_rate(self.d_optimiser, recipe.discriminator_rate * decay)
         rows = self.rng.integers(0, len(self.bank), recipe.batch)
         real, bags = self.bank.images(rows), self._bags(rows)
@@ -107,7 +121,11 @@ class CaptionedGame(PromptedTraining):
         if game:
             adversarial = self.game.fool(fake)
             loss, losses["generator"] = loss + adversarial, adversarial.detach()
+        for muon in (self.s_muon, self.e_muon):
+            muon.zero_grad(set_to_none=True)
         descend(self.g_optimiser, loss, self.trained, CLIP)
+        for muon in (self.s_muon, self.e_muon):
+            muon.step()
         if game:
             losses["discriminator"] = self.game.learn(real, fake, self.progress.step)
         average(self.average, self.model, early_decay(recipe.ema, self.progress.step))
