@@ -38,7 +38,7 @@ def load_test_frames(dataset: Dataset, manifest: Manifest, crop_size: int) -> li
     """All test images in the order of the manifest, in memory but not decoded (a few kilobytes each).
 
     crop_size: side in pixels; smaller than the stored crop means its centre, as for training.
-    DatasetError for a damaged shard or a manifest of another dataset.
+    DatasetError for a damaged or changed shard, or a manifest of another dataset.
     """
     index = dataset.index()
     ids = np.asarray(manifest.rows("test")["image_id"], dtype=str)
@@ -49,7 +49,9 @@ def load_test_frames(dataset: Dataset, manifest: Manifest, crop_size: int) -> li
 
 def _read(dataset: Dataset, wanted: pd.DataFrame, size: int) -> Iterator[StoredFrame]:
     margin = (dataset.crop_size - size) // 2
+    ledger = {entry.file: entry for entry in dataset.shards()}
     for shard, rows in wanted.groupby("shard", sort=True):
+        dataset.check_shard(ledger[str(shard)])
         encoded = dataset.read_images(str(shard), rows["row"].tolist())
         places = rows[["image_id", "crop_x", "crop_y"]].itertuples(index=False, name=None)
         for data, (name, x, y) in zip(encoded, places, strict=True):

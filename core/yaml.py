@@ -120,9 +120,9 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def construct_scalar(self, node: Any) -> Any:
-        if isinstance(node, yaml.ScalarNode) and node.tag.endswith((":int", ":float")):
-            if len(node.value) > _LONGEST_NUMBER:
-                raise _refused(f"a number of {len(node.value):,} characters", node.start_mark)
+        is_number = isinstance(node, yaml.ScalarNode) and node.tag.endswith((":int", ":float"))
+        if is_number and len(node.value) > _LONGEST_NUMBER:
+            raise _refused(f"a number of {len(node.value):,} characters", node.start_mark)
         return super().construct_scalar(node)
 
     def _spend(self, nodes: int, text: int, depth: int, mark: Any) -> None:

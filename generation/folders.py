@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from ..core.errors import DatasetError, GenerationError
+from ..core.folders import files_below
 from ..core.hashing import file_sha256
 from .image_files import check_8_bit_colour, open_image
 from .jpeg_segments import strip_jpeg_metadata
@@ -63,11 +64,7 @@ def list_images(folder: Path) -> tuple[Path, ...]:
     """All files below a folder except hidden ones, in the order of their relative paths. DatasetError if none."""
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder of images.")
-    files = [
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+    files = list(files_below(folder))
     if not files:
         raise DatasetError(f"{folder}: the folder holds no images.")
     return tuple(sorted(files, key=lambda path: path.relative_to(folder).as_posix()))

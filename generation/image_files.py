@@ -15,7 +15,8 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from ..core.errors import DatasetError, OsbenchError
-from ..core.foreign import check_regular, printable
+from ..core.foreign import check_regular
+from ..core.text import printable
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_PIXELS = 200_000_000

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..core.errors import CheckpointError, UsageError
-from ..core.foreign import check_regular
+from ..core.foreign import check_regular, printable
 from ..core.hashing import file_sha256
 from ..core.schema import check_keywords
 from .catalog import Source
@@ -66,7 +66,9 @@ def weights_bytes(path: Path) -> int:
 
 
 def open_network(source: Source, sha256: str, device: str) -> Generator:
-    """The network of a source with local weights, ready to sample. CheckpointError if it is of another family.
+    """The network of a source with local weights, ready to sample.
+
+    CheckpointError if it is of another family, UsageError if it cannot be sampled as the source says.
 
     The last one is kept: shards come source by source, so one network in memory is enough.
     """
@@ -74,8 +76,9 @@ def open_network(source: Source, sha256: str, device: str) -> Generator:
     network = _open(source.weights, sha256, json.dumps(source.settings), device)
     if source.family not in {None, network.family}:
         raise CheckpointError(
-            f"{source.weights}: holds a {network.family}, but source {source.name} needs a {source.family}."
+            f"{printable(source.weights)}: holds a {network.family}, but source {source.name} needs a {source.family}."
         )
+    check_sampling(source, type(network))
     return network
 
 
@@ -123,10 +126,9 @@ def check_sampling(source: Source, family: type[Generator]) -> None:
 def network_facts(source: Source, sha256: str) -> NetworkFacts:
     """Open the source's network (on the CPU) and describe it.
 
-    UsageError if the source's classes, prompts or sampling do not fit it.
+    UsageError if the source's classes or prompts do not fit it.
     """
     network = open_network(source, sha256, "cpu")
-    check_sampling(source, type(network))
     if source.class_labels and max(source.class_labels) >= network.c_dim:
         raise UsageError(
             f"source {source.name}: needs class {max(source.class_labels)}, but {source.weights} knows"

@@ -25,7 +25,7 @@ import simplejpeg
 from PIL import Image
 
 from ..core.errors import DatasetError, OsbenchError, UsageError
-from ..core.foreign import printable
+from ..core.text import printable
 from .image_files import open_picture
 
 JPEG_QUALITIES: tuple[int | None, ...] = (75, 80, 85, 90, 95, None)
@@ -120,7 +120,7 @@ def encode_window(image: np.ndarray, crop: Box, quality: int | None, subsampling
     """Compress the window around ``crop`` of a uint8 (H, W, 3) image; quality None stores the window as PNG.
 
     The decoded crop equals, bit for bit, the crop of the compressed whole image.
-    Raises UsageError if the crop leaves the image or the subsampling is unknown.
+    UsageError if the crop leaves the image or the subsampling is unknown.
     """
     _check(image, crop, subsampling)
     window = window_box(image.shape[1], image.shape[0], crop, subsampling)

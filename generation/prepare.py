@@ -1,4 +1,4 @@
-"""From a request to everything that its shards depend on: weights found, networks looked at, the recipe fitted."""
+"""Prepares a request: finds the weights, reads the size of each network's images, and adapts the recipe to it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ class Prepared:
     facts: dict[str, NetworkFacts]
 
     def records(self) -> list[dict[str, Any]]:
-        """The sources' entries in ``dataset.json``."""
+        """The entries in ``dataset.json`` of the sources whose weights are here."""
         request = self.request
         return [
             source_record(request.suite, s, request.counts[s.name], self.sha256[s.name], self.facts.get(s.name))
             for s in request.sources
+            if s.name in self.sha256
         ]
 
 
@@ -39,13 +40,13 @@ def prepare(
     accept_licences: Iterable[str] = (),
     offline: bool = False,
 ) -> Prepared:
-    """Find the weights (:func:`.weights.locate_weights`) and fit the request to them. Writes nothing but the cache."""
+    """Find the weights (:func:`.weights.locate_weights`) and adapt the request to them. Writes only the cache."""
     sources = locate_weights(request.suite, request.sources, given=weights, accept=accept_licences, offline=offline)
-    return fit(request, sources)
+    return adapt(request, sources)
 
 
-def fit(request: Request, sources: Sequence[Source]) -> Prepared:
-    """The request with these sources, which have their weights.
+def adapt(request: Request, sources: Sequence[Source]) -> Prepared:
+    """The request, adapted to these sources, which have their weights.
 
     Published weights that make images of another size than the catalogue says are not the benchmark's: the source
     gets a ``deviation``, the suite another version, and where the crop does not fit it shrinks for all sources alike.

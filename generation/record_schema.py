@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import DatasetError
-from ..core.foreign import printable, read_json
+from ..core.foreign import read_json
+from ..core.text import printable
+from .ledger import MAX_SHARDS
 
 MAX_RECORD_BYTES = 16 << 20
-MAX_SHARDS = 100_000
-"""Of a whole data set; a shard's number has five digits."""
+MOST_SHARDS = 100_000
+"""Of a whole dataset."""
 
 _MAX_SIDE = 65_535
 _MAX_IMAGES = 10**9
@@ -68,7 +70,7 @@ _RECIPE = {
     "qualities": _QUALITIES,
     "subsampling": _TEXT,
     "crop_size": _integer(1, _MAX_SIDE),
-    "shard_rows": _integer(1, 1_000_000),
+    "shard_rows": _integer(1, 100_000),
     "batch_size": _integer(1, 1_000_000),
 }
 _SOURCE = {
@@ -131,8 +133,8 @@ def read_record(path: Path, versions: range) -> dict[str, Any]:
     names = [source["name"] for source in record["sources"]]
     if len(set(names)) < len(names):
         raise _damaged(where, "two sources have one name")
-    if sum(source["shards"] for source in record["sources"]) > MAX_SHARDS:
-        raise _damaged(where, f"more than {MAX_SHARDS:,} shards")
+    if sum(source["shards"] for source in record["sources"]) > MOST_SHARDS:
+        raise _damaged(where, f"more than {MOST_SHARDS:,} shards")
     return record
 
 

@@ -57,7 +57,13 @@ def make_request(
     for source in chosen:
         if source.family is not None:  # before anything is downloaded; others are checked once their file is read
             check_sampling(source, family_class(source.family))
-    return Request(loaded, {source.name: _count_images(source, loaded, count) for source in chosen})
+    counts = {source.name: _count_images(source, loaded, count) for source in chosen}
+    shards = sum(-(-images // recipe.shard_rows) for images in counts.values())
+    if shards > MAX_SHARDS:
+        raise UsageError(
+            f"{sum(counts.values()):,} images are {shards:,} shards; at most {MAX_SHARDS:,}: lower the count."
+        )
+    return Request(loaded, counts)
 
 
 def _folder_source(name: str, folder: Path, licence: str) -> Source:
@@ -88,11 +94,7 @@ def _count_images(source: Source, suite: Suite, count: int | None) -> int:
         raise UsageError(
             f"source {source.name}: a crop of {suite.crop_size} px does not fit {source.native_size} px images."
         )
-    images = count or suite.count
-    shards = -(-images // suite.recipe.shard_rows)
-    if shards > MAX_SHARDS:
-        raise UsageError(f"source {source.name}: {images:,} images are {shards:,} shards; at most {MAX_SHARDS:,}.")
-    return images
+    return count or suite.count
 
 
 def units(

@@ -22,12 +22,9 @@ from .folders import FolderImage, list_images, read_image
 from .ledger import LedgerEntry, shard_file
 from .networks import kept_rows, open_network, repeatable_kernels
 from .pixels import Box, EncodedFrame, bytes_sha256, decode_crop, encode_frame, pixel_sha256
-from .seeds import image_id, image_rng, image_seed
+from .seeds import REDRAWS, draw, image_id, image_rng, image_seed, redraw_seed
 
 T = TypeVar("T")
-
-_REDRAWS = 10
-"""How often a blank picture of a pipeline is drawn again before that is an error."""
 
 OnImages = Callable[[int], None]
 """Called with a number of images as soon as they are made."""
@@ -126,22 +123,6 @@ def _leaf_columns() -> list[str]:
     return [name for name in SCHEMA.names if name != "image"] + ["image.bytes", "image.path"]
 
 
-def shard_is_ours(unit: Unit) -> LedgerEntry | None:
-    """The entry of a shard that was published but not yet entered into the ledger; None if it must be made."""
-    path = unit.dataset / unit.file
-    try:
-        with pq.ParquetFile(path) as file:
-            metadata = file.schema_arrow.metadata or {}
-            stored = json.loads(metadata.get(b"osbench", b"{}"))
-            rows = file.read(columns=["image", "bytes_sha256"], use_threads=False).to_pylist()
-    except (pa.ArrowException, OSError, ValueError, KeyError):
-        return None
-    sound = all(bytes_sha256(row["image"]["bytes"]) == row["bytes_sha256"] for row in rows)
-    if stored.get("unit_sha256") != unit.fingerprint() or len(rows) != len(unit.indices) or not sound:
-        return None
-    return LedgerEntry(unit.file, len(rows), file_sha256(path))
-
-
 def generated_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:
     """Rows of the images ``indices``; see :func:`native_batches`."""
     for batch in native_batches(unit, indices):
@@ -198,7 +179,7 @@ def _draw_each(seeds: list[int], stream: str, choices: Sequence[T]) -> list[T] |
     """One of the choices for each image, from its own seed; None if there is nothing to choose from."""
     if not choices:
         return None
-    return [choices[int(image_rng(seed, stream).integers(len(choices)))] for seed in seeds]
+    return [draw(seed, stream, choices) for seed in seeds]
 
 
 def _redraw_blanks(sample: Callable[[list[int]], np.ndarray], images: np.ndarray, seeds: list[int]) -> list[int]:
@@ -207,12 +188,12 @@ def _redraw_blanks(sample: Callable[[list[int]], np.ndarray], images: np.ndarray
     Always whole batches: an image's neighbours may move its last bits.
     """
     used = list(seeds)
-    for attempt in range(1, _REDRAWS + 1):
+    for attempt in range(1, REDRAWS + 1):
         blank = [k for k, image in enumerate(images) if _is_constant(image)]
         if not blank:
             break
         for k in blank:
-            used[k] = int(image_rng(seeds[k], f"redraw {attempt}").integers(2**63))
+            used[k] = redraw_seed(seeds[k], attempt)
         images[blank] = sample(used)[blank]
     return used
 
@@ -239,7 +220,7 @@ def draw_crop(seed: int, width: int, height: int, size: int) -> Box:
 
 def draw_quality(seed: int, qualities: tuple[int | None, ...]) -> int | None:
     """One of the JPEG qualities, uniformly."""
-    return qualities[int(image_rng(seed, "jpeg").integers(len(qualities)))]
+    return draw(seed, "jpeg", qualities)
 
 
 def encode_row(unit: Unit, image: NativeImage) -> dict[str, Any]:
@@ -270,7 +251,8 @@ def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dic
         image: FolderImage = read_image(files[index], unit.recipe.crop_size)
         crop = draw_crop(seed, image.width, image.height, unit.recipe.crop_size)
         frame = image.encode(crop, frame=unit.recipe.frame, subsampling=unit.recipe.subsampling)
-        yield _row(unit, index, seed, frame, (image.width, image.height))
+        row = _row(unit, index, seed, frame, (image.width, image.height))
+        yield {**row, "native_sha256": pixel_sha256(image.pixels)}
         on_images(1)
 
 
@@ -300,4 +282,5 @@ def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tu
         "frame_y": frame.frame_y,
         "bytes_sha256": bytes_sha256(frame.bytes),
         "pixel_sha256": pixel_sha256(crop),
+        "native_sha256": None,
     }

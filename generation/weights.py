@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..core.errors import CheckpointError, DatasetError, GenerationError, UsageError, unknown_name
+from ..core.foreign import printable
 from ..core.progress import get_logger
-from ..core.text import printable
 from .catalog import Source, Suite, WeightFile
 from .downloads import Downloader, cached_file
 from .hub import cached_model, download_model
@@ -72,9 +72,9 @@ def _check_own_weights(suite: Suite, sources: Sequence[Source]) -> None:
     """DatasetError, in one line, if weights that a suite brings itself are not there."""
     absent = [s.weights for s in sources if s.weights is not None and not os.path.exists(s.weights)]
     if absent:
-        names = ", ".join(printable(path.name) for path in absent)
+        names, folder = ", ".join(printable(path.name) for path in absent), printable(absent[0].parent)
         raise DatasetError(
-            f"suite {suite.name}: {len(absent)} of {len(sources)} weight files are missing in {printable(absent[0].parent)} "
+            f"suite {suite.name}: {len(absent)} of {len(sources)} weight files are missing in {folder} "
             f"({names}); {suite.without_weights}."
         )
 
@@ -89,9 +89,11 @@ def _given_files(sources: Sequence[Source], given: Mapping[str, str | Path]) -> 
             raise UsageError(f"--weights {name}: this source is a folder of images.")
         own = names[name].weights
         if own is not None and os.path.exists(own):
-            raise UsageError(f"--weights {name}: the suite brings its own ({own}). Describe yours in a suite YAML.")
+            raise UsageError(
+                f"--weights {name}: the suite brings its own ({printable(own)}). Describe yours in a suite YAML."
+            )
         if not os.path.exists(path):
-            raise UsageError(f"--weights {name}: {path} does not exist.")
+            raise UsageError(f"--weights {name}: {printable(path)} does not exist.")
         files[name] = Path(path)
         get_logger().info("source %s: %s; the licence is %s.", name, path, names[name].licence)
     return files

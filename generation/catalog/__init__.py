@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import UsageError, unknown_name
-from ...core.foreign import read_foreign
+from ...core.foreign import printable, read_foreign
 from ...core.schema import read_record
-from ...core.text import printable
 from ..pixels import FRAMES, JPEG_QUALITIES, MCU_SIZE, ORDERS
 from .published import HubModel, Licence, WeightFile
 from .suite_file import packaged_suites, read_suite_file

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import UsageError
+from ...core.foreign import printable
 from ...core.schema import read_record
-from ...core.text import printable
 from ...core.yaml import read_yaml
 
 Document = dict[str, Any]

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import CheckpointError
+from ...core.foreign import check_regular
 from ...core.registry import Registry
 
 NoiseMode = Literal["const", "random", "none"]
@@ -41,13 +42,20 @@ class Generator(nn.Module, ABC):
 
     Attributes
     ----------
-    family: registered name, e.g. ``"stylegan2"``.
-    config: JSON-able dict that rebuilds the network: ``type(g)(**g.config)``.
-    z_dim: length of one latent row (for latent diffusion: of the flattened initial noise).
-    c_dim: number of classes, 0 if unconditional.
-    resolution: output side in pixels.
-    text_conditioned: whether ``sample`` takes ``prompts``, one text per image.
-    may_blank: whether sound weights may give an empty (constant) picture now and then; a GAN's never do.
+    family : str
+        Registered name, e.g. ``"stylegan2"``.
+    config : dict[str, Any]
+        JSON-able dict that rebuilds the network: ``type(g)(**g.config)``.
+    z_dim : int
+        Length of one latent row (for latent diffusion: of the flattened initial noise).
+    c_dim : int
+        Number of classes, 0 if unconditional.
+    resolution : int
+        Output side in pixels.
+    text_conditioned : bool
+        Whether ``sample`` takes ``prompts``, one text per image.
+    may_blank : bool
+        Whether sound weights may give an empty (constant) picture now and then; a GAN's never do.
     """
 
     family: ClassVar[str]
@@ -162,6 +170,7 @@ def load_safetensors_generator(path: Path) -> Generator:
     """Read a file of :func:`save_generator` into float32, strictly (no missing, extra or mis-shaped tensor)."""
     from safetensors import SafetensorError, safe_open
 
+    check_regular(path, CheckpointError)
     try:
         with safe_open(str(path), framework="pt") as f:
             header = f.metadata() or {}

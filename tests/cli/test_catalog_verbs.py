@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from osbench.cli import main
+from tests.fixtures.folder import CheckpointFixtures
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +34,29 @@ def test_list_sources() -> None:
         "stylegan2/stylegan2-ffhq-1024x1024.pkl",
     ]
     assert ffhq["weights"][0]["urls"]
+
+
+def test_a_source_of_ones_own_beside_mini(tmp_path: Path) -> None:
+    suite = tmp_path / "mine.yaml"
+    text = (
+        "extends: mini\nname: mine\nversion: mine-v1\nsources:\n  - {generator: stylegan2b, architecture: StyleGAN2b,"
+    )
+    suite.write_text(text + " family: stylegan2, weights: stylegan2-landscape.safetensors}\n")
+    (line,) = run("list", "sources", "--suite", suite).stdout.splitlines()
+    assert "stylegan2-landscape.safetensors" in line
+    assert "missing" not in line
+    result = run("plan", "--suite", suite, "--count", 2)
+    assert result.exit_code == 0, result.output
+    assert "measured on 2 images" in result.stdout
+    suite.write_text(text + " family: stylegan2, weights: gone.safetensors}\n")
+    (line,) = run("list", "sources", "--suite", suite).stdout.splitlines()
+    assert line.endswith(f"gone.safetensors  (missing in {tmp_path})")
+    result = run("generate", "--suite", suite, "--count", 2, "--out", tmp_path / "data")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"osbench: error: suite mine: 1 of 1 weight files are missing in {tmp_path}")
+    assert "--weights SOURCE=FILE" in line
+    assert not (tmp_path / "data").exists()
 
 
 def test_licences() -> None:
@@ -80,8 +104,8 @@ def test_generate_asks_for_the_licence(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_generate_with_a_file_of_ones_own(tmp_path: Path, checkpoint_fixtures: Path) -> None:
-    name, file = "stylegan2/ffhq", checkpoint_fixtures / "sg2-ada-p3-trip.pkl"
+def test_generate_with_a_file_of_ones_own(tmp_path: Path, checkpoint_fixtures: CheckpointFixtures) -> None:
+    name, file = "stylegan2/ffhq", checkpoint_fixtures.pickle("sg2")
     data, given = tmp_path / "data", f"{name}={file}"
     result = run("generate", "--suite", "fang2023", "--source", name, "--weights", given, "--count", 32, "--out", data)
     assert result.exit_code == 0, result.stderr

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from osbench.baselines.cameras.demosaic import BAYER_PHASES, DEMOSAICKERS, demosaic, mosaic
 from osbench.core.errors import UsageError
 
+pytestmark = pytest.mark.numeric
+
 LINEAR = sorted(set(DEMOSAICKERS) - {"nearest"})
 
 

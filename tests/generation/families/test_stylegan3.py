@@ -27,8 +27,11 @@ from osbench.generation.families.stylegan3 import (
     lowpass_filter,
     upsample_fir,
 )
+from tests.fixtures.folder import CheckpointFixtures
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
+
+pytestmark = pytest.mark.numeric
 
 SMALL: dict[str, Any] = {
     "z_dim": 8,
@@ -48,9 +51,8 @@ def small(kind: str = "t", **keywords: object) -> StyleGAN3:
 
 
 @pytest.fixture(scope="module")
-def official(checkpoint_fixtures: Path) -> dict[str, np.ndarray]:
-    with np.load(checkpoint_fixtures / "sg3-t.npz") as data:
-        return dict(data)
+def official(checkpoint_fixtures: CheckpointFixtures) -> dict[str, np.ndarray]:
+    return checkpoint_fixtures.arrays("sg3")
 
 
 @pytest.fixture(scope="module")
