@@ -59,36 +59,36 @@ class Draughtsman(nn.Module):
         self, numbers: int, levels: int, length: int, width: int, depth: int, heads: int = 4, ratio: int = 3
     ) -> None:
         super().__init__()
-        self.half, self.levels = numbers // 2, levels
-        tokens = levels**self.half
+        self.digits, self.levels = numbers // 2, levels
+        tokens = levels**self.digits
         self.enter = nn.Linear(numbers, width)
         self.places = nn.Parameter(torch.randn(1, length, width) * 0.1)
         self.sketch = Sketch(width, length, width)
         self.blocks = nn.ModuleList(CausalBlock(width, heads, ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.first = nn.Linear(width, tokens)
-        self.told = nn.Linear(self.half, width)
+        self.told = nn.Linear(self.digits, width)
         self.second = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, tokens))
 
     def values(self, tokens: Tensor) -> Tensor:
-        """Sub-tokens (..., 2) int64 to the numbers (..., 2 * half) in [-1, 1] that they stand for."""
-        powers = self.levels ** torch.arange(self.half, device=tokens.device)
+        """Sub-tokens (..., 2) int64 to the numbers (..., 2 * digits) in [-1, 1] that they stand for."""
+        powers = self.levels ** torch.arange(self.digits, device=tokens.device)
         digits = tokens[..., None] // powers - self.levels * (tokens[..., None] // (powers * self.levels))
         return (digits.flatten(-2).to(self.places.dtype) / (self.levels // 2)) - 1
 
     def tokens(self, values: Tensor) -> Tensor:
         """The inverse of :meth:`values`."""
-        powers = self.levels ** torch.arange(self.half, device=values.device)
+        powers = self.levels ** torch.arange(self.digits, device=values.device)
         digits = ((values + 1) * (self.levels // 2)).round().long()
-        return (digits.unflatten(-1, (2, self.half)) * powers).sum(-1)
+        return (digits.unflatten(-1, (2, self.digits)) * powers).sum(-1)
 
     def second_logits(self, hidden: Tensor, first: Tensor) -> Tensor:
         """Logits (..., V) of second sub-tokens, from the hidden state (..., W) and the first sub-tokens (...)."""
-        told = self.values(torch.stack([first, first], -1))[..., : self.half]
+        told = self.values(torch.stack([first, first], -1))[..., : self.digits]
         return self.second(hidden + self.told(told))
 
     def forward(self, values: Tensor, condition: Tensor) -> Tensor:
-        """Numbers (N, T, 2 * half) and conditions (N, W) -> hidden states (N, T, W), each before its own position."""
+        """Numbers (N, T, 2 * digits) and conditions (N, W) -> hidden states (N, T, W), each before its own position."""
         inputs = torch.cat([condition[:, None], self.enter(values[:, :-1])], 1)
         x = inputs + self.places + self.sketch(condition)
         length = x.shape[1]

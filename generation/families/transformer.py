@@ -122,12 +122,13 @@ class PatchTransformer(nn.Module):
         self.places = nn.Parameter(torch.randn(1, self.grid**2, width) * 0.1)
         self.sketch = Sketch(width, self.grid**2, width)
         self.time = TimeEmbedding(width)
-        self.modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
+        modulate = nn.Linear(width, 6 * width)
+        self.modulation = nn.Sequential(nn.SiLU(), modulate)
         self.blocks = nn.ModuleList(Block(width, heads, ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.last = nn.Linear(width, 2 * width)
         self.leave = nn.Linear(width, numbers)
-        for layer in (self.modulation[1], self.last, self.leave):
+        for layer in (modulate, self.last, self.leave):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 

@@ -52,6 +52,7 @@ class CaptionedRecipe(BaseRecipe):
 class PromptedTraining(Training):
     """A training on captioned pictures: ``labels`` (N,) say which of the ``captions`` belongs to each of the bank."""
 
+    model: TextGenerator
     average: TextGenerator
     report_images: ClassVar[int] = 100  # one of each caption
     reports: ClassVar[int] = 8  # its samples are slow
@@ -94,6 +95,8 @@ class CaptionedTraining(PromptedTraining):
     """Codes of pictures, and then how to draw them for a caption."""
 
     recipe: CaptionedRecipe
+    model: DenoisingGenerator | TokenTransformer
+    average: DenoisingGenerator | TokenTransformer
     stateful: ClassVar[tuple[str, ...]] = ("model", "average", "a_optimiser", "a_muon", "c_optimiser", "c_muon")
 
     def _build(self) -> None:

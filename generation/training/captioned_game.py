@@ -74,6 +74,7 @@ class CaptionedGame(PromptedTraining):
     """A generator that learns from its own codes of pictures, from captions, and from a discriminator."""
 
     recipe: CaptionedGameRecipe
+    model: TextGAN
     average: TextGAN
     stateful: ClassVar[tuple[str, ...]] = (
         "model", "average", "encoder", "discriminator", "g_optimiser", "s_muon", "e_muon", "d_optimiser",

@@ -70,7 +70,7 @@ def test_the_cache_changes_nothing(guidance: float) -> None:
         values = net.values(tokens)
         a, b = net(values, told)[:, position], net(values, untold)[:, position]
         first = drawn(net.first(a), net.first(b))
-        half = net.values(torch.stack([first, first], -1))[:, : net.half]
+        half = net.values(torch.stack([first, first], -1))[:, : net.digits]
         second = drawn(net.second(a + net.told(half)), net.second(b + net.told(half)))
         tokens[:, position] = torch.stack([first, second], -1)
     assert torch.equal(found, tokens)

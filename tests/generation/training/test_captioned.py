@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from osbench.generation.families.latent_flow import LatentFlow
+from osbench.generation.families.token_transformer import TokenTransformer
 from osbench.generation.training.captioned import CaptionedTraining
 from osbench.generation.training.captioned_game import CaptionedGame
 
@@ -23,17 +25,19 @@ def make(make_training: MakeTraining, folder: Path, family: str, **recipe: objec
 @pytest.mark.parametrize("family", ["latent_flow", "token_transformer"])
 def test_the_autoencoder_comes_first_and_then_rests(family: str, make_training: MakeTraining, tmp_path: Path) -> None:
     training = make(make_training, tmp_path, family)
-    autoencoder = training.average.autoencoder  # type: ignore[attr-defined]
-    before, learned = copy(autoencoder), copy(training.average.learned())  # type: ignore[attr-defined]
+    assert isinstance(training.average, LatentFlow | TokenTransformer)
+    assert isinstance(training.model, LatentFlow | TokenTransformer)
+    autoencoder = training.average.autoencoder
+    before, learned = copy(autoencoder), copy(training.average.learned())
     assert set(training._step(0.0)) == {"reconstruction"}
     assert not unchanged(autoencoder, before)
-    assert unchanged(training.average.learned(), learned)  # type: ignore[attr-defined]
+    assert unchanged(training.average.learned(), learned)
     before = copy(autoencoder)
     for _ in range(3):
         assert set(training._step(0.9)) == {"code_loss"}
     assert unchanged(autoencoder, before)
-    assert unchanged(training.model.autoencoder, before)  # type: ignore[union-attr]
-    assert not unchanged(training.average.learned(), learned)  # type: ignore[attr-defined]
+    assert unchanged(training.model.autoencoder, before)
+    assert not unchanged(training.average.learned(), learned)
 
 
 def test_latents_are_measured_once_the_autoencoder_rests(make_training: MakeTraining, tmp_path: Path) -> None:
