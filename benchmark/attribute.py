@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.documents import to_json
-from ..core.errors import DatasetError, RunError
+from ..core.errors import DatasetError, OsbenchError, RunError
+from ..core.text import printable
 from ..generation.image_files import check_8_bit_colour, open_image
 from .answers import DEFAULT_THRESHOLD_RULE
 from .method import Method
@@ -111,7 +112,7 @@ def attribute(
     for start in range(0, len(images), _BATCH):
         batch = [_crop_or_error(Path(path), run.info.config.crop_size) for path in images[start : start + _BATCH]]
         crops = [crop for crop in batch if not isinstance(crop, NotAttributed)]
-        scores = _ask(method, answers.rule, np.stack(crops)) if crops else None
+        scores = _ask(method, answers.rule, np.stack(crops), len(run.class_names)) if crops else None
         row = 0
         for path, crop in zip(images[start : start + _BATCH], batch, strict=True):
             if isinstance(crop, NotAttributed):
@@ -123,11 +124,24 @@ def attribute(
     return found
 
 
-def _ask(method: Method, rule: str, pixels: np.ndarray) -> Scores:
-    found = method.predict(pixels)
+def _ask(method: Method, rule: str, pixels: np.ndarray, n_classes: int) -> Scores:
+    try:
+        found = method.predict(pixels)
+    except OsbenchError:
+        raise
+    except Exception as error:  # a model that somebody else made need not fit its own method
+        raise RunError(
+            f"the model of {method.name} gives no answer: {type(error).__name__}: {printable(error)}"
+        ) from error
     if rule not in found:
         raise RunError(f"method {method.name} gave no scores for its rejection rule '{rule}'.")
-    return found[rule].check()
+    scores = found[rule].check()
+    if scores.class_scores.shape != (len(pixels), n_classes):
+        raise RunError(
+            f"the model of {method.name} gives scores {scores.class_scores.shape} for {len(pixels)} images; the run "
+            f"has {n_classes} seen generators."
+        )
+    return scores
 
 
 def _crop_or_error(path: Path, size: int) -> np.ndarray | NotAttributed:

@@ -14,7 +14,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -72,11 +72,16 @@ class Manifest:
 
     Attributes
     ----------
-    seen, unseen: sorted generator names; ``class_index`` in the table indexes ``seen``.
-    held_out: the training set that is in ``test`` only; empty = none.
-    table: columns of ``COLUMNS``, sorted by ``image_id``.
-    manifest_id: sha256 of the header (protocol, fold, suite, crop size, names, what is held out) and the sorted rows.
-    crop_size: side in pixels of the crops in the dataset.
+    seen, unseen : tuple[str, ...]
+        Sorted generator names; ``class_index`` in the table indexes ``seen``.
+    held_out : str
+        The training set that is in ``test`` only; empty = none.
+    table : pandas.DataFrame
+        Columns of ``COLUMNS``, sorted by ``image_id``.
+    manifest_id : str
+        SHA-256 of the header (protocol, fold, suite, crop size, names, what is held out) and the sorted rows.
+    crop_size : int
+        Side in pixels of the crops in the dataset.
     """
 
     protocol: str
@@ -88,6 +93,7 @@ class Manifest:
     suite: str
     crop_size: int
     held_out: str = ""
+    data: Path | None = field(default=None, compare=False, repr=False)
 
     def rows(self, *splits: str) -> pd.DataFrame:
         """The rows of the named splits, sorted by ``image_id``."""
@@ -173,6 +179,7 @@ def build_manifest(
         suite=dataset.suite,
         crop_size=dataset.crop_size,
         held_out=chosen.held_out,
+        data=dataset.path,
     )
     manifest = replace(manifest, manifest_id=_manifest_id(_header(manifest), table))
     check_manifest(manifest)
@@ -324,7 +331,8 @@ def _check_cells(table: pa.Table, path: Path) -> None:
         if column.null_count:
             raise DatasetError(f"{path} is not a readable manifest (column {name} has empty cells): split again.")
         # As an array of text every cell would take as much memory as the longest one.
-        if name not in _INTEGERS and len(column) and pc.max(pc.binary_length(column)).as_py() > _LONGEST_TEXT:
+        lengths = pc.call_function("binary_length", [column]) if name not in _INTEGERS and len(column) else None
+        if lengths is not None and pc.call_function("max", [lengths]).as_py() > _LONGEST_TEXT:
             raise DatasetError(
                 f"{path} is not a readable manifest (column {name} has a text of more than {_LONGEST_TEXT} bytes):"
                 " split again."

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ..core.errors import RunError, UsageError
-from ..core.foreign import printable
+from ..core.errors import OsbenchError, RunError, UsageError
+from ..core.foreign import check_regular
+from ..core.text import printable
 from .method import Method, get_method, registered_method
 from .runs import Run
 
@@ -34,9 +33,22 @@ def load_model(run: Run, method_file: str | None = None) -> Method:
         raise RunError(f"{run.folder} is a run of {run.method}, but {method_file} defines {cls.name}.")
     if not run.model.is_dir():
         raise RunError(f"{run.folder} has no model/ folder (a submission has none): evaluate again.")
-    if not Path(run.model).resolve().is_relative_to(run.folder.resolve()):
-        raise RunError(f"{run.model} leads out of the run: refused.")
-    return cls.load(run.model)
+    _check_files(run)
+    try:
+        return cls.load(run.model)
+    except Exception as error:  # a model folder may come from anybody; what its reader makes of it is one line
+        kind = "" if isinstance(error, OsbenchError) else f"{type(error).__name__}: "
+        raise RunError(f"{printable(run.model)} cannot be loaded: {kind}{printable(error, 400)}") from error
+
+
+def _check_files(run: Run) -> None:
+    """RunError for a model folder with something else than regular files of its own: links out, pipes, devices."""
+    home = run.folder.resolve()
+    for path in [run.model, *run.model.rglob("*")]:
+        if not path.resolve().is_relative_to(home):
+            raise RunError(f"{printable(path)} leads out of the run: refused.")
+        if not path.is_dir():
+            check_regular(path, RunError)
 
 
 def _method_of(run: Run) -> type[Method]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..core.errors import RunError, unknown_name
-from ..core.foreign import TableBudget, printable, read_table
+from ..core.foreign import TableBudget, read_table
+from ..core.text import printable
 from .manifest import Manifest
 from .scores import Scores
 
@@ -190,7 +191,7 @@ def write_predictions(predictions: Predictions, path: Path, *, compact: bool = F
 
 def write_table(table: pa.Table, path: Path, *, compact: bool = False, row_group: int | None = None) -> None:
     """Write answers as Parquet: repeating columns as dictionaries, the others plainly."""
-    few_values = [name for name in table.column_names if name == "cell" or name.startswith("candidate")]
+    few_values: Any = [name for name in table.column_names if name == "cell" or name.startswith("candidate")]
     level = 19 if compact else None
     pq.write_table(
         table, path, compression="zstd", compression_level=level, use_dictionary=few_values, row_group_size=row_group

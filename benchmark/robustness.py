@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,8 @@ import pyarrow.parquet as pq
 
 from ..core.documents import Number
 from ..core.errors import RunError, UsageError
-from ..core.foreign import TableBudget, printable, read_table
+from ..core.foreign import TableBudget, read_table
+from ..core.text import printable
 from .answers import Answers, outcome_of
 from .laundering import CLEAN, Cell, cell_of, value_text
 from .manifest import Manifest
@@ -70,8 +72,8 @@ def write_laundered(cells: Laundered, path: Path) -> None:
     """Write answers under some cells, one row group each; the same answers give the same bytes."""
     others = sorted({rule for answers in cells.values() for rule in answers.other_candidate})
     tables = [_cell_table(cell, cells[cell], others) for cell in sorted(cells, key=_severity)]
-    few_values = [name for name in tables[0].column_names if name == "cell" or name.startswith("candidate")]
-    with pq.ParquetWriter(path, tables[0].schema, compression="zstd", use_dictionary=few_values) as writer:  # type: ignore[arg-type]
+    few_values: Any = [name for name in tables[0].column_names if name == "cell" or name.startswith("candidate")]
+    with pq.ParquetWriter(path, tables[0].schema, compression="zstd", use_dictionary=few_values) as writer:
         for table in tables:
             writer.write_table(table, row_group_size=len(table))
 

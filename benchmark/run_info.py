@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 
 from ..core.documents import Limits, from_json, json_schema, to_json
 from ..core.errors import RunError
-from ..core.foreign import printable, read_json
+from ..core.foreign import read_json
+from ..core.text import printable
 from .card import MethodCard
 from .manifest import Manifest
 

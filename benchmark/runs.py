@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import OsbenchError, RunError, unknown_name
-from ..core.foreign import printable
-from ..core.publish import partial_path, write_atomically
+from ..core.publish import publishing_folder, sync_folder, write_atomically
+from ..core.text import printable
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .manifest import Manifest, read_manifest, write_manifest
 from .predictions import Predictions, read_predictions, write_predictions
@@ -125,17 +125,26 @@ class Run:
         RunInfo.from_json(document, str(folder))  # what is written can be read again
         if predictions.check().rules != info.rules:
             raise RunError(f"{folder}: answers by {', '.join(predictions.rules)}, not by {', '.join(info.rules)}.")
-        partial = staging or partial_path(folder)
-        partial.mkdir(parents=True, exist_ok=True)
-        try:
+
+        if predictions.n_classes != len(info.manifest.seen):
+            raise RunError(
+                f"{folder}: class scores for {predictions.n_classes} generators; {len(info.manifest.seen)} are seen."
+            )
+
+        def fill(partial: Path) -> None:
             write_predictions(predictions, partial / PREDICTIONS_FILE, compact=compact)
             (partial / RUN_FILE).write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+        if staging is None:
+            with publishing_folder(folder) as partial:
+                fill(partial)
+        else:
+            staging.mkdir(parents=True, exist_ok=True)
+            fill(staging)
             if folder.exists():
                 shutil.rmtree(folder)
-            os.replace(partial, folder)
-        finally:
-            if staging is None:
-                shutil.rmtree(partial, ignore_errors=True)
+            os.replace(staging, folder)
+            sync_folder(folder.parent)
         return cls(folder, info)
 
     def labelled(self, label: str) -> Run:
@@ -221,8 +230,17 @@ class Run:
             The rejection rule (see :meth:`rule`).
         manifest : Manifest, optional
             The manifest of the run; without it, the one that lies with the run.
-        threshold_rule, bootstrap, seed
-            As :meth:`.score.Score.of` takes them.
+        threshold_rule : str, optional
+            How the threshold is chosen.
+        bootstrap : int, optional
+            Number of resamplings for the intervals.
+        seed : int, optional
+            Of the resampling.
+
+        Returns
+        -------
+        Score
+            Metrics with intervals, of every generator, and who was taken for whom.
         """
         manifest = manifest or self.manifest()
         answers = self.answers(rule, manifest)

@@ -44,7 +44,7 @@ def main() -> None:
     """Open-set synthetic image source attribution: which generator made this image, or is it one nobody has seen?
 
     \b
-    The whole line on the small embedded suite:   osbench run --suite mini --out build/demo
+    The whole line on the small embedded suite:   osbench run mini --out build/demo
     Step by step:
       osbench generate --suite mini --out data          make the images
       osbench split data --protocol fang2023            who is seen, who is unseen

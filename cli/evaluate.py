@@ -131,7 +131,7 @@ def _rehearse_files(entries: Mapping[str, Configuration], crop_size: int, device
     from ..benchmark.evaluate import torch_device
     from ..benchmark.failures import describe_failure
     from ..benchmark.method import get_method
-    from ..testing import rehearse
+    from ..benchmark.method_checks import rehearse
 
     found = {}
     for label, own in entries.items():

@@ -38,7 +38,8 @@ class Fold:
 
     Attributes
     ----------
-    held_out: the training set whose images, whoever made them, stay out of train and val; empty = none.
+    held_out : str
+        The training set whose images, whoever made them, stay out of train and val; empty = none.
     """
 
     name: str
@@ -52,10 +53,14 @@ class Protocol:
 
     Attributes
     ----------
-    architectures: names of the unseen architectures (empty when ``choose`` is set).
-    choose: number of unseen generators per fold (0 when ``architectures`` is set).
-    holds_out: whether every fold also holds a training set out.
-    ratios: shares of train, val and test inside every source; they add up to 1.
+    architectures : tuple[str, ...]
+        Names of the unseen architectures (empty when ``choose`` is set).
+    choose : int
+        Number of unseen generators per fold (0 when ``architectures`` is set).
+    holds_out : bool
+        Whether every fold also holds a training set out.
+    ratios : tuple[Fraction, Fraction, Fraction]
+        Shares of train, val and test inside every source; they add up to 1.
     """
 
     name: str

@@ -132,6 +132,20 @@ def test_a_method_of_a_file_is_asked_for(run: Run, tmp_path: Path) -> None:
         attribute([], Run.open(copy))
 
 
+def test_a_model_that_does_not_fit_its_method_is_one_line(run: Run, tmp_path: Path) -> None:
+    image = save_noise(tmp_path / "x.png", (100, 100, 100))
+    shutil.copytree(run.folder.parents[1], tmp_path / "runs")
+    copy = Run.open(tmp_path / "runs" / run.folder.relative_to(run.folder.parents[1]))
+    document = json.loads((copy.model / "model.json").read_text())
+    (copy.model / "model.json").write_text(json.dumps(document | {"centroids": [[0.0]]}))
+    with pytest.raises(RunError, match=r"gives scores \(1, 1\) for 1 images; the run has 3 seen generators"):
+        attribute([image], copy)
+    (copy.model / "model.json").write_text(json.dumps(document | {"centroids": [[0.0, 1.0]]}))
+    with pytest.raises(RunError, match="the model of nearest-colour gives no answer: ValueError") as caught:
+        attribute([image], copy)
+    assert str(caught.value).isprintable()
+
+
 def test_a_run_that_cannot_be_asked(run: Run, manifest: Manifest, tmp_path: Path, method_file: str) -> None:
     image = save_noise(tmp_path / "x.png", (100, 100, 100))
     with pytest.raises(UsageError, match="looks at test labels"):

@@ -63,11 +63,15 @@ def test_a_staging_folder_becomes_the_run_with_its_model(
 
 
 def test_a_failed_write_leaves_nothing(manifest: Manifest, answers: Predictions, tmp_path: Path) -> None:
-    folder = tmp_path / "runs" / "m" / "r"
+    folder, zeros = tmp_path / "runs" / "m" / "r", np.zeros(len(answers), np.int64)
     with pytest.raises(RunError, match=r"method is 'x\.py'"):
         Run.write(folder, run_info(manifest, method="x.py"), answers)
     with pytest.raises(RunError, match="wall_time_s is null"):
         Run.write(folder, run_info(manifest, wall_time_s=float("nan")), answers)
+    with pytest.raises(RunError, match="class scores for 2 generators; 3 are seen"):
+        Run.write(
+            folder, run_info(manifest), replace(answers, class_scores=answers.class_scores[:, :2], candidate=zeros)
+        )
     assert not folder.exists()
     assert not list(tmp_path.rglob("*.partial*"))
 

@@ -53,7 +53,7 @@ def test_the_threshold_comes_from_seen_validation_images_alone(run: Run, manifes
     with pytest.raises(UsageError, match="looks at test labels"):
         answers.blind_threshold("oracle-harmonic")
     with pytest.raises(UsageError, match="Did you mean 'accept-95'"):
-        answers.threshold("accept-59")
+        answers.threshold("acept-95")
 
 
 def test_the_document_agrees_with_a_literal_count(run: Run, manifest: Manifest) -> None:

@@ -245,6 +245,8 @@ def test_schema_prints_a_json_schema() -> None:
     schema = json.loads(call("schema", "run").stdout)
     assert schema["title"] == "RunInfo"
     assert "rules" in schema["required"]
+    schema = json.loads(call("schema", "submission").stdout)
+    assert (schema["title"], schema["required"]) == ("SubmissionInfo", ["method", "manifest_id", "runs"])
 
 
 def test_errors_are_one_line_on_stderr(folder: Path, runs: list[dict], tmp_path: Path) -> None:
