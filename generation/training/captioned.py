@@ -41,9 +41,9 @@ class CaptionedRecipe(BaseRecipe):
     code_rate and code_batch are those of the rest; ema: decay of its moving average.
     """
 
-    rate: float = 8e-3
+    rate: float = 3e-3
     batch: int = 16
-    code_rate: float = 5e-3
+    code_rate: float = 3e-3
     code_batch: int = 16
     share: float = 0.35
     ema: float = 0.998

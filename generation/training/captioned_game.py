@@ -35,7 +35,7 @@ class CaptionedGameRecipe(BaseRecipe):
     """
 
     rate: float = 3e-3
-    synthesis_rate: float = 0.03
+    synthesis_rate: float = 0.02
     encoder_rate: float = 5e-3
     game_rate: float = 0.5
     discriminator_rate: float = 2e-3
