@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.columns import text_columns
+from ..core.defaults import DATA, PROTOCOL, RUNS
 from .options import device_option, emit, handle_errors, jobs_option, json_option
 
 if TYPE_CHECKING:
@@ -18,10 +19,16 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--method", "methods", multiple=True, required=True, help="A name, path/to/file.py, or all. Repeatable.")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="The dataset folder.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The runs folder.")
-@click.option("--protocol", default="fang2023", show_default=True, help="Its manifest is written if it is missing.")
+@click.option("--method", "methods", multiple=True, help="A name, path/to/file.py, or all. Repeatable.")
+@click.option("--data", type=click.Path(path_type=Path), default=DATA, show_default=True, help="The dataset folder.")
+@click.option("--out", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="The runs folder.")
+@click.option(
+    "--protocol",
+    default=PROTOCOL,
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A packaged protocol, one that `osbench split` stored, or a YAML file; its manifest is written if missing.",
+)
 @click.option("--fold", default=None, help="One fold of the protocol, or all. Not needed if there is only one.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Fit with seeds 0 to N-1.")
 @click.option("--epochs", type=click.IntRange(min=1), default=None, help="Instead of the method's own default.")
@@ -74,6 +81,8 @@ def command(
     method that fails does not stop the others. With --method all, one whose weights are not on this machine is left out
     and named.
 
+    Without options: the dataset in data, its split by fang2023, runs into runs.
+
     --jobs N makes N fits (a method, a seed, a fold) side by side: as many as fill a GPU and its memory, or many cores;
     on two cores it gains little.
 
@@ -85,9 +94,11 @@ def command(
     from ..benchmark.manifest import open_manifests
     from ..benchmark.method import get_method, method_names, parse_options
     from ..benchmark.orchestrator import run_experiment, summarize
-    from ..core.errors import RunError
+    from ..core.errors import RunError, UsageError
     from ..generation.dataset import Dataset
 
+    if not methods:
+        raise UsageError(f"say which method: --method NAME, a file.py or all. Known: {', '.join(method_names())}.")
     everything = "all" in methods
     names = method_names() if everything else list(dict.fromkeys(methods))
     if network is not None:
@@ -120,7 +131,8 @@ def command(
         for run in runs
     ]
     if runs:
-        emit(as_json, documents, "" if as_json else _text(found, summarize(found, manifests), out))
+        text = "" if as_json else _text(found, summarize(found, manifests), out)
+        emit(as_json, documents, f"Dataset {data}, protocol {manifests[0].protocol}, runs in {out}:\n{text}")
     failed = found.failed if everything else found.failed | found.missing
     if failed:
         raise RunError(f"{len(failed)} of {len(names)} methods failed: {', '.join(failed)}.")
@@ -181,4 +193,6 @@ def _text(found: ExperimentRuns, summaries: list[Summary], out: Path) -> str:
         for (phase, resize), count in crowded.items()
     ]
     verb = "build" if len({s.fold for s in summaries}) < 2 else "folds"
-    return "\n".join([*lines, *([f"Next: osbench leaderboard {verb} {out} --out SITE"] if rows else [])])
+    place = "" if out == RUNS else f" {out}"
+    site = "" if verb == "build" else " --out site"
+    return "\n".join([*lines, *([f"Next: osbench leaderboard {verb}{place}{site}"] if rows else [])])

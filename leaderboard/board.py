@@ -193,8 +193,12 @@ def leaderboard(
     data : str, Path or Dataset, optional
         The data set, for sample images and for manifests that do not lie with the runs. Without it, the folder ``data``
         beside the runs, if it is the one.
-    rules, manifest_id, bootstrap
-        As :func:`build_board` takes them.
+    rules : collection of str
+        Only these rejection rules; all of a run without it.
+    manifest_id : str, optional
+        Which manifest, where the runs answer several.
+    bootstrap : int
+        Replicates of every interval.
 
     Returns
     -------

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .benchmark.manifest import Manifest, open_manifests
 from .benchmark.protocols import Protocol
+from .core.defaults import DATA, PROTOCOL
 from .generation.dataset import Dataset as StoredDataset
 
 
@@ -17,11 +18,11 @@ class Dataset(StoredDataset):
 
     def split(
         self,
-        protocol: str | Path | Protocol = "fang2023",
+        protocol: str | Path | Protocol = PROTOCOL,
         *,
         fold: str | None = None,
         unseen: Sequence[str] = (),
-        name: str = "mine",
+        name: str | None = None,
     ) -> Manifest:
         """Who is seen, who is unseen, and which image belongs to which split.
 
@@ -33,13 +34,13 @@ class Dataset(StoredDataset):
             Which fold, where the protocol has several (see :meth:`folds`).
         unseen : sequence of str
             Generators that are unseen, instead of a protocol.
-        name : str
-            What the protocol of ``unseen`` is called.
+        name : str, optional
+            What the protocol of ``unseen`` is called; without it ``unseen-`` and its generators.
 
         Returns
         -------
         Manifest
-            Also written into the data set, where that can be written.
+            Also written into the data set, where that can be written, with a protocol that is not a packaged one.
 
         Raises
         ------
@@ -58,13 +59,14 @@ class Dataset(StoredDataset):
 
 
 def generate(
-    suite: str | Path = "mini",
-    out: str | Path = "data",
+    suite: str | Path | None = None,
+    out: str | Path = DATA,
     *,
     sources: Sequence[str] | None = None,
     count: int | None = None,
     folders: Mapping[str, str | Path] | None = None,
     folder_licence: str | None = None,
+    crop_size: int | None = None,
     weights: Mapping[str, str | Path] | None = None,
     accept_licences: Sequence[str] = (),
     offline: bool = False,
@@ -75,8 +77,8 @@ def generate(
 
     Parameters
     ----------
-    suite : str or Path
-        A packaged suite, or the path of a suite file.
+    suite : str or Path, optional
+        A packaged suite, or the path of a suite file. Without it the folders alone, or ``mini`` where there is none.
     out : str or Path
         The folder; a killed call continues where it stopped.
     sources : sequence of str, optional
@@ -87,6 +89,9 @@ def generate(
         Name -> folder of own images, which become sources with their pixels untouched.
     folder_licence : str, optional
         Licence of those images.
+    crop_size : int, optional
+        Side of the crop in pixels, for folders without a suite. Without it the largest multiple of 8 that fits every
+        picture, up to 256.
     weights : mapping, optional
         Source -> weight file that is there already.
     accept_licences : sequence of str
@@ -107,6 +112,7 @@ def generate(
         count=count,
         folders=folders,
         folder_licence=folder_licence,
+        crop_size=crop_size,
         weights=weights,
         accept_licences=accept_licences,
         offline=offline,
@@ -116,7 +122,7 @@ def generate(
     return load(made.path)
 
 
-def load(path: str | Path = "data") -> Dataset:
+def load(path: str | Path = DATA) -> Dataset:
     """Open a data set; DatasetError if the folder is none."""
     opened = Dataset.open(path)
     return Dataset(opened.path, opened.info)

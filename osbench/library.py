@@ -19,6 +19,7 @@ from .benchmark.orchestrator import run_experiment
 from .benchmark.run_info import Option
 from .benchmark.runs import NATIVE, Run
 from .benchmark.score import Score
+from .core.defaults import RUNS
 from .core.errors import RunError, UsageError
 from .data import Dataset, load
 
@@ -102,7 +103,7 @@ def evaluate(
     manifest: Manifest | Sequence[Manifest],
     *,
     seeds: int = 1,
-    out: str | Path = "runs",
+    out: str | Path = RUNS,
     options: Mapping[str, Option] | None = None,
     epochs: int | None = None,
     crop_size: int | None = None,

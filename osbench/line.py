@@ -120,9 +120,7 @@ def run(
         )
         manifests = open_manifests(dataset, asked.protocol, asked.fold)
     with _step(2, "evaluate", f"{len(asked.entries)} entries, {asked.seeds} seeds", seconds):
-        found = run_experiment(
-            asked, dataset, manifests, out=folder / "runs", device=device, grid=grid, jobs=jobs
-        )
+        found = run_experiment(asked, dataset, manifests, out=folder / "runs", device=device, grid=grid, jobs=jobs)
     if not found.all_runs():
         reasons = [f"{label}: {reason}" for label, reason in (found.missing | found.failed).items()]
         raise RunError(f"experiment {asked.name}: no entry could be fitted; first {reasons[0]}")

@@ -72,8 +72,10 @@ def test_every_promised_name_is_there() -> None:
 def test_a_dataset_is_split_by_protocol_and_by_names(data: osbench.Dataset) -> None:
     manifest = data.split("fang2023")
     assert set(manifest.unseen) == {"latent_diffusion", "stylegan"}
-    mine = data.split(unseen=["taming"])
-    assert mine.unseen == ("taming",)
+    mine = data.split(unseen=["taming"], name="mine")
+    assert (mine.protocol, mine.unseen) == ("mine", ("taming",))
+    assert data.split("mine").manifest_id == mine.manifest_id
+    assert data.split(unseen=["taming"]).protocol == "unseen-taming"
     assert len(data.folds("rotate-one")) == len(GENERATORS)
     with pytest.raises(UsageError, match="has 5 folds"):
         data.split("rotate-one")

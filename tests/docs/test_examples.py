@@ -15,9 +15,7 @@ import pytest
 
 from osbench.baselines.rejection import Activations, build_rule, rule_names
 from osbench.benchmark.experiment import load_experiment
-from osbench.benchmark.protocols import _parse
-from osbench.core.errors import UsageError
-from osbench.core.yaml import read_yaml
+from osbench.benchmark.protocols import load_protocol
 from osbench.generation.families import load_safetensors_generator, save_generator
 
 from .pages import ROOT, pages
@@ -99,7 +97,7 @@ def test_the_rejection_rule_gives_the_difference_of_the_two_largest(monkeypatch:
 
 
 def test_the_protocol_holds_out_what_its_name_says() -> None:
-    protocol = _parse(read_yaml(EXAMPLES / "taming_unseen.yaml", UsageError))
+    protocol = load_protocol(EXAMPLES / "taming_unseen.yaml")
     (fold,) = protocol.folds({"taming": "Taming Transformers", "progan": "ProGAN", "stylegan": "StyleGAN"})
     assert fold.unseen == ("taming",)
 

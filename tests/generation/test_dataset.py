@@ -229,7 +229,7 @@ def test_version_1_is_read_as_well(copied: Path) -> None:
     (copied / RECORD).write_text(json.dumps({**info, "schema_version": 1}))
     old = Dataset.open(copied)
     assert old.verify(pixels=True) == []
-    pd.testing.assert_frame_equal(old.index()[expected.columns], expected)
+    pd.testing.assert_frame_equal(pd.DataFrame(old.index()[list(expected.columns)]), expected)
     assert "native_sha256" not in card_text(old)
 
 
