@@ -148,7 +148,10 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
     network = open_network(source, unit.source_sha256, unit.device)
     seeds = [image_seed(unit.namespace, source.generator, source.training_set, i) for i in indices]
     labels = _draw_each(seeds, "class", source.class_labels or range(network.c_dim))
-    prompts = _draw_each(seeds, "prompt", source.prompts)
+    if source.prompts_in_turn:
+        prompts = [source.prompts[i % len(source.prompts)] for i in indices]
+    else:
+        prompts = _draw_each(seeds, "prompt", source.prompts)
     options = {**source.sampling, **({"prompts": prompts} if prompts else {})}
 
     def sample(seeds: list[int]) -> np.ndarray:

@@ -77,7 +77,8 @@ class Source:
     architecture: the name that papers and protocols use. licence: id of the weights' (or images') licence.
     native_size: side of the generator's output in pixels (None: read it from the images). sampling: keyword arguments
     of ``Generator.sample``. class_labels: classes to draw from in a conditional generator, empty = all of them.
-    prompts: texts to draw from, for a text-to-image generator. crop_rows: first row kept and first row dropped of the
+    prompts: texts to draw from, for a text-to-image generator; prompts_in_turn: image i gets text i modulo their number
+    instead, so that every text has as many images. crop_rows: first row kept and first row dropped of the
     generator's output, in its native pixels, where the training images had bars above and below.
 
     The weights are one of: weights, a file (or the folder of a diffusers pipeline) on this machine; files, published
@@ -100,6 +101,7 @@ class Source:
     sampling: dict[str, Any] = field(default_factory=dict)
     class_labels: tuple[int, ...] = ()
     prompts: tuple[str, ...] = ()
+    prompts_in_turn: bool = False
     crop_rows: tuple[int, int] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     files: tuple[WeightFile, ...] = ()
@@ -124,6 +126,8 @@ class Source:
         has_weights = self.weights is not None or bool(self.files or self.hub)
         if has_weights == (self.folder is not None):
             raise UsageError(f"source {self.name}: give either weights or a folder.")
+        if self.prompts_in_turn and not self.prompts:
+            raise UsageError(f"source {self.name}: 'prompts_in_turn' needs prompts.")
 
     @property
     def name(self) -> str:
@@ -140,6 +144,7 @@ class Source:
         always = ("generator", "training_set", "architecture", "licence", "family", "native_size", "sampling")
         values = {name: getattr(self, name) for name in always} | {"class_labels": list(self.class_labels)}
         extra = {"prompts": list(self.prompts), "crop_rows": self.crop_rows, "settings": self.settings}
+        extra |= {"prompts_in_turn": self.prompts_in_turn}
         return values | {name: value for name, value in extra.items() if value}
 
 

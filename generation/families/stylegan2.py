@@ -279,7 +279,10 @@ class SynthesisBlock(nn.Module):
 
 
 class SynthesisNetwork(nn.Module):
-    """Styles (N, num_ws, w_dim) -> images (N, planes, R, R)."""
+    """Styles (N, num_ws, w_dim) -> images (N, planes, R, R).
+
+    A ``sketch`` (N, C, S, S) is added to the feature maps at its side.
+    """
 
     def __init__(self, w_dim: int, resolution: int, planes: int, options: SynthesisOptions) -> None:
         super().__init__()
@@ -289,7 +292,13 @@ class SynthesisNetwork(nn.Module):
             self.add_module(f"b{side}", SynthesisBlock(inputs, side, w_dim, planes, side == resolution, options))
         self.num_ws = 2 * len(self.sides)
 
-    def forward(self, ws: Tensor, noise_mode: NoiseMode = "const", seeds: Sequence[int] | None = None) -> Tensor:
+    def forward(
+        self,
+        ws: Tensor,
+        noise_mode: NoiseMode = "const",
+        seeds: Sequence[int] | None = None,
+        sketch: Tensor | None = None,
+    ) -> Tensor:
         stream = NoiseStream(len(ws), ws.device, seeds) if noise_mode == "random" else None
         x = image = None
         first = 0
@@ -297,6 +306,8 @@ class SynthesisNetwork(nn.Module):
             block = self.get_submodule(f"b{side}")
             assert isinstance(block, SynthesisBlock)
             x, image = block(x, image, ws[:, first : first + block.num_conv + 1], noise_mode, stream)
+            if sketch is not None and sketch.shape[-1] == side:
+                x = x + sketch
             first += block.num_conv
         assert image is not None
         return image

@@ -34,6 +34,8 @@ class Hardware:
     def named(cls, name: str, *, mixed: bool | None = None, compiled: bool = False) -> Hardware:
         """``auto``, ``cpu``, ``cuda`` or ``cuda:N``. On CUDA mixed precision (unless refused) and channels-last are on.
 
+        On a CPU channels-last comes with mixed precision: bfloat16 convolutions want it.
+
         UsageError if the device is not there.
         """
         try:
@@ -46,7 +48,8 @@ class Hardware:
         if cuda:
             torch.backends.cudnn.benchmark = True
             torch.set_float32_matmul_precision("high")
-        return cls(device, mixed=cuda if mixed is None else mixed, channels_last=cuda, compiled=compiled)
+        mixed = cuda if mixed is None else mixed
+        return cls(device, mixed=mixed, channels_last=cuda or mixed, compiled=compiled)
 
     def place(self, module: _Module) -> _Module:
         """Move a module to the device, in the memory layout."""

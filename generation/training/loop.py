@@ -38,13 +38,17 @@ class BaseRecipe:
 
 @dataclass
 class Progress:
-    """What a training has done so far. seconds: wall clock of all sittings, reports included; device: of the last."""
+    """What a training has done so far.
+
+    seconds: of all sittings, reports included, by the ``clock`` (wall, or CPU time); device: of the last sitting.
+    """
 
     step: int = 0
     images: int = 0
     seconds: float = 0.0
     curve: list[dict[str, float]] = field(default_factory=list)
     device: str = ""
+    clock: str = "wall"
 
 
 class Training(ABC):
@@ -59,6 +63,8 @@ class Training(ABC):
     average: Generator
     stateful: ClassVar[tuple[str, ...]]
     report_images: ClassVar[int] = 512
+    reports: ClassVar[int] = 16
+    columns: ClassVar[int] = 8  # of the grid, and its rows
 
     def __init__(
         self,
@@ -86,6 +92,7 @@ class Training(ABC):
         budget = 60 * minutes
         last = saved = self.clock()
         self.progress.device = str(self.hardware)
+        self.progress.clock = "CPU time" if self.clock is time.process_time else "wall"
         if not self.progress.curve:
             self._report({}, 0.0)
         elif self.progress.seconds >= budget:
@@ -94,7 +101,7 @@ class Training(ABC):
             elapsed = self.progress.seconds / budget
             losses = self._step(elapsed)
             self.progress.step += 1
-            if self.progress.seconds - self.progress.curve[-1]["seconds"] >= max(REPORT_SECONDS, budget / 16):
+            if self.progress.seconds - self.progress.curve[-1]["seconds"] >= max(REPORT_SECONDS, budget / self.reports):
                 self._report(losses, elapsed)
             now = self.clock()
             self.progress.seconds += now - last
@@ -150,7 +157,7 @@ class Training(ABC):
         }
         self.progress.curve.append(point)
         get_logger().info("%s: %s", self.folder.name, json.dumps(point))
-        grid(fake[:64]).save(self.folder / "grid.png")
+        grid(fake[: self.columns**2], self.columns).save(self.folder / "grid.png")
         lines = {line: points(self.progress.curve, line) for line in CURVE_NAMES}
         (self.folder / "curve.svg").write_text(curves_svg({k: v for k, v in lines.items() if v}))
         (self.folder / "progress.json").write_text(json.dumps(asdict(self.progress), indent=1) + "\n")

@@ -16,6 +16,13 @@ def pyramid_loss(x: Tensor, y: Tensor, levels: int = 4) -> Tensor:
     return total / (2 * levels - 1)
 
 
+def edge_loss(x: Tensor, y: Tensor) -> Tensor:
+    """Mean absolute difference of two image batches' differences between neighbours, down and to the right."""
+    down = ((x[:, :, 1:] - x[:, :, :-1]) - (y[:, :, 1:] - y[:, :, :-1])).abs().mean()
+    right = ((x[:, :, :, 1:] - x[:, :, :, :-1]) - (y[:, :, :, 1:] - y[:, :, :, :-1])).abs().mean()
+    return down + right
+
+
 def generator_loss(fake_logits: Tensor) -> Tensor:
     """Non-saturating loss of the generator (Goodfellow et al. 2014)."""
     return F.softplus(-fake_logits).mean()

@@ -32,7 +32,7 @@ def restore(optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     How an optimiser computes belongs to the device it runs on, and its averages must lie in memory as the parameters
     do: fused kernels walk over both without looking at strides, or refuse.
     """
-    ways = [{way: group[way] for way in ("fused", "foreach")} for group in optimiser.param_groups]
+    ways = [{way: group[way] for way in ("fused", "foreach") if way in group} for group in optimiser.param_groups]
     groups = [{**group, **own} for group, own in zip(state["param_groups"], ways, strict=True)]
     optimiser.load_state_dict({**state, "param_groups": groups})
     for parameter, averages in optimiser.state.items():

@@ -2,7 +2,8 @@
 
 ``landscape`` reads Debian's ``endless-sky-data`` (720x360 photographs); only files that its ``copyright`` file places
 in the public domain are taken, and pictures from space or of cities are left out. ``emoji`` reads the npm package
-``@lobehub/fluent-emoji-3d`` (MIT). Both together take 27 MB.
+``@lobehub/fluent-emoji-3d`` (MIT). Both together take 27 MB. ``characters`` are the 100 pictures of that package that
+:mod:`.characters` names.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...core.errors import DatasetError, unknown_name
+from .characters import CHARACTERS, CODE_POINTS, caption, file_name
 from .limits import PICTURES_BYTES, check_size
 
 HELD_OUT = 0.1
@@ -41,14 +43,16 @@ _NOT_LANDSCAPE = re.compile(r"^(nasa|space|earthrise|station|loc|city)")
 def pack(training_set: str, source: Path, out: Path) -> int:
     """Add the pictures of the package unpacked at ``source`` to the Parquet file ``out``; returns their number.
 
-    Pictures of the same training set that are there already are replaced; a tenth is marked as held out, by picture.
+    Pictures of the same training set that are there already are replaced; a tenth is marked as held out, by picture
+    (none of the characters: a name needs its picture).
     DatasetError, ``out`` unchanged, if the file would be over 40 MB.
     """
     if training_set not in _SOURCES:
         raise unknown_name("training set", training_set, _SOURCES)
     find, kind_of, licence = _SOURCES[training_set]
     files = find(source)
-    held_out = set(np.random.default_rng(0).choice(len(files), max(1, round(HELD_OUT * len(files))), replace=False))
+    kept = 0 if training_set == CHARACTERS else max(1, round(HELD_OUT * len(files)))
+    held_out = set(np.random.default_rng(0).choice(len(files), kept, replace=False))
     rows = [
         {
             "training_set": training_set,
@@ -95,10 +99,22 @@ def _emoji(source: Path) -> list[Path]:
     return files
 
 
+def _characters(source: Path) -> list[Path]:
+    files = [source / "package/assets" / file_name(point) for point in CODE_POINTS]
+    missing = [path.name for path in files if not path.is_file()]
+    if missing:
+        raise DatasetError(
+            f"{source}: {len(missing)} of the characters are not there (first {missing[0]}); unpack npm's "
+            "@lobehub/fluent-emoji-3d 1.1.0 there (tar xzf)."
+        )
+    return files
+
+
 # Which files, what each shows ("mountain12.jpg" shows a mountain), under which licence.
 _SOURCES: dict[str, tuple[Callable[[Path], list[Path]], Callable[[Path], str], str]] = {
     "landscape": (_photographs, lambda path: re.sub(r"\d.*", "", path.name), "public domain"),
     "emoji": (_emoji, lambda path: "emoji", "MIT"),
+    CHARACTERS: (_characters, lambda path: caption(int(path.stem, 16)), "MIT"),
 }
 
 TRAINING_SETS = tuple(_SOURCES)

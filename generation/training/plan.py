@@ -9,6 +9,8 @@ from typing import Any
 from ...core.errors import UsageError, unknown_name
 from ...core.yaml import read_yaml
 from .adversarial import AdversarialRecipe
+from .captioned import CaptionedRecipe
+from .captioned_game import CaptionedGameRecipe
 from .diffusion import DiffusionRecipe
 from .loop import BaseRecipe
 from .tokens import TokenRecipe
@@ -18,6 +20,8 @@ _KINDS: dict[str, type[BaseRecipe]] = {
     "adversarial": AdversarialRecipe,
     "tokens": TokenRecipe,
     "diffusion": DiffusionRecipe,
+    "captioned": CaptionedRecipe,
+    "captioned-game": CaptionedGameRecipe,
 }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from ...core.progress import get_logger
 from ..families import save_generator
 from .adversarial import AdversarialRecipe, AdversarialTraining
 from .bank import Bank
+from .captioned import CaptionedRecipe, CaptionedTraining
+from .captioned_game import CaptionedGame, CaptionedGameRecipe
+from .characters import CHARACTERS, Characters, load_characters
 from .diffusion import DiffusionRecipe, DiffusionTraining
 from .hardware import Hardware
 from .limits import MODEL_BYTES, ZOO_BYTES, check_size
@@ -35,11 +39,15 @@ _SEEDS = {"bank": 0, "held": 1}
 
 @dataclass(frozen=True)
 class Workshop:
-    """``root`` holds everything that a zoo's making leaves behind, save what ``export`` writes."""
+    """``root`` holds everything that a zoo's making leaves behind, save what ``export`` writes.
+
+    clock: seconds that trainings count, of the wall or of this process's CPU time.
+    """
 
     root: Path
     plan: Plan
     hardware: Hardware = field(default_factory=Hardware)
+    clock: Callable[[], float] = time.monotonic
 
     @property
     def pictures_file(self) -> Path:
@@ -54,7 +62,7 @@ class Workshop:
     def pack(self, training_set: str, source: Path) -> Path:
         """Add a training set to the packed pictures and cut its crops; returns the packed file."""
         pack(training_set, source, self.pictures_file)
-        self._cut(training_set, load_pictures(self.pictures_file, training_set, self._height(training_set)))
+        self._cut(training_set, self._pictures(training_set))
         return self.pictures_file
 
     def has_pictures(self, training_set: str) -> bool:
@@ -75,8 +83,15 @@ class Workshop:
         """
         path = self._crops(training_set, part)
         if not path.exists():
-            self._cut(training_set, load_pictures(self.pictures_file, training_set, self._height(training_set)))
+            self._cut(training_set, self._pictures(training_set))
         return np.load(path, mmap_mode="c")
+
+    def class_names(self, training_set: str) -> tuple[str, ...]:
+        """What the classes of :meth:`crops` are called; of characters, their captions."""
+        path = self._names_file(training_set)
+        if not path.exists():
+            path.write_text(json.dumps(self._pictures(training_set).class_names) + "\n")
+        return tuple(json.loads(path.read_text()))
 
     def codes(self, training_set: str) -> Codes:
         """The teacher's codes of the bank."""
@@ -101,16 +116,19 @@ class Workshop:
         generator, _, training_set = model.partition("/")
         recipe = self.plan.recipe(generator)
         bank, held_out = self.crops(training_set, "bank"), np.asarray(self.crops(training_set, "held"))
-        folder, hardware = self.folder(model), self.hardware
+        rest = (held_out, self.folder(model), self.hardware, self.clock)
         if isinstance(recipe, AdversarialRecipe):
             features = self.features_file if self.features_file.exists() else None
             codes = self.codes(training_set)
-            return AdversarialTraining(recipe, bank, codes, held_out, folder, hardware, features=features)
+            return AdversarialTraining(recipe, bank, codes, *rest, features=features)
         if isinstance(recipe, TokenRecipe):
-            return TokenTraining(recipe, bank, held_out, folder, hardware)
-        assert isinstance(recipe, DiffusionRecipe)
+            return TokenTraining(recipe, bank, *rest)
         labels = np.asarray(self.crops(training_set, "bank-labels"))
-        return DiffusionTraining(recipe, bank, labels, held_out, folder, hardware)
+        if isinstance(recipe, CaptionedRecipe | CaptionedGameRecipe):
+            kind = CaptionedTraining if isinstance(recipe, CaptionedRecipe) else CaptionedGame
+            return kind(recipe, bank, labels, self.class_names(training_set), *rest)
+        assert isinstance(recipe, DiffusionRecipe)
+        return DiffusionTraining(recipe, bank, labels, *rest)
 
     def folder(self, model: str) -> Path:
         """Where a model's training lives."""
@@ -164,9 +182,9 @@ class Workshop:
         finally:
             partial.unlink(missing_ok=True)
         # A larger picture would not be seen better, and 14 full grids of 128 px take a third of the zoo's 60 MB.
-        grid(training.samples(64 if self.plan.resolution <= 64 else 32)).save(
-            out / "cards" / f"{name}.png", optimize=True
-        )
+        columns = training.columns
+        rows = columns if self.plan.resolution <= 64 else columns // 2
+        grid(training.samples(rows * columns), columns).save(out / "cards" / f"{name}.png", optimize=True)
         record = {
             "model": model,
             "suite": self.plan.suite,
@@ -177,6 +195,7 @@ class Workshop:
             "recipe": {k: v for k, v in asdict(training.recipe).items() if k != "config"},
             "images_seen": training.progress.images,
             "seconds": round(training.progress.seconds),
+            "clock": training.progress.clock,
             "device": training.progress.device or str(self.hardware),
             "torch": torch.__version__,
             "curve": training.progress.curve,
@@ -201,8 +220,16 @@ class Workshop:
     def _height(self, training_set: str) -> int:
         return self.plan.picture_height.get(training_set, 2 * self.plan.resolution)
 
-    def _cut(self, training_set: str, pictures: Pictures) -> None:
+    def _names_file(self, training_set: str) -> Path:
+        return self.root / f"{training_set}-classes.json"
+
+    def _pictures(self, training_set: str) -> Pictures | Characters:
+        load = load_characters if training_set == CHARACTERS else load_pictures
+        return load(self.pictures_file, training_set, self._height(training_set))
+
+    def _cut(self, training_set: str, pictures: Pictures | Characters) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
+        self._names_file(training_set).write_text(json.dumps(pictures.class_names) + "\n")
         for part, seed in _SEEDS.items():
             count = getattr(self.plan, part)
             crops, labels = pictures.crops(self.plan.resolution, count, seed, held_out=part == "held")

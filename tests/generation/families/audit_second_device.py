@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,15 @@ from osbench.generation.families.progan import ProGAN
 from osbench.generation.families.stylegan2 import StyleGAN2
 from tests.second_device import register
 
-from . import test_latent_diffusion, test_projected_gan, test_stylegan, test_stylegan2, test_stylegan3, test_taming
+from . import (
+    test_latent_diffusion,
+    test_projected_gan,
+    test_stylegan,
+    test_stylegan2,
+    test_stylegan3,
+    test_taming,
+    test_text_families,
+)
 
 DEVICE = register()
 SEEDS = [3, 2**40 + 1, 7]
@@ -36,6 +45,7 @@ MAKE: dict[str, Callable[[], Generator]] = {
     "taming with classes": lambda: test_taming.small(classes=3),
     "latent_diffusion": test_latent_diffusion.small,
     "latent_diffusion with classes": lambda: test_latent_diffusion.small(classes=3, guidance=2.0),
+    **{name: partial(test_text_families.make, name) for name in test_text_families.MAKE},
 }
 
 
@@ -46,12 +56,14 @@ def test_no_family_is_forgotten() -> None:
 
 @pytest.mark.parametrize(
     ("name", "noise_mode"),
-    [(name, "const") for name in MAKE] + [(name, "random") for name in MAKE if name.startswith(("stylegan", "proj"))],
+    [(name, "const") for name in MAKE]
+    + [(name, "random") for name in MAKE if name.startswith(("stylegan", "proj", "text_gan"))],
 )
 def test_same_images(name: str, noise_mode: str, tmp_path: Path) -> None:
     network = MAKE[name]()
     labels = [0, 1, 2] if network.c_dim else None
     options: dict[str, Any] = {"truncation_psi": 1.0 if name == "progan" else 0.7, "noise_mode": noise_mode}
+    options |= {"prompts": test_text_families.PROMPTS} if network.text_conditioned else {}
     here = network.sample(SEEDS, labels, **options)
     there = network.to(DEVICE).sample(SEEDS, labels, **options)
     assert here.std() > 0

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from osbench.generation.training.adversarial import AdversarialRecipe, AdversarialTraining
+from osbench.generation.training.captioned import CaptionedRecipe, CaptionedTraining
+from osbench.generation.training.captioned_game import CaptionedGame, CaptionedGameRecipe
 from osbench.generation.training.diffusion import DiffusionRecipe, DiffusionTraining
 from osbench.generation.training.hardware import Hardware
 from osbench.generation.training.loop import Training
@@ -43,7 +45,27 @@ DIFFUSION = {
     "steps": 2,
 }  # fmt: skip
 
-KINDS = ("adversarial", "tokens", "diffusion")
+FLOW = {
+    "resolution": SIDE,
+    "autoencoder": {"channels": [8, 8, 8], "latent": 4},
+    "transformer": {"patch": 1, "width": 16, "depth": 1, "heads": 2},
+    "steps": 2,
+}
+PIXELS = {"resolution": SIDE, "transformer": {"patch": 8, "width": 16, "depth": 1, "heads": 2}, "steps": 2}
+SCRIBE = {
+    "resolution": SIDE,
+    "autoencoder": {"channels": [8, 8, 8, 8], "latent": 4},
+    "levels": 3,
+    "transformer": {"width": 16, "depth": 1, "heads": 2},
+}
+GAN = {
+    "resolution": SIDE, "z_dim": 8, "w_dim": 8, "caption_dim": 8, "mapping": {"num_layers": 2},
+    "synthesis": {"channel_base": 128, "channel_max": 8, "architecture": "skip"},
+}  # fmt: skip
+CAPTIONED = {"latent_flow": FLOW, "pixel_diffusion": PIXELS, "token_transformer": SCRIBE}
+CAPTIONS = ("red cat", "blue dog", "cat face")
+
+KINDS = ("adversarial", "tokens", "diffusion", "captioned", "captioned-game")
 
 MakeTraining = Callable[..., Training]
 
@@ -82,7 +104,7 @@ def crops() -> tuple[np.ndarray, np.ndarray]:
 def make_training(crops: tuple[np.ndarray, np.ndarray]) -> MakeTraining:
     """``make_training(kind, folder, hardware=..., **recipe)``: a toy training on a clock of its own."""
     bank, held_out = crops
-    rng = np.random.default_rng(0)
+    rng, labels = np.random.default_rng(0), np.arange(len(bank)) % 3
     codes = Codes(rng.normal(size=(len(bank), 8)).astype(np.float32), np.full((len(bank), 8), 0.1, np.float32))
 
     def make(
@@ -102,9 +124,17 @@ def make_training(crops: tuple[np.ndarray, np.ndarray]) -> MakeTraining:
             training: Training = AdversarialTraining(plan, bank, codes, *rest, features=features)
         elif kind == "tokens":
             training = TokenTraining(TokenRecipe("taming", TOKENS, token_batch=4, **options), bank, *rest)
+        elif kind == "captioned":
+            family = options.pop("family", "latent_flow")
+            del options["width"]
+            recipe_ = CaptionedRecipe(family, CAPTIONED[family], code_batch=4, **options)
+            training = CaptionedTraining(recipe_, bank, labels, CAPTIONS, *rest)
+        elif kind == "captioned-game":
+            plan_ = CaptionedGameRecipe("text_gan", GAN, encoder_width=8, **options)
+            training = CaptionedGame(plan_, bank, labels, CAPTIONS, *rest)
         else:
             recipe_ = DiffusionRecipe("latent_diffusion", DIFFUSION, noise_batch=4, **options)
-            training = DiffusionTraining(recipe_, bank, np.arange(len(bank)) % 3, *rest)
+            training = DiffusionTraining(recipe_, bank, labels, *rest)
         return clock.wind(training, stop_at)
 
     return make

@@ -21,6 +21,7 @@ def test_mixed_precision_on_request() -> None:
     with hardware.autocast():
         assert nn.Linear(2, 2)(torch.zeros(1, 2)).dtype == torch.bfloat16
     assert str(hardware).endswith(", bfloat16")
+    assert hardware.channels_last
 
 
 def test_channels_last_moves_weights() -> None:

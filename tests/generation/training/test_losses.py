@@ -38,6 +38,21 @@ def test_pyramid_loss(levels: int) -> None:
     assert ours == pytest.approx(literal_pyramid(x, y, levels), rel=1e-12)
 
 
+def test_edge_loss() -> None:
+    """Mean absolute difference of the steps to the next pixel, down plus to the right."""
+    x, y = np.random.default_rng(0).normal(size=(2, 2, 3, 4, 5))
+    down = [
+        abs((x[i, j, k + 1, m] - x[i, j, k, m]) - (y[i, j, k + 1, m] - y[i, j, k, m]))
+        for i in range(2) for j in range(3) for k in range(3) for m in range(5)
+    ]  # fmt: skip
+    right = [
+        abs((x[i, j, k, m + 1] - x[i, j, k, m]) - (y[i, j, k, m + 1] - y[i, j, k, m]))
+        for i in range(2) for j in range(3) for k in range(4) for m in range(4)
+    ]  # fmt: skip
+    ours = losses.edge_loss(torch.from_numpy(x), torch.from_numpy(y)).item()
+    assert ours == pytest.approx(np.mean(down) + np.mean(right), rel=1e-12)
+
+
 logits = st.lists(st.floats(-20, 20), min_size=1, max_size=6)
 
 
