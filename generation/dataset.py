@@ -50,9 +50,15 @@ _COLUMNS = {
     "frame_y": "int32",
     "bytes_sha256": "string",
     "pixel_sha256": "string",
+    "weights": "string",
+    "content_id": "string",
+    "group": "string",
 }
+_LATER = ("weights", "content_id", "group")
+"""Columns that datasets of before `mini-matched` lack; they are read as missing values."""
+
 _RECORD_KEYS = {"suite", "suite_version", "title", "recipe", "sources", "versions", "device"}
-_MAY_BE_NULL = {"prompt", "class_label", "jpeg_quality", "jpeg_subsampling", "jpeg_tables_sha256"}
+_MAY_BE_NULL = {"prompt", "class_label", "jpeg_quality", "jpeg_subsampling", "jpeg_tables_sha256", *_LATER}
 _IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
 
@@ -73,6 +79,11 @@ def _schema() -> pa.Schema:
 
 SCHEMA: pa.Schema = _schema()
 """Parquet schema of a shard; its ``huggingface`` metadata makes ``datasets`` show the column ``image`` as pictures."""
+
+
+def learned(source: dict[str, Any]) -> str:
+    """The second part of a source's name in its record: the training set, and which of several weights."""
+    return source["name"].partition("/")[2]
 
 
 @dataclass(frozen=True)
@@ -139,7 +150,7 @@ class Dataset:
         """Shard path -> (its source's record, the image indices it holds), for the complete dataset."""
         rows = self.info["recipe"]["shard_rows"]
         return {
-            shard_file(s["generator"], s["training_set"], k, s["shards"]): (
+            shard_file(s["generator"], learned(s), k, s["shards"]): (
                 s,
                 range(k * rows, min((k + 1) * rows, s["count"])),
             )
@@ -189,11 +200,16 @@ class Dataset:
         path = self.path / check_shard_name(shard)
         try:
             with pq.ParquetFile(path) as file:
-                if file.schema_arrow.names != list(_COLUMNS):
+                stored = file.schema_arrow.names
+                if stored not in (list(_COLUMNS), [name for name in _COLUMNS if name not in _LATER]):
                     raise self._damaged(shard, "has other columns than the schema")
-                return file.read(columns=columns, use_threads=False)
+                table = file.read(columns=[name for name in columns if name in stored], use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(shard, "missing" if not path.exists() else "truncated or damaged") from error
+        for name in columns:
+            if name not in stored:
+                table = table.append_column(name, pa.nulls(len(table), pa.string()))
+        return table
 
     def _damaged(self, shard: str, reason: str) -> DatasetError:
         return DatasetError(f"{self.path / shard}: {reason}. Run the same 'osbench generate' again to rebuild it.")
@@ -251,7 +267,7 @@ class Dataset:
 def _row_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int, pixels: bool) -> str | None:
     if any(value is None for name, value in row.items() if name not in _MAY_BE_NULL) or not row["image"]["bytes"]:
         return "a value is missing"
-    identity = image_id(source["namespace"], source["generator"], source["training_set"], row["index"])
+    identity = image_id(source["namespace"], source["generator"], learned(source), row["index"])
     if row["image_id"] != identity or row["crop_size"] != crop_size:
         return "its identity does not follow from suite, source and index"
     if bytes_sha256(row["image"]["bytes"]) != row["bytes_sha256"]:

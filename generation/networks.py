@@ -113,6 +113,10 @@ def network_facts(source: Source, sha256: str) -> NetworkFacts:
         )
     if network.text_conditioned and not source.prompts:
         raise UsageError(f"source {source.name}: a text-to-image pipeline needs a list of prompts.")
+    if network.code_conditioned != (source.pictures is not None and source.block_code is not None):
+        raise UsageError(
+            f"source {source.name}: a renderer needs 'pictures' and a 'block_code', and no other network takes them."
+        )
     rows = kept_rows(source, network.resolution)
     return NetworkFacts(
         family=network.family,

@@ -14,12 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from .block_code import load_block_code
 from .catalog import Recipe, Source
 from .dataset import SCHEMA, SCHEMA_VERSION
 from .errors import GenerationError, UsageError
 from .folders import FolderImage, list_images, read_image
 from .ledger import LedgerEntry, file_sha256, shard_file
+from .low_pass_swap import swap_low_frequencies
 from .networks import kept_rows, open_network, repeatable_kernels
+from .picture_set import ORIGINAL, open_picture_set
 from .pixels import Box, EncodedFrame, bytes_sha256, decode_crop, encode_frame, pixel_sha256
 from .publish import partial_path, publish
 from .seeds import image_id, image_rng, image_seed
@@ -59,7 +62,7 @@ class Unit:
     @property
     def file(self) -> str:
         """Where it is published, relative to the dataset."""
-        return shard_file(self.source.generator, self.source.training_set, self.shard, self.shards)
+        return shard_file(self.source.generator, self.source.learned, self.shard, self.shards)
 
     @property
     def indices(self) -> range:
@@ -169,11 +172,15 @@ def native_batches(unit: Unit, indices: range) -> Iterator[list[NativeImage]]:
 def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
     """Native images of one batch, checked: right shape, not constant, large enough to crop."""
     source = unit.source
+    seeds = [image_seed(unit.namespace, source.generator, source.learned, i) for i in indices]
+    if source.shows is not None:
+        return _shown_batch(unit, indices)
     network = open_network(source, unit.source_sha256, unit.device)
-    seeds = [image_seed(unit.namespace, source.generator, source.training_set, i) for i in indices]
     labels = _draw_each(seeds, "class", source.class_labels or range(network.c_dim))
     prompts = _draw_each(seeds, "prompt", source.prompts)
     options = {**source.sampling, **({"prompts": prompts} if prompts else {})}
+    if source.pictures is not None:
+        options["codes"] = picture_codes(source, indices)
     try:
         inspect.signature(network.sample).bind(seeds, labels, **options)
     except TypeError as error:
@@ -194,12 +201,44 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
 
     images = sample(seeds)
     used = _redraw_blanks(sample, images, seeds) if network.may_blank else seeds
+    if unit.recipe.low_pass_swap and source.pictures is not None:
+        images = swap_low_frequencies(images, _pictures(source, indices), unit.recipe.low_pass_swap)
     batch = []
     for k, (index, image) in enumerate(zip(indices, images, strict=True)):
         _check_native(unit, index, image)
         redrawn = used[k] if used[k] != seeds[k] else None
         batch.append(NativeImage(index, image, labels[k] if labels else None, prompts[k] if prompts else None, redrawn))
     return batch
+
+
+def picture_codes(source: Source, indices: Sequence[int]) -> np.ndarray:
+    """float32 (N, 16, S / 8, S / 8): the codes of the pictures that images ``indices`` of a source render."""
+    assert source.block_code is not None
+    return load_block_code(source.block_code).encode(_pictures(source, indices))
+
+
+def _pictures(source: Source, indices: Sequence[int], shown: str = ORIGINAL) -> np.ndarray:
+    """uint8 (N, S, S, 3); a batch that goes beyond the last picture begins again with the first."""
+    assert source.pictures is not None
+    pictures = open_picture_set(source.pictures)
+    return pictures.pixels([index % len(pictures) for index in indices], shown)
+
+
+def _shown_batch(unit: Unit, indices: range) -> list[NativeImage]:
+    """The pictures themselves, for a source without a network."""
+    assert unit.source.shows is not None
+    images = _pictures(unit.source, indices, unit.source.shows)
+    for index, image in zip(indices, images, strict=True):
+        _check_native(unit, index, image)
+    return [NativeImage(index, image, None) for index, image in zip(indices, images, strict=True)]
+
+
+def _drawing_seed(unit: Unit, index: int, seed: int) -> int:
+    """What crop and quality are drawn from: the image's own seed, or for a picture that many render the picture's."""
+    if unit.source.pictures is None:
+        return seed
+    content = open_picture_set(unit.source.pictures).content_ids[index % len(open_picture_set(unit.source.pictures))]
+    return image_seed(unit.namespace, "picture", content, 0)
 
 
 def _draw_each(seeds: list[int], stream: str, choices: Sequence[T]) -> list[T] | None:
@@ -229,7 +268,7 @@ def _check_native(unit: Unit, index: int, image: np.ndarray) -> None:
     if _is_constant(image):
         raise GenerationError(f"source {unit.source.name}, image {index}: one constant colour; check the weights.")
     size = unit.recipe.crop_size
-    if min(image.shape[:2]) < size:
+    if min(image.shape[:2]) - 2 * unit.recipe.margin < size:
         raise GenerationError(
             f"source {unit.source.name}: a crop of {size} px does not fit {image.shape[1]}x{image.shape[0]} images."
         )
@@ -239,10 +278,11 @@ def _is_constant(image: np.ndarray) -> bool:
     return bool((image == image[:1, :1]).all())
 
 
-def draw_crop(seed: int, width: int, height: int, size: int) -> Box:
-    """A uniformly placed square of ``size`` pixels inside a width x height image."""
+def draw_crop(seed: int, width: int, height: int, size: int, margin: int = 0) -> Box:
+    """A uniformly placed square of ``size`` pixels inside a width x height image, ``margin`` away from its borders."""
     rng = image_rng(seed, "crop")
-    return Box(int(rng.integers(width - size + 1)), int(rng.integers(height - size + 1)), size, size)
+    x, y = (int(rng.integers(side - 2 * margin - size + 1)) for side in (width, height))
+    return Box(margin + x, margin + y, size, size)
 
 
 def draw_quality(seed: int, qualities: tuple[int | None, ...]) -> int | None:
@@ -254,9 +294,10 @@ def encode_row(unit: Unit, image: NativeImage) -> dict[str, Any]:
     """Compress and crop one generated image as the recipe says."""
     recipe = unit.recipe
     height, width = image.pixels.shape[:2]
-    seed = image_seed(unit.namespace, unit.source.generator, unit.source.training_set, image.index)
-    crop = draw_crop(seed, width, height, recipe.crop_size)
-    quality = draw_quality(seed, recipe.qualities)
+    seed = image_seed(unit.namespace, unit.source.generator, unit.source.learned, image.index)
+    drawn = _drawing_seed(unit, image.index, seed)
+    crop = draw_crop(drawn, width, height, recipe.crop_size, recipe.margin)
+    quality = draw_quality(drawn, recipe.qualities)
     frame = encode_frame(
         image.pixels, crop, quality, order=recipe.order, frame=recipe.frame, subsampling=recipe.subsampling
     )
@@ -274,7 +315,7 @@ def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dic
     assert unit.source.folder is not None
     files = list_images(unit.source.folder)
     for index in indices:
-        seed = image_seed(unit.namespace, unit.source.generator, unit.source.training_set, index)
+        seed = image_seed(unit.namespace, unit.source.generator, unit.source.learned, index)
         image: FolderImage = read_image(files[index], unit.recipe.crop_size)
         crop = draw_crop(seed, image.width, image.height, unit.recipe.crop_size)
         frame = image.encode(crop, frame=unit.recipe.frame, subsampling=unit.recipe.subsampling)
@@ -284,7 +325,8 @@ def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dic
 
 def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tuple[int, int]) -> dict[str, Any]:
     source, size = unit.source, unit.recipe.crop_size
-    identity = image_id(unit.namespace, source.generator, source.training_set, index)
+    identity = image_id(unit.namespace, source.generator, source.learned, index)
+    pictures = open_picture_set(source.pictures) if source.pictures is not None else None
     suffix = "jpg" if frame.format == "jpeg" else "png"
     crop = decode_crop(frame.bytes, frame.crop_x, frame.crop_y, size)
     return {
@@ -308,4 +350,7 @@ def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tu
         "frame_y": frame.frame_y,
         "bytes_sha256": bytes_sha256(frame.bytes),
         "pixel_sha256": pixel_sha256(crop),
+        "weights": source.weights_id,
+        "content_id": pictures.content_ids[index] if pictures else None,
+        "group": pictures.groups[index] if pictures else None,
     }

@@ -8,12 +8,13 @@
     defaults: {training_set: [landscape, emoji]}
 
 Mappings (``recipe``, ``defaults``, ``licences``) are merged with those of the extended suite; anything else, the list
-of sources too, takes the place of what was there. A source with several training sets is one source of each, and
-``{generator}`` and ``{training_set}`` stand for the names in the path of its weights.
+of sources too, takes the place of what was there. A source with several training sets (or ``weights_id``) is one source
+of each, and ``{generator}``, ``{training_set}`` and ``{weights_id}`` stand for the names in the path of its weights.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from ..errors import UsageError
 
 Document = dict[str, Any]
 
-_PATHS = ("weights", "folder")
+_PATHS = ("weights", "folder", "pictures", "block_code")
 _OWN = ("name", "version")
 CATALOG = Path(__file__).parent
 ZOO = CATALOG.parent / "zoo"
@@ -89,11 +90,10 @@ def _merged(base: Document, changes: Document) -> Document:
 
 
 def _spelled_out(entry: Document) -> Iterator[Document]:
-    sets = entry.get("training_set")
-    for training_set in sets if isinstance(sets, list) else [sets]:
-        source = {**entry, "training_set": training_set} if training_set is not None else dict(entry)
+    several = {key: entry[key] for key in ("training_set", "weights_id") if isinstance(entry.get(key), list)}
+    for choice in itertools.product(*several.values()):
+        source = {**entry, **dict(zip(several, choice, strict=True))}
         if source.get("weights") is not None:
-            names = {"{generator}": source.get("generator"), "{training_set}": training_set}
-            for placeholder, name in names.items():
-                source["weights"] = source["weights"].replace(placeholder, str(name))
+            for key in ("generator", "training_set", "weights_id"):
+                source["weights"] = source["weights"].replace(f"{{{key}}}", str(source.get(key)))
         yield source

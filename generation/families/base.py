@@ -49,11 +49,13 @@ class Generator(nn.Module, ABC):
     c_dim: number of classes, 0 if unconditional.
     resolution: output side in pixels.
     text_conditioned: whether ``sample`` takes ``prompts``, one text per image.
+    code_conditioned: whether ``sample`` takes ``codes``, one picture's code per image (:mod:`..block_code`).
     may_blank: whether sound weights may give an empty (constant) picture now and then; a GAN's never do.
     """
 
     family: ClassVar[str]
     text_conditioned: ClassVar[bool] = False
+    code_conditioned: ClassVar[bool] = False
     may_blank: ClassVar[bool] = False
     config: dict[str, Any]
     z_dim: int

@@ -1,0 +1,118 @@
+"""The pictures that all sources of a suite show, in one Parquet file: pixels, identity, group and licence of each."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image, UnidentifiedImageError
+
+from .errors import DatasetError
+from .ledger import file_sha256
+
+ORIGINAL, DEVELOPED = "original", "developed"
+SHOWN = (ORIGINAL, DEVELOPED)
+"""What a source without a network may show: the picture itself, or as a virtual camera developed it."""
+
+MOST_BYTES = 256_000_000
+MOST_PICTURES = 100_000
+MOST_SIDE = 4096
+
+PICTURE_SCHEMA = pa.schema(
+    {
+        "content_id": pa.string(),
+        "group": pa.string(),
+        "part": pa.string(),
+        "kind": pa.string(),
+        "package": pa.string(),
+        "file": pa.string(),
+        "licence": pa.string(),
+        "file_sha256": pa.string(),
+        "left": pa.int32(),
+        "top": pa.int32(),
+        "side": pa.int32(),
+        ORIGINAL: pa.binary(),
+        DEVELOPED: pa.binary(),
+        "camera": pa.string(),
+    }
+)
+"""``left``, ``top``, ``side``: the square of the file, in its decoded pixels. ``developed`` may be null."""
+
+
+@dataclass(frozen=True)
+class PictureSet:
+    """An opened file of pictures.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    content_ids, groups, parts : tuple of str
+        Identity of each picture, what must not straddle splits with it, and the split that the suite proposes.
+    shown : dict of str to tuple of bytes
+        Encoded pictures, by what is shown (:data:`SHOWN`); only those of which there is one for every picture.
+    """
+
+    path: Path
+    content_ids: tuple[str, ...]
+    groups: tuple[str, ...]
+    parts: tuple[str, ...]
+    shown: dict[str, tuple[bytes, ...]]
+
+    def __len__(self) -> int:
+        return len(self.content_ids)
+
+    def pixels(self, rows: Sequence[int], shown: str = ORIGINAL) -> np.ndarray:
+        """uint8 (len(rows), S, S, 3); DatasetError for a picture that cannot be decoded or sizes that differ."""
+        pictures = [self._decode(row, shown) for row in rows]
+        if len({picture.shape for picture in pictures}) > 1:
+            raise DatasetError(f"{self.path}: its pictures have different sizes.")
+        return np.stack(pictures)
+
+    def _decode(self, row: int, shown: str) -> np.ndarray:
+        try:
+            with Image.open(io.BytesIO(self.shown[shown][row]), formats=("PNG", "WEBP", "JPEG")) as picture:
+                if max(picture.size) > MOST_SIDE:
+                    raise ValueError(f"{picture.size} is larger than {MOST_SIDE} px")
+                return np.asarray(picture.convert("RGB"))
+        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+            raise DatasetError(f"{self.path}: picture {self.content_ids[row]} cannot be decoded ({error}).") from error
+
+
+def open_picture_set(path: Path) -> PictureSet:
+    """Read a file of pictures; DatasetError if it is missing, damaged, too large, or names a picture twice."""
+    try:
+        return _open(path, file_sha256(path))
+    except OSError as error:
+        raise DatasetError(f"{path}: no such file of pictures ({error.strerror}).") from error
+
+
+@functools.lru_cache(maxsize=2)
+def _open(path: Path, sha256: str) -> PictureSet:
+    del sha256  # only a changed file is read again
+    if path.stat().st_size > MOST_BYTES:
+        raise DatasetError(f"{path}: more than {MOST_BYTES / 1e6:.0f} MB of pictures.")
+    try:
+        with pq.ParquetFile(path) as file:
+            if file.metadata.num_rows > MOST_PICTURES:
+                raise DatasetError(f"{path}: more than {MOST_PICTURES:,} pictures.")
+            columns = ["content_id", "group", "part", *SHOWN]
+            table = file.read(columns=columns, use_threads=False).cast(
+                pa.schema([PICTURE_SCHEMA.field(name) for name in columns])
+            )
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise DatasetError(f"{path}: not a file of pictures ({' '.join(str(error).split())}).") from error
+    values = {name: table.column(name).to_pylist() for name in columns}
+    complete = {name: tuple(values[name]) for name in SHOWN if None not in values[name]}
+    content_ids = values["content_id"]
+    if None in content_ids or None in values["group"] or len(set(content_ids)) < len(content_ids) or not content_ids:
+        raise DatasetError(f"{path}: every picture needs a content_id of its own and a group.")
+    if ORIGINAL not in complete:
+        raise DatasetError(f"{path}: a picture is missing its original.")
+    return PictureSet(path, tuple(content_ids), tuple(values["group"]), tuple(values["part"]), complete)

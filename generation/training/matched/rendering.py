@@ -1,0 +1,153 @@
+"""Training of one renderer: as near to the pictures as all the others, as sharp and as colourful, and no nearer."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...families import family_class, save_generator
+from ...families.rendering import Renderer
+from ..bank import Bank
+from ..loop import BaseRecipe, Training
+from ..losses import pyramid_loss
+from ..optimise import adam, average, descend, early_decay, set_rate
+from .figures import figures
+
+_LEAST_RATE = 0.1
+_DECAY_FROM = 0.6
+_RED, _BLUE = 1.402, 1.772
+
+
+@dataclass(frozen=True)
+class RenderRecipe(BaseRecipe):
+    """How a renderer is trained.
+
+    luma, chroma, sharpness: what it is trained to, see :class:`.figures.Figures`: training ends as soon as luma is
+    reached, while the weight of the chroma loss and the asked-for energy are moved at every report so that the others
+    arrive at the same time. channels_last: memory layout that is faster for this family on a CPU.
+    """
+
+    luma: float = 25.0
+    chroma: float = 31.0
+    sharpness: float = 0.75
+    batch: int = 8
+    learning_rate: float = 1e-2
+    energy_weight: float = 0.5
+    decay: float = 0.98
+    channels_last: bool = True
+
+
+class RenderTraining(Training):
+    """A renderer learns the pictures of a bank from their codes.
+
+    codes: float32 (N, 16, S / 8, S / 8) of the bank; held_codes: those of the held-out pictures.
+    """
+
+    stateful: ClassVar[tuple[str, ...]] = ("model", "average", "optimiser")
+    report_images: ClassVar[int] = 160
+    report_seconds: ClassVar[float] = 15.0
+    recipe: RenderRecipe
+    average: Renderer
+
+    def __init__(self, recipe: RenderRecipe, codes: np.ndarray, held_codes: np.ndarray, *args: Any, **more: Any) -> None:
+        self.codes = torch.from_numpy(codes).flatten(1)
+        self.held_codes = held_codes[: self.report_images]
+        self.chroma_weight = 1.0
+        self.asked_sharpness = recipe.sharpness
+        super().__init__(recipe, *args, **more)
+
+    def _build(self) -> None:
+        recipe = self.recipe
+        self.hardware = replace(self.hardware, channels_last=recipe.channels_last)
+        self.bank = Bank(self.bank.pixels.numpy(), self.hardware)
+        model = family_class(recipe.family)(**recipe.config)
+        assert isinstance(model, Renderer)
+        self.model = self.hardware.place(model)
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.optimiser = adam(self.model.parameters(), recipe.learning_rate, (0.9, 0.99), self.hardware)
+
+    def _step(self, elapsed: float) -> dict[str, Tensor]:
+        recipe = self.recipe
+        left = min(1.0, (1 - elapsed) / (1 - _DECAY_FROM))
+        warm = min(1.0, (self.progress.step + 1) / 20)
+        set_rate(self.optimiser, recipe.learning_rate * warm * max(_LEAST_RATE, left))
+        rows = self.rng.integers(len(self.bank), size=recipe.batch)
+        real = self.bank.images(rows)
+        self.model.train()
+        with self.hardware.autocast():
+            fake = self.model(self.codes[torch.from_numpy(rows)])
+        luma, chroma = _luma_chroma(fake.float())
+        true_luma, true_chroma = _luma_chroma(real)
+        losses = {
+            "luma_loss": pyramid_loss(luma, true_luma),
+            "chroma_loss": pyramid_loss(chroma, true_chroma),
+            "energy_loss": energy_loss(luma, true_luma, self.asked_sharpness),
+        }
+        total = losses["luma_loss"] + self.chroma_weight * losses["chroma_loss"]
+        descend(self.optimiser, total + recipe.energy_weight * losses["energy_loss"], self.model)
+        average(self.average, self.model, early_decay(recipe.decay, self.progress.step))
+        self.progress.images += recipe.batch
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def samples(self, count: int, seed: int = 1) -> np.ndarray:
+        """uint8 (count, S, S, 3): the first held-out pictures, rendered as ``osbench generate`` would."""
+        seeds = range(seed, seed + count)
+        parts = [range(i, min(i + 32, count)) for i in range(0, count, 32)]
+        return np.concatenate(
+            [self.average.sample([seeds[i] for i in part], codes=self.held_codes[part.start : part.stop]) for part in parts]
+        )
+
+    def _look(self, elapsed: float) -> tuple[np.ndarray, dict[str, float]]:
+        """Render the held-out pictures; steer colour and sharpness; keep the averaged weights of this moment."""
+        rendered = self.samples(len(self.held_out))
+        found = figures(rendered, self.held_out)
+        recipe = self.recipe
+        if self.progress.curve:
+            ahead = (found.chroma - recipe.chroma) - (found.luma - recipe.luma)
+            self.chroma_weight = float(np.clip(self.chroma_weight * math.exp(-0.15 * ahead), 0.1, 10))
+            self.asked_sharpness += float(np.clip(0.5 * (recipe.sharpness - found.sharpness), -0.1, 0.1))
+            self.asked_sharpness = float(np.clip(self.asked_sharpness, 0.3, 1.5))
+        moments = self.folder / "moments"
+        moments.mkdir(exist_ok=True)
+        save_generator(self.average, moments / f"{self.progress.step:06d}.safetensors")
+        point = {name: round(value, 4) for name, value in asdict(found).items()}
+        return rendered, {**point, "step": self.progress.step, "chroma_weight": round(self.chroma_weight, 3)}
+
+    @property
+    def finished(self) -> bool:
+        """Whether luma is as near as asked for."""
+        return bool(self.progress.curve) and self.progress.curve[-1]["luma"] >= self.recipe.luma
+
+    def _extra_state(self) -> dict[str, Any]:
+        return {"chroma_weight": self.chroma_weight, "asked_sharpness": self.asked_sharpness}
+
+    def _restore_extra(self, state: dict[str, Any]) -> None:
+        self.chroma_weight, self.asked_sharpness = state["chroma_weight"], state["asked_sharpness"]
+
+
+def energy_loss(luma: Tensor, target: Tensor, share: float) -> Tensor:
+    """Mean absolute difference of the local energy of luma (N, 1, S, S) from ``share`` times the target's.
+
+    Local energy is the mean absolute gradient over 8x8 pixels. It asks for texture where there is some, not for the
+    texture itself, which no code of 16 numbers could tell.
+    """
+    return (_energy(luma) - share * _energy(target)).abs().mean()
+
+
+def _energy(luma: Tensor) -> Tensor:
+    down = (luma[:, :, 1:, :-1] - luma[:, :, :-1, :-1]).abs()
+    right = (luma[:, :, :-1, 1:] - luma[:, :, :-1, :-1]).abs()
+    return F.avg_pool2d(down + right, 8, 4, ceil_mode=True)
+
+
+def _luma_chroma(images: Tensor) -> tuple[Tensor, Tensor]:
+    red, green, blue = images.unbind(1)
+    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    return luma[:, None], torch.stack([(blue - luma) / _BLUE, (red - luma) / _RED], 1)

@@ -1,0 +1,119 @@
+"""The folder in which the zoo of `mini-matched` is made: pictures, block code, and one folder per model in training."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from ...block_code import BlockCode, fit_block_code, load_block_code
+from ...errors import DatasetError, unknown_name
+from ..hardware import Hardware
+from .pictures import Cut, divide, learning_cuts, originals, suite_cuts
+from .rendering import RenderRecipe, RenderTraining
+
+PLAN = Path(__file__).parent / "recipes.yaml"
+_SEED_OF_FIRST_BANK = 100
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `recipes.yaml` says.
+
+    bank, held: pictures that every model learns from and that its figures are measured on. minutes: the longest that a
+    model may train. aim: luma, chroma and sharpness for all models. weights: names of the seeds, e.g. ``w0``. models:
+    by family, config of its renderer and the fields of its recipe.
+    """
+
+    bank: int
+    held: int
+    minutes: float
+    aim: dict[str, float]
+    weights: tuple[str, ...]
+    models: dict[str, dict[str, Any]]
+
+    def names(self) -> list[str]:
+        """``family/weights`` of all models: the first weights of every family first."""
+        return [f"{family}/{weights}" for weights in self.weights for family in self.models]
+
+    def recipe(self, model: str) -> RenderRecipe:
+        """The recipe of ``family/weights``; UsageError if there is none."""
+        if model not in self.names():
+            raise unknown_name("model", model, self.names())
+        family, _, weights = model.partition("/")
+        seed = self.weights.index(weights)
+        return RenderRecipe(family=f"{family}-renderer", seed=seed, **self.aim, **self.models[family])
+
+
+def load_plan(path: Path = PLAN) -> Plan:
+    """Read a plan."""
+    document = yaml.safe_load(path.read_text())
+    return Plan(**{**document, "weights": tuple(document["weights"])})
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """``root`` holds everything that the making leaves behind, save what ``export`` writes."""
+
+    root: Path
+    plan: Plan
+    hardware: Hardware = field(default_factory=Hardware)
+
+    def cut(self, photographs: Path, drawings: Path) -> None:
+        """Cut all pictures, fit the block code, and keep both."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        parts = divide(originals(photographs, drawings))
+        np.save(self.root / "held.npy", learning_cuts(parts["validation"], self.plan.held, 1))
+        for i, weights in enumerate(self.plan.weights):
+            bank = learning_cuts(parts["training"], self.plan.bank, _SEED_OF_FIRST_BANK + i)
+            np.save(self._bank(weights), bank)
+            if i == 0:
+                fit_block_code(bank).save(self.code_file)
+
+    def suite(self, photographs: Path, drawings: Path) -> list[Cut]:
+        """The pictures of the suite, in their order."""
+        return suite_cuts(divide(originals(photographs, drawings))["suite"], 2)
+
+    @property
+    def code_file(self) -> Path:
+        return self.root / "block-code.safetensors"
+
+    def code(self) -> BlockCode:
+        """The block code, fitted on the first bank."""
+        return load_block_code(self.code_file)
+
+    def folder(self, model: str) -> Path:
+        """Where a model's training lives."""
+        return self.root / model.replace("/", "-")
+
+    def training(self, model: str) -> RenderTraining:
+        """The training of ``family/weights``, resumed if begun."""
+        recipe = self.plan.recipe(model)
+        bank, held = self._load(self._bank(model.partition("/")[2])), self._load(self.root / "held.npy")
+        code = self.code()
+        return RenderTraining(
+            recipe, code.encode(bank), code.encode(held), bank, held, self.folder(model), self.hardware
+        )
+
+    def train(self, model: str, minutes: float | None = None) -> RenderTraining:
+        """Train one model to the plan's aim, or for the longest that the plan (or ``minutes``) allows."""
+        training = self.training(model)
+        training.run(self.plan.minutes if minutes is None else minutes)
+        return training
+
+    def _bank(self, weights: str) -> Path:
+        return self.root / f"bank-{weights}.npy"
+
+    def _load(self, path: Path) -> np.ndarray:
+        if not path.exists():
+            raise DatasetError(f"{path}: not there; cut the pictures first ('cut --photographs DIR --drawings DIR').")
+        return np.load(path)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
