@@ -13,7 +13,7 @@ help:  ## this list
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/pip install -q -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install -q -c constraints.txt --config-settings editable_mode=compat -e ".[dev]"
 	@touch $@
 
 install: $(STAMP)  ## create .venv and install osbench with its test tools
@@ -27,12 +27,7 @@ test: $(STAMP)  ## the test suite (under 10 minutes on 2 cores)
 test-all: $(STAMP)  ## the test suite and the longer checks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m ""
 
-# pyright reads the packages under their import name through links, since the folders are the sub-packages of osbench.
-build/typing: $(STAMP)
-	@mkdir -p build/typing/osbench
-	@for f in generation benchmark baselines leaderboard cli; do ln -sfn ../../../$$f build/typing/osbench/$$f; done
-
-lint: $(STAMP) build/typing  ## ruff and pyright
+lint: $(STAMP)  ## ruff and pyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python

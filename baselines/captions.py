@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..generation.errors import CheckpointError, DatasetError
-from ..generation.home import cache_folder
+from ..core.errors import CheckpointError, DatasetError
+from ..core.home import cache_folder
+from ..core.locking import exclusive
+from ..core.progress import progress_bar
 from ..generation.pixels import pixel_sha256
-from ..generation.progress import progress_bar
 from .clip_features import find_folder, preprocess, weights_sha256
-from .locking import exclusive
 
 BLIP = "Salesforce/blip-image-captioning-base"
 _BATCH = 16

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..benchmark.method import Method
-from ..generation.errors import CheckpointError, UsageError
+from ..core.errors import CheckpointError, UsageError
 from .features import FeatureCache
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ..generation.errors import RunError
-from ..generation.home import cache_folder
-from ..generation.progress import get_logger, progress_bar
-from .locking import exclusive
+from ..core.errors import RunError
+from ..core.home import cache_folder
+from ..core.locking import exclusive
+from ..core.progress import get_logger, progress_bar
 
 FORMAT_VERSION = 1
 

@@ -29,15 +29,15 @@ from torch import Tensor, nn
 from ..benchmark.images import ImageSet
 from ..benchmark.method import Context, Scores
 from ..benchmark.method_code import code_sha256
-from ..generation.errors import RunError, UsageError
-from ..generation.home import cache_folder
-from ..generation.progress import get_logger
-from ..generation.publish import publishing
+from ..core.errors import RunError, UsageError
+from ..core.home import cache_folder
+from ..core.locking import exclusive
+from ..core.progress import get_logger
+from ..core.publish import publishing
 from .cameras.bank import CropSource, build_bank
 from .cameras.sources import VirtualSource, photograph_source, virtual_source
 from .cameras.virtual import VirtualCamera
 from .inputs import Inputs
-from .locking import exclusive
 from .published_pairs import load_published, pinned_checkpoint
 from .rejection import Activations
 from .tf_checkpoint import TensorBundle

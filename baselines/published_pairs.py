@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..generation.errors import CheckpointError
+from ..core.errors import CheckpointError
 from .networks.resnet50_v2 import STAGES
 from .tf_checkpoint import TensorBundle
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..generation.errors import CheckpointError
+from ..core.errors import CheckpointError
 
 _MAGIC, _FOOTER = 0xDB4775248B80FB57, 48
 _DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 4: "<u1", 9: "<i8", 10: "|b1", 19: "<f2"}

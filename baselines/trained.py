@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..benchmark.images import ImageSet
 from ..benchmark.method import Context, Method, Scores
-from ..generation.errors import CheckpointError, RunError, UsageError
+from ..core.errors import CheckpointError, RunError, UsageError
 from .inputs import Inputs
 from .rejection import Activations
 from .training import Recipe, Validation, seeded_torch, train_network

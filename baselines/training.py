@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..generation.errors import CheckpointError, RunError
-from ..generation.progress import get_logger, progress_bar
+from ..core.errors import CheckpointError, RunError
+from ..core.progress import get_logger, progress_bar
 
 CHECKPOINT = "checkpoint.pt"
 

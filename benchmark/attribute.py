@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..generation.errors import DatasetError
+from ..core.errors import DatasetError
 from .method import Method, Scores
 from .runs import Run, load_model
 from .score import threshold_of

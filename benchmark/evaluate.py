@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..core.errors import RunError, UsageError, unknown_name
+from ..core.locking import exclusive
+from ..core.progress import get_logger, progress_bar
+from ..core.publish import write_atomically
 from ..generation.dataset import Dataset
-from ..generation.errors import RunError, UsageError, unknown_name
-from ..generation.progress import get_logger, progress_bar
-from ..generation.publish import write_atomically
 from .environment import git_revision, hardware, library_versions
 from .images import ImageSet, load_images
 from .manifest import Manifest
@@ -202,7 +203,8 @@ def _published(folder: Path) -> bool:
 def _run_seed(plan: _Plan, images: ImageSet, wanted: Sequence[str]) -> None:
     plan.fit_folder.mkdir(parents=True, exist_ok=True)
     get_logger().info("%s, seed %d", plan.cls.name, plan.seed)
-    with _locked(plan.fit_folder):
+    busy = RunError(f"{plan.fit_folder}: another 'osbench evaluate' is at this fit. Wait for it or stop it.")
+    with exclusive(plan.fit_folder / "lock", busy):
         with _wall_time(plan.fit_folder):
             method = _fitted(plan, images)
             asked = images.subset(images.split_name != "train")
@@ -227,21 +229,6 @@ def _fit_code(plan: _Plan) -> dict[str, str]:
     if sibling is None:
         return {"code_sha256": code_sha256(plan.cls)}
     return {key: value for key, value in sibling.info.items() if key == "code_sha256"}
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One process per fit; the operating system frees the lock however the process ends."""
-    with (folder / "lock").open("w") as handle:
-        try:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows: two processes would only do the same work twice
-            pass
-        except OSError as error:
-            raise RunError(f"{folder}: another 'osbench evaluate' is at this fit. Wait for it or stop it.") from error
-        yield
 
 
 def _fitted(plan: _Plan, images: ImageSet) -> Method:

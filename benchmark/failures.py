@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from ..generation.errors import OsbenchError
+from ..core.errors import OsbenchError
 
 FAILURES_FOLDER = "failures"
 

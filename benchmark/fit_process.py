@@ -13,8 +13,8 @@ import sys
 import threading
 from pathlib import Path
 
+from ..core.progress import set_quiet
 from ..generation.dataset import Dataset
-from ..generation.progress import set_quiet
 from .evaluate import evaluate
 from .failures import describe_failure
 from .fits import Fit

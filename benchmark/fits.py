@@ -21,8 +21,8 @@ from typing import IO, Any
 
 import torch
 
+from ..core.progress import get_logger, progress_bar
 from ..generation.dataset import Dataset
-from ..generation.progress import get_logger, progress_bar
 from .evaluate import unfinished_seeds
 from .images import load_images
 from .manifest import Manifest

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ..core.errors import DatasetError
 from ..generation.dataset import Dataset
-from ..generation.errors import DatasetError
 from ..generation.pixels import Box, decode_frame
 from .images import index_positions
 from .manifest import Manifest

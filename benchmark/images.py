@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..core.disk import shortage
+from ..core.errors import DatasetError
+from ..core.home import cache_folder
+from ..core.progress import get_logger, progress_bar
+from ..core.publish import publishing
 from ..generation.dataset import Dataset
-from ..generation.errors import DatasetError
 from ..generation.pixels import decode_crop, pixel_sha256
-from ..generation.progress import get_logger, progress_bar
-from ..generation.publish import publishing
-from ..generation.room import shortage
 from .manifest import Manifest
 
 _MAX_THREADS = 16
@@ -194,7 +195,7 @@ def _content_key(index: pd.DataFrame, size: int) -> str:
 def _cache_folder(dataset: Dataset) -> Path:
     if os.access(dataset.path, os.W_OK):
         return dataset.path / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "osbench"
+    return cache_folder()
 
 
 def _existing(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:

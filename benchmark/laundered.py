@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..core.errors import RunError, UsageError
+from ..core.progress import Bar, get_logger, progress_bar
+from ..core.publish import publishing, remove_partials
 from ..generation.dataset import Dataset
-from ..generation.errors import RunError, UsageError
-from ..generation.progress import Bar, get_logger, progress_bar
-from ..generation.publish import publishing, remove_partials
 from .evaluate import PREDICT_BATCH, ask, torch_device
 from .frames import StoredFrame, load_test_frames
 from .laundering import CLEAN, Cell, Grid, cell_of, has_room, launder

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from ..generation.errors import UsageError, unknown_name
+from ..core.errors import UsageError, unknown_name
 from ..generation.pixels import Box, decode_frame, encode_full
 
 JPEG_GRID = 8

@@ -22,9 +22,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..core.errors import DatasetError, LeakError
+from ..core.publish import publishing
 from ..generation.dataset import Dataset
-from ..generation.errors import DatasetError, LeakError
-from ..generation.publish import publishing
 from .protocols import Fold, Protocol, load_protocol
 
 MANIFEST_SCHEMA_VERSION = 1

@@ -9,7 +9,7 @@ A method is one class in one file::
         defaults = {"bins": 8}
         ...
 
-It becomes known by import (``osbench.baselines``), by an entry point of the group ``osbench.methods``, or by its
+It becomes known by its place (``baselines/methods``), by an entry point of the group ``osbench.methods``, or by its
 file: ``osbench evaluate --method path/to/file.py``.
 """
 
@@ -20,9 +20,8 @@ import importlib.util
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -30,10 +29,9 @@ import numpy as np
 import torch
 import yaml
 
-from ..generation.errors import RunError, UsageError, unknown_name
+from ..core.errors import RunError, UsageError, unknown_name
+from ..core.registry import Registry
 from .images import ImageSet
-
-ENTRY_POINT_GROUP = "osbench.methods"
 
 
 @dataclass(frozen=True)
@@ -187,7 +185,7 @@ class Method(ABC):
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_METHODS: dict[str, type[Method]] = {}
+_METHODS: Registry[type[Method]] = Registry("method", "osbench.methods")
 _FILES: dict[Path, str] = {}
 _FILE_SHA256: dict[Path, str] = {}
 
@@ -203,19 +201,16 @@ def register_method(name: str) -> Callable[[M], M]:
         raise UsageError(f"'{name}' cannot name a method: use letters, digits, '_', '-' and '.'.")
 
     def decorate(cls: M) -> M:
-        taken = _METHODS.get(name)
-        if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise UsageError(f"two methods are named '{name}': {taken.__module__} and {cls.__module__}; rename one.")
+        _METHODS.add(name, cls)
         cls.name = name
-        _METHODS[name] = cls
         return cls
 
     return decorate
 
 
 def method_names() -> list[str]:
-    """Names of all methods known so far, entry points included, sorted."""
-    return sorted({*_METHODS, *_entry_points()})
+    """Names of all methods, sorted; none is imported for it."""
+    return _METHODS.names()
 
 
 def get_method(name: str) -> type[Method]:
@@ -225,11 +220,7 @@ def get_method(name: str) -> type[Method]:
     """
     if name.endswith(".py"):
         return _method_of_file(Path(name))
-    if name not in _METHODS and name in _entry_points():
-        _entry_points()[name].load()
-    if name not in _METHODS:
-        raise unknown_name("method", name, method_names())
-    return _METHODS[name]
+    return _METHODS.get(name)
 
 
 def source_sha256(cls: type[Method]) -> str | None:
@@ -238,7 +229,7 @@ def source_sha256(cls: type[Method]) -> str | None:
     Part of such a run's identity: somebody who edits the file must not be shown the old run again.
     """
     for path, name in _FILES.items():
-        if _METHODS[name] is cls:
+        if _METHODS.get(name) is cls:
             return _FILE_SHA256[path]
     return None
 
@@ -271,14 +262,10 @@ def _typed(key: str, text: str, default: object) -> Any:
     return value
 
 
-def _entry_points() -> Mapping[str, Any]:
-    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
-
-
 def _method_of_file(path: Path) -> type[Method]:
     path = path.resolve()
     if path in _FILES:
-        return _METHODS[_FILES[path]]
+        return _METHODS.get(_FILES[path])
     if not path.is_file():
         raise UsageError(f"no method file {path}.")
     module_name = f"osbench_method_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
@@ -292,9 +279,9 @@ def _method_of_file(path: Path) -> type[Method]:
     except (ImportError, SyntaxError) as error:
         del sys.modules[module_name]
         raise UsageError(f"{path} cannot be imported: {error}.") from error
-    found = [name for name, cls in _METHODS.items() if cls.__module__ == module_name]
+    found = [name for name, cls in _METHODS.registered().items() if cls.__module__ == module_name]
     if len(found) != 1:
         raise UsageError(f"{path} registers {len(found)} methods; it needs exactly one class under @register_method.")
     _FILES[path] = found[0]
     _FILE_SHA256[path] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return _METHODS[found[0]]
+    return _METHODS.get(found[0])

@@ -18,13 +18,13 @@ from .method import Method
 
 
 def code_sha256(cls: type[Method]) -> str:
-    """SHA-256 over the code of the method's module and, in turn, of every module of its package that it imports.
+    """SHA-256 over the code of the method's module and, in turn, of every module around it that it imports.
 
-    Comments, docstrings and layout do not count. ``osbench.baselines.proposed`` draws in
+    Comments, docstrings and layout do not count. ``osbench.baselines.methods.proposed`` draws in
     ``osbench.baselines.losses.proxy_nca``, and the networks, all of them, because that package finds its modules by
     itself; but neither the harness nor other libraries, whose versions a run names anyway.
     """
-    root = cls.__module__.rpartition(".")[0]
+    root = _root(cls.__module__)
     found: dict[str, str] = {}
     waiting = [cls.__module__]
     while waiting:
@@ -38,6 +38,12 @@ def code_sha256(cls: type[Method]) -> str:
         if hasattr(module, "__path__"):
             waiting += [other for other in sys.modules if other.startswith(f"{name}.")]
     return hashlib.sha256("\n".join(f"{name} {found[name]}" for name in sorted(found)).encode()).hexdigest()
+
+
+def _root(module: str) -> str:
+    """Whose modules count: ``osbench.baselines`` for our own methods, else the top package, "" for a single file."""
+    parts = module.split(".")
+    return ".".join(parts[: 2 if parts[0] == "osbench" else 1]) if len(parts) > 1 else ""
 
 
 @cache

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..generation.errors import RunError, unknown_name
-from ..generation.progress import track
+from ..core.errors import RunError, unknown_name
+from ..core.progress import track
 from .laundered import LAUNDERED_FOLDER
 from .runs import MANIFESTS_FOLDER, PREDICTIONS_FILE, Run, find_manifest, list_runs, store_manifest
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..generation.errors import RunError
+from ..core.errors import RunError
 from .manifest import Manifest
 from .method import Scores
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..generation.errors import RunError
-from ..generation.publish import partial_path
+from ..core.errors import RunError
+from ..core.publish import partial_path
 from .manifest import Manifest, read_manifest, write_manifest
 from .method import Method, get_method
 from .predictions import Predictions, read_predictions, write_predictions

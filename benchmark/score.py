@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..generation.errors import UsageError
+from ..core.errors import UsageError
 from .content import content_rows, content_table
 from .manifest import Manifest
 from .metrics import (

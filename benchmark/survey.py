@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..core.progress import get_logger
 from ..generation.dataset import Dataset
-from ..generation.progress import get_logger
 from .evaluate import evaluate
 from .failures import describe_failure, free_memory
 from .fits import Fit, missing_fits, run_fits

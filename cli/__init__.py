@@ -25,7 +25,7 @@ class _Verbs(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
-            from ..generation.errors import unknown_name
+            from ..core.errors import unknown_name
 
             ctx.fail(str(unknown_name("verb", args[0], self.list_commands(ctx))))
         return super().resolve_command(ctx, args)

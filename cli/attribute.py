@@ -20,7 +20,6 @@ def command(
     images: tuple[Path, ...], run_folder: Path, threshold_rule: str, method_file: str | None, as_json: bool
 ) -> None:
     """Attribute each IMAGE to a generator that the run has seen, or call it unknown."""
-    from .. import baselines  # noqa: F401  (registers the built-in methods)
     from ..benchmark.attribute import attribute
     from ..benchmark.runs import Run
 

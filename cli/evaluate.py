@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..generation.columns import text_columns
+from ..core.columns import text_columns
 from .options import device_option, emit, handle_errors, jobs_option, json_option
 
 if TYPE_CHECKING:
@@ -84,13 +84,12 @@ def command(
     --launder shows how much of a result survives a platform: after `osbench leaderboard build` the page has a heat map
     for every laundered run, and `osbench score RUN` prints it.
     """
-    from .. import baselines  # noqa: F401  (registers the built-in methods)
     from ..benchmark.laundering import Grid, parse_grid
     from ..benchmark.manifest import open_manifests
     from ..benchmark.method import get_method, method_names, parse_options
     from ..benchmark.survey import summarize, survey
+    from ..core.errors import RunError
     from ..generation.dataset import Dataset
-    from ..generation.errors import RunError
 
     everything = "all" in methods
     names = method_names() if everything else list(dict.fromkeys(methods))

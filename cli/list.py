@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..generation.columns import text_columns
+from ..core.columns import text_columns
 from .options import emit, handle_errors, json_option
 
 if TYPE_CHECKING:
@@ -63,7 +63,6 @@ def methods(as_json: bool) -> None:
     """Attribution methods with their cards."""
     from dataclasses import asdict
 
-    from .. import baselines  # noqa: F401  (registers the methods)
     from ..benchmark.method import get_method, method_names
 
     rows = [{"name": name, "card": asdict(get_method(name).card)} for name in method_names()]

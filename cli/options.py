@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from ..generation.errors import OsbenchError, UsageError
-from ..generation.progress import set_quiet
+from ..core.errors import OsbenchError, UsageError
+from ..core.progress import set_quiet
 
 F = TypeVar("F", bound=Callable[..., Any])
 

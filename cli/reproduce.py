@@ -79,7 +79,6 @@ def command(
     the large networks take hours with the paper's 30 epochs; --epochs 10 takes a third. Interrupted? The same command
     continues. RESULTS.md says what a comparison on this suite may claim and what not.
     """
-    from .. import baselines  # noqa: F401  (registers the built-in methods)
     from ..baselines.reproduction.reproduce import reproduce
 
     document, page = reproduce(

@@ -33,7 +33,6 @@ def command(
 
     Interrupted? The same command continues where it stopped.
     """
-    from .. import baselines  # noqa: F401  (registers the built-in methods)
     from ..leaderboard.pipeline import run_line
     from ..leaderboard.spread import spread_text
     from ..leaderboard.tables import board_text

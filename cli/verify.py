@@ -59,8 +59,8 @@ def command(
 def _regenerate(
     dataset: Dataset, images: int, record: bool, suite: str | None, device: str, weights: dict[str, str]
 ) -> list[dict]:
+    from ..core.progress import track
     from ..generation.card import write_card
-    from ..generation.progress import track
     from ..generation.regenerate import record_reproduction, regenerate
 
     total = sum("weights" in source for source in dataset.info["sources"])

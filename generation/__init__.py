@@ -1,11 +1,11 @@
-"""Floor 1 of osbench: who makes the images, and how they are stored."""
+"""Floor 2 of osbench: who makes the images, and how they are stored."""
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from .errors import CheckpointError
+from ..core.errors import CheckpointError
 
 if TYPE_CHECKING:
     from .checkpoints import LoadedGenerator, inspect_checkpoint, load_generator

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from .errors import CheckpointError
+from ..core.errors import CheckpointError
 
 BLOCK = 8
 _NAMES = ("mean", "basis", "scale")

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import yaml
 
+from ..core.publish import write_atomically
 from .dataset import REPRODUCTION, Dataset, features, learned
-from .publish import write_atomically
 from .seeds import image_seed
 
 CARD = "README.md"

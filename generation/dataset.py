@@ -18,10 +18,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .errors import DatasetError
-from .ledger import LEDGER, LedgerEntry, check_shard_name, file_sha256, read_ledger, shard_file
+from ..core.errors import DatasetError
+from ..core.hashing import file_sha256
+from ..core.progress import track
+from .ledger import LEDGER, LedgerEntry, check_shard_name, read_ledger, shard_file
 from .pixels import bytes_sha256, decode_crop, pixel_sha256
-from .progress import track
 from .seeds import image_id
 
 SCHEMA_VERSION = 1

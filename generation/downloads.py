@@ -13,8 +13,6 @@ import hashlib
 import http.client
 import http.cookiejar
 import json
-import os
-import shutil
 import time
 import urllib.error
 import urllib.parse
@@ -24,12 +22,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from ..core.disk import shortage
+from ..core.errors import CheckpointError
+from ..core.hashing import file_sha256
+from ..core.home import cache_folder, config_folder
+from ..core.locking import exclusive
+from ..core.progress import Bar, get_logger, progress_bar
+from ..core.publish import publish, write_atomically
 from .catalog.published import MAGIC, WeightFile
-from .errors import CheckpointError
-from .home import cache_folder, config_folder
-from .ledger import file_sha256
-from .progress import Bar, get_logger, progress_bar
-from .publish import publish, write_atomically
 
 TIMEOUT_SECONDS = 20.0
 ATTEMPTS = 3
@@ -270,10 +270,9 @@ def _check_size(file: WeightFile, size: int | None) -> None:
 
 
 def _check_disk(size: int | None) -> None:
-    folder = weights_folder()
-    free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
-    if size is not None and size > free:
-        raise DownloadError(f"needs {size / 1e6:,.0f} MB in {folder}, where {free / 1e6:,.0f} MB are free")
+    lacking = None if size is None else shortage(weights_folder(), size)
+    if lacking:
+        raise DownloadError(f"needs {lacking}")
 
 
 def _check_complete(file: WeightFile, path: Path) -> str:
@@ -301,33 +300,13 @@ def _locked(path: Path) -> Iterator[None]:
     """One download of a file at a time; a second process waits and then finds the file."""
     folder = cache_folder() / "locks"
     created = [p for p in (folder, *folder.parents) if not p.exists()]
-    lock = folder / hashlib.sha256(str(path).encode()).hexdigest()[:16]
-    handle = _take(lock)
     try:
-        yield
+        with exclusive(folder / hashlib.sha256(str(path).encode()).hexdigest()[:16]):
+            yield
     finally:
-        lock.unlink(missing_ok=True)
-        handle.close()
         for empty in created:  # a download that brought nothing leaves nothing
             with contextlib.suppress(OSError):
                 empty.rmdir()
-
-
-def _take(lock: Path) -> IO[str]:
-    while True:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        handle = lock.open("w")
-        try:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        except ImportError:  # Windows: the loser overwrites the winner with the same bytes
-            return handle
-        # The one before may have removed the file that we waited for: then nobody else waits for it any more.
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(handle.fileno()), os.stat(lock)):
-                return handle
-        handle.close()
 
 
 def _host(url: str) -> str:

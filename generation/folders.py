@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from .errors import DatasetError, GenerationError
+from ..core.errors import DatasetError, GenerationError
+from ..core.hashing import file_sha256
 from .jpeg_segments import strip_jpeg_metadata
-from .ledger import file_sha256
 from .pixels import Box, EncodedFrame, decode_frame, encode_full, encode_window, jpeg_tables_sha256
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")

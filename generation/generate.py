@@ -11,15 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..core.errors import DatasetError, GenerationError, UsageError
+from ..core.hashing import file_sha256
+from ..core.locking import exclusive
+from ..core.progress import get_logger, progress_bar
+from ..core.publish import remove_partials
 from .card import write_card
 from .dataset import RECORD, Dataset
 from .engines import Engine, get_engine
-from .errors import DatasetError, GenerationError, UsageError
-from .ledger import append_ledger, file_sha256, read_ledger, write_ledger
+from .ledger import append_ledger, read_ledger, write_ledger
 from .plan import check_disk
 from .prepare import prepare
-from .progress import get_logger, progress_bar
-from .publish import remove_partials
 from .record import dataset_record, device_name, merge_records, write_record
 from .request import make_request, units
 from .shards import Unit, shard_is_ours
@@ -91,18 +93,9 @@ def _make_folder(folder: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One generator at a time; the operating system frees the lock however the process ends."""
-    with (folder / ".lock").open("w") as handle:
-        try:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows: two writers are harmless (equal bytes, atomic renames), only wasteful
-            pass
-        except OSError as error:
-            raise DatasetError(
-                f"{folder}: another 'osbench generate' is writing it. Wait for it or stop it."
-            ) from error
+    """One generator at a time; what killed ones left is removed."""
+    busy = DatasetError(f"{folder}: another 'osbench generate' is writing it. Wait for it or stop it.")
+    with exclusive(folder / ".lock", busy):
         remove_partials(folder)
         yield
 

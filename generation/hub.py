@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from ..core.errors import CheckpointError
+from ..core.publish import write_atomically
 from .catalog.published import HubModel
 from .downloads import Downloader, DownloadError, weights_folder
-from .errors import CheckpointError
-from .publish import write_atomically
 
 PATTERNS = ("model_index.json", "*/*.json", "*/*.safetensors", "*/merges.txt", "*/*.model")
 """Only what a pipeline reads; no pickles, no Python."""

@@ -6,15 +6,14 @@ ledger is rewritten in file order, so that equal datasets have equal ledgers wha
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .errors import DatasetError
-from .publish import write_atomically
+from ..core.errors import DatasetError
+from ..core.publish import write_atomically
 
 LEDGER = "ledger.jsonl"
 _SHARD = re.compile(r"shards/([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)/shard-\d{5}-of-\d{5}\.parquet")
@@ -42,12 +41,6 @@ def check_shard_name(file: str) -> str:
     if not _SHARD.fullmatch(file):
         raise DatasetError(f"'{file}' is not the path of a shard of a dataset.")
     return file
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def read_ledger(dataset: Path) -> dict[str, LedgerEntry]:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import CheckpointError, unknown_name
+from ..core.home import config_folder
+from ..core.publish import write_atomically
 from .catalog import Suite, load_suite, suite_names
-from .errors import CheckpointError, unknown_name
-from .home import config_folder
-from .publish import write_atomically
 
 
 def acceptance_file() -> Path:

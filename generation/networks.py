@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..core.errors import CheckpointError, UsageError
+from ..core.hashing import file_sha256
 from .catalog import Source
 from .checkpoints import load_generator
-from .errors import CheckpointError, UsageError
 from .families import Generator, family_class
 from .families.diffusers_pipeline import WEIGHT_SUFFIXES
 from .folders import folder_sha256
-from .ledger import file_sha256
 
 _PROBES = (-1.5, -1.0, -0.5, -1 / 255, 0.0, 1 / 255, 0.5, 1.0, 1.5)
 

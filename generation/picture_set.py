@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, UnidentifiedImageError
 
-from .errors import DatasetError
-from .ledger import file_sha256
+from ..core.errors import DatasetError
+from ..core.hashing import file_sha256
 
 ORIGINAL, DEVELOPED = "original", "developed"
 SHOWN = (ORIGINAL, DEVELOPED)

@@ -20,7 +20,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from .errors import DatasetError, UsageError
+from ..core.errors import DatasetError, UsageError
 
 JPEG_QUALITIES: tuple[int | None, ...] = (75, 80, 85, 90, 95, None)
 """Paper 1, section 5.1: the five JPEG qualities, and None for no compression (stored as PNG)."""

@@ -6,18 +6,18 @@ Numbers are measured on one batch of each source where its weights are here, and
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..core.disk import shortage
+from ..core.errors import GenerationError, UsageError
+from ..core.progress import track
 from .catalog import HubModel, Source, WeightFile
-from .errors import GenerationError, UsageError
 from .folders import list_images
 from .ledger import read_ledger
 from .prepare import fit
-from .progress import track
 from .record import device_name
 from .request import Request, make_request, units
 from .shards import Unit, folder_rows, generated_rows
@@ -162,13 +162,9 @@ def estimate_bytes(unit: Unit) -> int:
 
 def check_disk(folder: Path, missing: Sequence[Unit]) -> None:
     """GenerationError before anything is written if the disk is too small for the missing shards."""
-    need = sum(estimate_bytes(unit) for unit in missing)
-    free = shutil.disk_usage(folder).free
-    if need > free:
-        raise GenerationError(
-            f"{folder}: about {need / 1e6:,.0f} MB are needed and {free / 1e6:,.0f} MB are free."
-            " Free some space, lower --count, or choose another --out folder."
-        )
+    lacking = shortage(folder, sum(estimate_bytes(unit) for unit in missing))
+    if lacking:
+        raise GenerationError(f"needs about {lacking}. Free some space, lower --count, or choose another --out folder.")
 
 
 def plan_text(rows: Sequence[PlanRow]) -> str:

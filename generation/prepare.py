@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..core.progress import get_logger
 from .catalog import Source, Suite
 from .networks import NetworkFacts, network_facts
-from .progress import get_logger
 from .record import source_record, source_sha256
 from .request import NO_LICENCE, Request
 from .weights import locate_weights

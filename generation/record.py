@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from PIL import features as pillow_features
 
+from ..core.errors import DatasetError, UsageError
+from ..core.hashing import file_sha256
+from ..core.publish import write_atomically
 from .catalog import Source, Suite
 from .dataset import RECORD, SCHEMA_VERSION
-from .errors import DatasetError, UsageError
 from .folders import folder_sha256, list_images
-from .ledger import file_sha256
 from .networks import NetworkFacts, weights_bytes, weights_sha256
 from .picture_set import open_picture_set
-from .publish import write_atomically
 
 
 def library_versions() -> dict[str, str]:

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import DatasetError, UsageError
+from ..core.publish import write_atomically
 from .catalog import Recipe, Source, load_suite
 from .dataset import REPRODUCTION, Dataset
-from .errors import DatasetError, UsageError
 from .pixels import decode_crop
-from .publish import write_atomically
 from .record import device_name, library_versions, source_sha256
 from .seeds import image_rng
 from .shards import Unit, encode_row, sample_batch

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..core.errors import UsageError, unknown_name
 from .catalog import Source, Suite, load_suite
-from .errors import UsageError, unknown_name
 from .folders import check_image, list_images
 from .picture_set import ORIGINAL, open_picture_set
 from .record import source_namespace
@@ -84,7 +84,7 @@ def _check_pictures(suite: Suite, sources: Sequence[Source], count: int) -> None
             raise UsageError(f"source {source.name}: {shown.path} does not hold a '{source.shows}' of every picture.")
         if len(shown) < count:
             raise UsageError(
-                f"suite {suite.name} has {len(shown)} pictures, --count {count} asks for more. Take --count {len(shown)}."
+                f"suite {suite.name} has {len(shown)} pictures, {count} are asked for. Take --count {len(shown)}."
             )
         missing = set(first.content_ids[:count]) ^ set(shown.content_ids[:count])
         if missing:

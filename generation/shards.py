@@ -14,17 +14,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..core.errors import GenerationError, UsageError
+from ..core.hashing import file_sha256
+from ..core.publish import partial_path, publish
 from .block_code import load_block_code
 from .catalog import Recipe, Source
 from .dataset import SCHEMA, SCHEMA_VERSION
-from .errors import GenerationError, UsageError
 from .folders import FolderImage, list_images, read_image
-from .ledger import LedgerEntry, file_sha256, shard_file
+from .ledger import LedgerEntry, shard_file
 from .low_pass_swap import swap_low_frequencies
 from .networks import kept_rows, open_network, repeatable_kernels
 from .picture_set import ORIGINAL, open_picture_set
 from .pixels import Box, EncodedFrame, bytes_sha256, decode_crop, encode_frame, pixel_sha256
-from .publish import partial_path, publish
 from .seeds import image_id, image_rng, image_seed
 
 T = TypeVar("T")

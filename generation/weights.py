@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..core.errors import CheckpointError, DatasetError, GenerationError, UsageError, unknown_name
+from ..core.progress import get_logger
 from .catalog import Source, Suite, WeightFile
 from .downloads import Downloader, cached_file
-from .errors import CheckpointError, DatasetError, GenerationError, UsageError, unknown_name
 from .hub import cached_model, download_model
 from .licences import accept_licences, accepted_licences
-from .progress import get_logger
 
 
 class MissingWeightsError(GenerationError):

@@ -28,10 +28,10 @@ from ..benchmark.manifest import Manifest
 from ..benchmark.metrics import PRIMARY
 from ..benchmark.runs import RUN_FILE, Run, find_manifest
 from ..benchmark.score import DEFAULT_RULE
+from ..core.errors import OsbenchError, RunError
+from ..core.progress import get_logger, track
+from ..core.publish import write_atomically
 from ..generation.dataset import Dataset
-from ..generation.errors import OsbenchError, RunError
-from ..generation.progress import get_logger, track
-from ..generation.publish import write_atomically
 from .content import entry_content
 from .curves import entry_curve, entry_histogram
 from .entry import (

@@ -25,7 +25,7 @@ from ..benchmark.metrics import (
 from ..benchmark.metrics.intervals import Interval
 from ..benchmark.runs import Run
 from ..benchmark.score import DEFAULT_RULE, answers_of, confusion
-from ..generation.errors import RunError
+from ..core.errors import RunError
 
 #: Longest name of a method or rejection rule, in characters.
 MAX_NAME = 80

@@ -21,10 +21,10 @@ import numpy as np
 
 from ..benchmark.metrics import PRIMARY
 from ..benchmark.runs import Run, list_runs
-from ..generation.columns import text_columns
+from ..core.columns import text_columns
+from ..core.errors import RunError
+from ..core.publish import write_atomically
 from ..generation.dataset import Dataset
-from ..generation.errors import RunError
-from ..generation.publish import write_atomically
 from .board import ManifestLookup, build_board
 
 FOLDS_FILE = "folds.json"

@@ -10,8 +10,8 @@ import pandas as pd
 from PIL import Image
 
 from ..benchmark.manifest import Manifest
+from ..core.errors import DatasetError
 from ..generation.dataset import Dataset
-from ..generation.errors import DatasetError
 
 PER_SOURCE = 9
 #: All pictures of a page together, in bytes before base64: a page should open at once.

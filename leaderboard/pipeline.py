@@ -16,10 +16,10 @@ import yaml
 
 from ..benchmark.evaluate import evaluate
 from ..benchmark.manifest import open_manifests
+from ..core.errors import UsageError, unknown_name
+from ..core.progress import get_logger
 from ..generation.catalog import Suite, load_suite
-from ..generation.errors import UsageError, unknown_name
 from ..generation.generate import generate
-from ..generation.progress import get_logger
 from .board import PAGE_FILE, build_board
 
 _PROFILES = Path(__file__).parent / "profiles"

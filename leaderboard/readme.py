@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..generation.errors import RunError
+from ..core.errors import RunError
 from .board import JSON_FILE
 
 SHOWN_RULES = ("native", "never", "msp", "centroid-sigma")

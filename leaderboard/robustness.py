@@ -10,8 +10,8 @@ import numpy as np
 from ..benchmark.manifest import Manifest
 from ..benchmark.metrics import null_for_nan
 from ..benchmark.robustness import SURFACE_METRICS, surface, surface_document
-from ..generation.errors import RunError
-from ..generation.progress import get_logger
+from ..core.errors import RunError
+from ..core.progress import get_logger
 from .entry import ScoredRun
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..benchmark.manifest import Manifest, read_manifest
 from ..benchmark.runs import find_manifest
+from ..core.errors import DatasetError, RunError
 from ..generation.dataset import Dataset
-from ..generation.errors import DatasetError, RunError
 from .board import ManifestLookup
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..benchmark.manifest import Manifest
 from ..benchmark.runs import PREDICTIONS_FILE, RUN_FILE, Run
-from ..generation.errors import OsbenchError, RunError
+from ..core.errors import OsbenchError, RunError
 from .targets import Submission, open_target
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

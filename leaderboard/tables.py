@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..generation.columns import text_columns
+from ..core.columns import text_columns
 
 
 def board_frame(document: dict[str, Any]) -> pd.DataFrame:

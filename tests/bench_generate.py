@@ -23,6 +23,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
+
 from osbench.generation.catalog import Source, load_suite
 from osbench.generation.engines.local import run_local
 from osbench.generation.families import Generator, family_class, save_generator
@@ -30,7 +32,6 @@ from osbench.generation.networks import open_network
 from osbench.generation.seeds import image_seed
 from osbench.generation.shards import Unit, draw_quality, native_batches, write_shard
 from osbench.generation.training.plan import load_plan
-from PIL import Image
 
 OUT = Path("build/bench-generate.json")
 IMAGES, REPEATS = 40, 3

@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from osbench.baselines.inputs import Inputs
 from osbench.baselines.losses.proxy_nca import PRESETS, ProxyNCA
 from osbench.baselines.networks import build_network, scale_pixels
@@ -33,7 +35,6 @@ from osbench.baselines.trained import AttributionModel
 from osbench.benchmark.images import ImageSet
 from osbench.generation.families import Generator, family_class
 from osbench.generation.training.plan import load_plan
-from torch.utils.flop_counter import FlopCounterMode
 
 OUT = Path("build/bench-gpu.json")
 CLASSES = 5

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import osbench.baselines  # noqa: F401  (registers the built-in methods and rules)
 import pytest
+
 from osbench.baselines.rejection import build_rule, rule_names
 from osbench.benchmark.method import get_method, method_names
 from osbench.benchmark.protocols import load_protocol, protocol_names

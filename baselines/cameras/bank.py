@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...benchmark.images import ImageSet
-from ...generation.errors import DatasetError
-from ...generation.progress import progress_bar
-from ...generation.room import shortage
+from ...core.disk import shortage
+from ...core.errors import DatasetError
+from ...core.progress import progress_bar
 
 PIXELS, DONE = "pixels.npy", "done.npy"
 

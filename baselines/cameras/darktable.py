@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...generation.errors import DatasetError
+from ...core.errors import DatasetError
 from .demosaic import BAYER_PHASES
 from .virtual import MAX_ISO, NoiseProfile, Sensor, Triple
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.ndimage import correlate, correlate1d, median_filter
 
-from ...generation.errors import unknown_name
+from ...core.errors import unknown_name
 
 BAYER_PHASES = ("RGGB", "GRBG", "GBRG", "BGGR")
 """The colours of the top left 2x2 pixels, row by row."""

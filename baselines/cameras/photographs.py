@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from ...generation.errors import DatasetError, UsageError
+from ...core.errors import DatasetError, UsageError
+from ...core.progress import get_logger, track
 from ...generation.folders import list_images
-from ...generation.progress import get_logger, track
 from .exif import ExifRecord, read_exif
 from .scenes import split_scenes
 

@@ -11,8 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ...generation.errors import CheckpointError
-from ...generation.publish import publishing
+from ...core.errors import CheckpointError
+from ...core.publish import publishing
 from ..networks import EmbeddingNetwork
 
 SCRATCH, CAMERA = "scratch", "camera"

@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 
 from ...benchmark.images import ImageSet
-from ...generation.errors import UsageError
-from ...generation.progress import get_logger
+from ...core.errors import UsageError
+from ...core.locking import exclusive
+from ...core.progress import get_logger
 from ..classifier import SoftmaxHead
 from ..inputs import Inputs
-from ..locking import exclusive
 from ..networks import EmbeddingNetwork, build_network, scale_pixels
 from ..trained import AttributionModel
 from ..training import Recipe, Validation, seeded_torch, train_network

@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 from scipy.fft import irfft2
 
-from ...generation.errors import DatasetError
+from ...core.errors import DatasetError
+from ...core.progress import get_logger
 from ...generation.folders import list_images
-from ...generation.progress import get_logger
 
 ROOM = 32
 """Procedural scenes are this much larger than a shot, so that cameras do not all see the same window."""

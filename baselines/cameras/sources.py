@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...generation.errors import DatasetError
+from ...core.errors import DatasetError
 from ...generation.pixels import decode_frame
 from .darktable import measured_sensors
 from .develop import MARGIN, shoot

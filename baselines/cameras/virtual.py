@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...generation.errors import UsageError
+from ...core.errors import UsageError
 from .demosaic import BAYER_PHASES, DEMOSAICKERS
 from .jpeg_tables import CHROMA_ANNEX_K, LUMA_ANNEX_K, scaled_table, smooth_table
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...generation.errors import UsageError, unknown_name
+from ...core.errors import UsageError, unknown_name
 
 
 class EmbeddingNetwork(nn.Module, ABC):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...generation.errors import RunError
+from ...core.errors import RunError
 from .feature_space import blocks, class_means
 from .rule import Activations, LinearHead, RejectionRule, register_rule
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from ...generation.errors import RunError
+from ...core.errors import RunError
 
 DIMENSIONS = 2048
 """The longest feature that is used as it is: that of ResNet-50 and Xception."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
-from ...generation.errors import RunError
+from ...core.errors import RunError
 from .rule import Activations, LinearHead, RejectionRule, register_rule
 
 TAIL = 20

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...generation.errors import unknown_name
+from ...core.errors import unknown_name
 from .feature_space import compact
 
 

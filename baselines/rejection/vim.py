@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import logsumexp
 
-from ...generation.errors import RunError
+from ...core.errors import RunError
 from .covariance import second_moment
 from .feature_space import blocks, compact
 from .rule import Activations, LinearHead, RejectionRule, register_rule

@@ -16,9 +16,9 @@ from ...benchmark.metrics import Outcome, bootstrap_intervals, choose_threshold,
 from ...benchmark.metrics.intervals import Interval
 from ...benchmark.runs import Run
 from ...benchmark.score import DEFAULT_RULE, answers_of
+from ...core.errors import RunError
+from ...core.progress import get_logger
 from ...generation.dataset import Dataset
-from ...generation.errors import RunError
-from ...generation.progress import get_logger
 from ..cameras.pretrained import CAMERA, find_packaged, read_card
 from ..cameras.pretraining import CameraPretraining, camera_weights
 

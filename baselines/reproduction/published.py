@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ...generation.errors import unknown_name
+from ...core.errors import unknown_name
 
 _FOLDER = Path(__file__).parent
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...benchmark.metrics import PRIMARY
 from ...benchmark.score import DEFAULT_RULE
-from ...generation.errors import RunError
-from ...generation.publish import write_atomically
+from ...core.errors import RunError
+from ...core.publish import write_atomically
 from ..cameras.pretrained import CAMERA as PRETRAINED
 from ..cameras.pretrained import SCRATCH
 from .experiment import Experiment

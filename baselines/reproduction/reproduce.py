@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ...benchmark.manifest import open_manifests
+from ...core.errors import unknown_name
+from ...core.progress import get_logger
 from ...generation.dataset import Dataset
-from ...generation.errors import unknown_name
 from ...generation.generate import generate
-from ...generation.progress import get_logger
 from ..cameras.pretraining import CameraPretraining
 from ..losses.proxy_nca import PRESETS
 from .experiment import Experiment

@@ -8,7 +8,7 @@ from typing import Any
 from ...benchmark.metrics import PRIMARY
 from ..cameras.pretrained import CAMERA as PRETRAINED
 from ..cameras.pretrained import SCRATCH
-from ..proposed import Proposed
+from ..methods.proposed import Proposed
 from .experiment import Entry, Experiment, Trained, beside, comparison, made_with
 from .published import Paper
 

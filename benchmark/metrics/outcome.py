@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...generation.errors import RunError
+from ...core.errors import RunError
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]

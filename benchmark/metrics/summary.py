@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...generation.errors import unknown_name
+from ...core.errors import unknown_name
 from . import curves, rates
 from .outcome import FloatArray, Outcome
 from .tally import Tally

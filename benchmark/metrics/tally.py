@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...generation.errors import RunError
+from ...core.errors import RunError
 from .outcome import FloatArray, IntArray, Outcome
 
 BoolArray = NDArray[np.bool_]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...generation.errors import unknown_name
+from ...core.errors import unknown_name
 from .curves import af1_crr_curve
 from .outcome import Outcome, finite_scores
 from .rates import f1_at

@@ -28,7 +28,7 @@ from pathlib import Path
 
 import yaml
 
-from ...generation.errors import DatasetError, UsageError, unknown_name
+from ...core.errors import DatasetError, UsageError, unknown_name
 
 
 @dataclass(frozen=True)

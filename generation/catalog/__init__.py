@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import UsageError, unknown_name
+from ...core.errors import UsageError, unknown_name
 from ..picture_set import SHOWN
 from ..pixels import FRAMES, JPEG_QUALITIES, MCU_SIZE, ORDERS
 from .published import HubModel, Licence, WeightFile, read_entry

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from ..errors import UsageError
+from ...core.errors import UsageError
 
 T = TypeVar("T")
 

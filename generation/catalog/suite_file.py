@@ -21,13 +21,13 @@ from typing import Any
 
 import yaml
 
-from ..errors import UsageError
+from ...core.errors import UsageError
 
 Document = dict[str, Any]
 
 _PATHS = ("weights", "folder", "pictures", "block_code")
 _OWN = ("name", "version")
-CATALOG = Path(__file__).parent
+CATALOG = Path(__file__).resolve().parent
 ZOO = CATALOG.parent / "zoo"
 
 

@@ -8,8 +8,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from .. import home
-from ..progress import get_logger
+from ...core import home
+from ...core.progress import get_logger
 from .layouts import LAYOUTS, Weights
 
 #: Raised when the layouts start to read the same file differently: older entries are then not used.

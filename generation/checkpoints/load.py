@@ -11,14 +11,14 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from ..errors import CheckpointError, OsbenchError
+from ...core.errors import CheckpointError, OsbenchError
 from ..families import Generator, family_class
 from ..families.base import NoiseMode
 from . import cache as checkpoint_cache
 from .inert import describe, mapping_of
 from .layouts import LAYOUTS, State, Weights, recognise
 from .layouts.lightning import settings_of
-from .reading import container_of, file_sha256, one_line_errors, read_tree
+from .reading import checkpoint_sha256, container_of, one_line_errors, read_tree
 
 #: Layout name of our own safetensors, which need no key map.
 _OURS = "osbench"
@@ -139,7 +139,7 @@ def load_generator(
     """
     path = Path(path)
     container = container_of(path)
-    found = file_sha256(path)
+    found = checkpoint_sha256(path)
     if sha256 is not None and found != sha256.lower():
         raise CheckpointError(f"{path}: SHA-256 is {found}, not {sha256}; download it again or correct the hash.")
     folder = checkpoint_cache.cache_folder() if cache is True else cache or None

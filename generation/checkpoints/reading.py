@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import zipfile
 from collections.abc import Iterator
@@ -13,7 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import CheckpointError
+from ...core.errors import CheckpointError
+from ...core.hashing import file_sha256
 from .arrays import Array
 from .inert import Budget
 from .torch_storage import LEGACY_PREFIX, StoredTensor, read_legacy, read_pickle, read_zip
@@ -23,11 +23,10 @@ Container = Literal["safetensors", "zip", "legacy", "pickle"]
 _MAX_BYTES = 32 << 30
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal. CheckpointError if it cannot be read."""
+def checkpoint_sha256(path: Path) -> str:
+    """SHA-256 of a checkpoint, hexadecimal. CheckpointError if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror or error}).") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ..errors import unknown_name
+from ...core.errors import unknown_name
 from ..ledger import LedgerEntry
 from ..shards import OnImages, Unit
 from .local import run_local

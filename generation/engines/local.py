@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from ..errors import GenerationError
+from ...core.errors import GenerationError
 from ..ledger import LedgerEntry
 from ..shards import NativeImage, OnImages, Unit, encode_rows, native_batches, publish_rows, write_shard
 

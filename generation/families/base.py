@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import CheckpointError, unknown_name
+from ...core.errors import CheckpointError, unknown_name
 
 NoiseMode = Literal["const", "random", "none"]
 _Family = TypeVar("_Family", bound="Generator")

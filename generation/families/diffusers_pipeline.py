@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import CheckpointError, UsageError
+from ...core.errors import CheckpointError, UsageError
 from .base import Generator, NoiseMode, register_family
 from .noise import image_generator
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..errors import UsageError
+from ...core.errors import UsageError
 from .base import Generator, NoiseMode, register_family
 from .noise import image_generator
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import UsageError
+from ...core.errors import UsageError
 from .base import Generator, NoiseMode, register_family, truncating_uint8
 from .equalized import EqualizedConv2d, EqualizedLinear, EqualizedUpConv2d, pixel_norm
 from .noise import NoiseStream

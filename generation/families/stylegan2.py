@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import UsageError
+from ...core.errors import UsageError
 from .base import Generator, NoiseMode, register_family, truncating_uint8
 from .noise import NoiseStream
 

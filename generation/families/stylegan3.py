@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import UsageError
+from ...core.errors import UsageError
 from .base import Generator, NoiseMode, register_family, truncating_uint8
 from .stylegan2 import FullyConnected, MappingNetwork
 

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import UsageError
+from ...core.errors import UsageError
 from .base import Generator, NoiseMode, register_family
 from .noise import image_generator
 

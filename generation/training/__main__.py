@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import torch
 
-from ..errors import OsbenchError
+from ...core.errors import OsbenchError
 from .hardware import Hardware
 from .pack import TRAINING_SETS
 from .plan import load_plan, plan_names

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.progress import track
 from ..families import load_safetensors_generator
-from ..progress import track
 from .efficientnet import EfficientNetLite0
 from .frechet import features, frechet_distance
 from .report import curves_svg, points

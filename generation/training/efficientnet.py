@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import CheckpointError
+from ...core.errors import CheckpointError
 
 # expansion, kernel, stride, channels, repeats of each stage.
 _STAGES = [

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..errors import DatasetError, unknown_name
+from ...core.errors import DatasetError, unknown_name
 from .augment import augment
 from .discriminator import Discriminator
 from .efficientnet import load_features

@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 import torch
 from torch import nn
 
-from ..errors import UsageError
+from ...core.errors import UsageError
 
 _Function = TypeVar("_Function", bound=Callable)
 _Module = TypeVar("_Module", bound=nn.Module)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import DatasetError
+from ...core.errors import DatasetError
 
 #: Bytes of one model's weights, of a whole zoo folder with its card, and of the packed pictures.
 MODEL_BYTES = 4_000_000

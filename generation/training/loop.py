@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError
+from ...core.errors import CheckpointError
+from ...core.progress import get_logger
 from ..families import Generator
-from ..progress import get_logger
 from .bank import Bank, to_tensor
 from .distance import sliced_wasserstein
 from .hardware import Hardware

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import DatasetError, unknown_name
+from ...core.errors import DatasetError, unknown_name
 from .limits import PICTURES_BYTES, check_size
 
 HELD_OUT = 0.1

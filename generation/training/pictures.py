@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from ..errors import DatasetError
-from ..progress import track
+from ...core.errors import DatasetError
+from ...core.progress import track
 
 SMALLEST_CROP = 0.55  # of a picture's height
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import unknown_name
+from ...core.errors import unknown_name
 from .adversarial import AdversarialRecipe
 from .diffusion import DiffusionRecipe
 from .loop import BaseRecipe

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from ..progress import progress_bar
+from ...core.progress import progress_bar
 
 
 def run_commands(commands: Mapping[str, Sequence[str]], jobs: int, logs: Path) -> list[str]:

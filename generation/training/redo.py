@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..progress import get_logger
+from ...core.progress import get_logger
 from .report import points
 from .workshop import Workshop
 

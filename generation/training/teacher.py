@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..errors import DatasetError
-from ..progress import get_logger
+from ...core.errors import DatasetError
+from ...core.progress import get_logger
 from .bank import Bank
 from .hardware import Hardware
 from .optimise import adam, descend, set_rate

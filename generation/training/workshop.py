@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 
-from ..errors import DatasetError
+from ...core.errors import DatasetError
+from ...core.progress import get_logger
 from ..families import save_generator
-from ..progress import get_logger
 from .adversarial import AdversarialRecipe, AdversarialTraining
 from .bank import Bank
 from .diffusion import DiffusionRecipe, DiffusionTraining

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ...generation.errors import UsageError
+from ...core.errors import UsageError
 from .folder import FolderTarget
 from .hub import HubTarget
 from .submission import Receipt, Submission, Target

@@ -6,8 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
-from ...generation.errors import RunError
-from ...generation.publish import write_atomically
+from ...core.errors import RunError
+from ...core.publish import write_atomically
 from .submission import ALREADY_SUBMITTED, SUBMITTED, Receipt, Submission
 
 

@@ -26,7 +26,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import get_session
 from huggingface_hub.utils import logging as hub_logging
 
-from ...generation.errors import RunError
+from ...core.errors import RunError
 from .submission import ALREADY_SUBMITTED, SUBMITTED, Receipt, Submission
 
 #: How much of the digest stands in the title of a pull request: enough to find it again.

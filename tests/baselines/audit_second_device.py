@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from osbench import baselines  # noqa: F401  (registers the methods)
-from osbench.baselines import exif_net, pairwise
+
+from osbench.baselines import pairwise
+from osbench.baselines.methods import exif_net
 from osbench.baselines.networks import resnet50_v2
 from osbench.benchmark.images import ImageSet
 from osbench.benchmark.method import Context, Scores, get_method, method_names
-
 from tests.second_device import one_random_stream, register
 
 from .conftest import CLASSES
-from .test_de_fake import write_captions
-from .test_exif_net import SmallHead, SmallTrunk
+from .methods.test_de_fake import write_captions
+from .methods.test_exif_net import SmallHead, SmallTrunk
 from .tiny_clip import coloured_set, write_tiny_clip
 
 DEVICE = register()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from osbench.benchmark.images import ImageSet
 from osbench.benchmark.method import Context
 

@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+
 from osbench.baselines.tf_checkpoint import crc32c
 
 _CODES = {"float32": 1, "float64": 2, "int32": 3, "int64": 9, "float16": 19}

@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
+from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration
+
 from osbench.baselines import captions
 from osbench.baselines.captions import Blip, CaptionFile, read_captions
-from osbench.generation.errors import CheckpointError, DatasetError
+from osbench.core.errors import CheckpointError, DatasetError
 from osbench.generation.pixels import pixel_sha256
-from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration
 
 
 def images(count=3):

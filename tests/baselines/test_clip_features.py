@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from osbench.baselines import clip_features
-from osbench.baselines.clip_features import Clip, pinned, preprocess
-from osbench.generation.errors import CheckpointError, UsageError
 from transformers import CLIPModel
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from osbench.baselines import clip_features
+from osbench.baselines.clip_features import Clip, pinned, preprocess
+from osbench.core.errors import CheckpointError, UsageError
 
 from .tiny_clip import DIM, IMAGE_SIZE, WIDTH, write_tiny_clip
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osbench.baselines.corruptions import CORRUPTIONS, SEVERITIES, corrupt, corrupt_at_random
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from osbench.baselines.cameras.virtual import virtual_cameras
 from osbench.baselines.exif_attributes import (
     BLUR_RADII,

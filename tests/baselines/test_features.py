@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osbench.baselines.features import FeatureCache
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 
 
 class Encoder:

@@ -1,7 +1,8 @@
 import numpy as np
-from osbench.baselines.dct_cnn import stored_log_dct
-from osbench.baselines.log_dct import log_dct
 from scipy import fftpack
+
+from osbench.baselines.log_dct import log_dct
+from osbench.baselines.methods.dct_cnn import stored_log_dct
 
 
 def published(image: np.ndarray, eps: float) -> np.ndarray:

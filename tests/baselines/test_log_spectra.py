@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from osbench.baselines.log_spectra import WINDOWS, log_spectra
 
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osbench.baselines import pairwise
-from osbench.baselines.fsm import ForensicSimilarity
+from osbench.baselines.methods.fsm import ForensicSimilarity
 from osbench.baselines.pairwise import dissimilarity, draw_different, draw_same, interleaved
 from osbench.baselines.rejection import Activations
-from osbench.generation.errors import RunError, UsageError
+from osbench.core.errors import RunError, UsageError
 
 GROUPS = st.lists(st.integers(0, 4), min_size=3, max_size=30).map(np.array)
 

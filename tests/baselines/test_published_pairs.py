@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from osbench.baselines import exif_net, published_pairs
-from osbench.baselines.exif_net import ConsistencyHead, ExifNet
-from osbench.baselines.fsm import ForensicSimilarity
+
+from osbench.baselines import published_pairs
+from osbench.baselines.methods import exif_net
+from osbench.baselines.methods.exif_net import ConsistencyHead, ExifNet
+from osbench.baselines.methods.fsm import ForensicSimilarity
 from osbench.baselines.networks import resnet50_v2
 from osbench.baselines.networks.resnet50_v2 import ResNet50V2
 from osbench.baselines.published_pairs import load_published
 from osbench.benchmark.method import get_method
-from osbench.generation.errors import CheckpointError
+from osbench.core.errors import CheckpointError
 
 from .tensor_bundle import write_bundle
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osbench.baselines.tf_checkpoint import TensorBundle, crc32c
-from osbench.generation.errors import CheckpointError
+from osbench.core.errors import CheckpointError
 
 from .tensor_bundle import write_bundle
 

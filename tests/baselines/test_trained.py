@@ -2,8 +2,9 @@
 
 import numpy as np
 import torch
+
 from osbench.baselines.inputs import Inputs
-from osbench.baselines.proposed import Proposed
+from osbench.baselines.methods.proposed import Proposed
 
 
 def test_activations_are_those_of_every_image_in_order(train_set):

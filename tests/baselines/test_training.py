@@ -2,8 +2,9 @@ import weakref
 
 import pytest
 import torch
+
 from osbench.baselines.training import CHECKPOINT, Recipe, Validation, _Step, train_network
-from osbench.generation.errors import CheckpointError, RunError
+from osbench.core.errors import CheckpointError, RunError
 
 
 def run(tmp_path, recipe, figures=None, *, loss=None, batch=8, lr=0.1):

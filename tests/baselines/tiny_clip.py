@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from transformers import CLIPConfig, CLIPModel
+
 from osbench.benchmark.images import ImageSet
 from osbench.benchmark.method import Context
-from transformers import CLIPConfig, CLIPModel
 
 from .conftest import CLASSES, image_set
 

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 from numpy.typing import NDArray
+
 from osbench.benchmark.metrics import Outcome, af1_crr_curve, auc_af1_crr
 
 CLASSES, UNSEEN, GRID = 5, 2, 1001

@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
+
 from osbench.baselines.rejection import Activations, LinearHead, build_rule, rule_names
 from osbench.benchmark.evaluate import PREDICT_BATCH
-from threadpoolctl import threadpool_limits
 
 CLASSES, DIM, TRAIN, IMAGES, ONE_BY_ONE = 5, 200, 4000, 8000, 400
 REPEATS = 5

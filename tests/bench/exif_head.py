@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from osbench.baselines.exif_net import ConsistencyHead
-from osbench.baselines.networks.resnet50_v2 import ResNet50V2
 from torch import Tensor
+
+from osbench.baselines.methods.exif_net import ConsistencyHead
+from osbench.baselines.networks.resnet50_v2 import ResNet50V2
 
 from ._pairs import measure_sides
 

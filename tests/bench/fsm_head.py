@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from osbench.baselines.fsm import SimilarityHead
-from osbench.baselines.networks import EmbeddingNetwork, build_network
 from torch import Tensor
+
+from osbench.baselines.methods.fsm import SimilarityHead
+from osbench.baselines.networks import EmbeddingNetwork, build_network
 
 from ._pairs import measure_sides
 

@@ -20,13 +20,14 @@ import datasets
 import numpy as np
 import torch
 import yaml
-from osbench.benchmark.images import ImageSet, load_images
-from osbench.benchmark.manifest import Manifest, build_manifest
-from osbench.generation.dataset import Dataset
-from osbench.generation.generate import generate
-from osbench.generation.progress import is_quiet, set_quiet
 from PIL import Image
 from torch.utils.data import DataLoader
+
+from osbench.benchmark.images import ImageSet, load_images
+from osbench.benchmark.manifest import Manifest, build_manifest
+from osbench.core.progress import is_quiet, set_quiet
+from osbench.generation.dataset import Dataset
+from osbench.generation.generate import generate
 
 GENERATORS, PER_SOURCE, CROP, FRAME, BATCH, EPOCHS = 4, 120, 256, 288, 32, 10
 

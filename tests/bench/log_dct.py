@@ -14,8 +14,9 @@ import os
 import time
 
 import numpy as np
-from osbench.baselines.log_dct import log_dct
 from scipy import fftpack
+
+from osbench.baselines.log_dct import log_dct
 
 COUNT, SIZE, EPS, REPEATS = 64, 256, 1e-6, 5
 

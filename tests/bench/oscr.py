@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 from numpy.typing import NDArray
+
 from osbench.benchmark.metrics import Outcome, oscr
 
 N_SEEN, N_UNSEEN, CLASSES, UNSEEN = 65_000, 25_000, 5, 2

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from osbench.generation.pixels import Box, decode_crop, encode_window
 from PIL import Image
+
+from osbench.generation.pixels import Box, decode_crop, encode_window
 
 SIZE, CROP, IMAGES, REPEATS = 1024, 256, 6, 5
 QUALITY, SUBSAMPLING = 90, "4:2:0"

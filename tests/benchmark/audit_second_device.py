@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+
 from osbench.benchmark.evaluate import evaluate
 from osbench.benchmark.laundered import launder_runs, read_laundered
 from osbench.benchmark.laundering import Cell, Grid
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.runs import Run
 from osbench.generation.dataset import Dataset
-
 from tests.second_device import NAME, one_random_stream, register
 
 register()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from osbench.benchmark.manifest import Manifest, build_manifest
 from osbench.benchmark.method import Method, get_method
 from osbench.generation.dataset import Dataset
 from osbench.generation.generate import generate
-
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, METHOD_FILE, PER_SOURCE, write_sources
 
 

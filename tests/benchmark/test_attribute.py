@@ -5,15 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from osbench.benchmark.attribute import attribute, read_centre_crop
 from osbench.benchmark.evaluate import evaluate
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.method import Method
 from osbench.benchmark.runs import Run
 from osbench.benchmark.score import threshold_of
+from osbench.core.errors import DatasetError, RunError, UsageError
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import DatasetError, RunError, UsageError
-from PIL import Image
 
 SEEN = (("progan", (200, 60, 60)), ("stylegan2", (60, 200, 60)), ("taming", (60, 60, 200)))
 

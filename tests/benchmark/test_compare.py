@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from osbench.benchmark.compare import Contender, compare, holm, tie_groups
 from osbench.benchmark.metrics import Outcome, paired_difference
-from osbench.generation.errors import RunError, UsageError
+from osbench.core.errors import RunError, UsageError
 
 TRUTH = np.array([*np.repeat([0, 1, 2], 40), *[-1] * 60])
 GROUP = np.array([*[-1] * 120, *np.repeat([0, 1], 30)])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from osbench.benchmark.content import content_rows, content_table
 from osbench.benchmark.evaluate import evaluate
 from osbench.benchmark.manifest import Manifest, build_manifest

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from osbench.benchmark.evaluate import evaluate, torch_device
 from osbench.benchmark.images import load_images
 from osbench.benchmark.manifest import Manifest, build_manifest
 from osbench.benchmark.method import Method
 from osbench.benchmark.runs import list_runs
+from osbench.core.errors import RunError, UsageError
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import RunError, UsageError
 
 
 def files(folder: Path) -> dict[str, tuple[int, int]]:

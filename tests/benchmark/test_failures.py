@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from osbench.benchmark.failures import describe_failure, free_memory
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 
 
 def raised(error: Exception) -> Exception:

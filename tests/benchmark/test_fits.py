@@ -12,16 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import osbench.baselines  # noqa: F401  (registers osbench-1)
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
+
 from osbench.benchmark.evaluate import evaluate
 from osbench.benchmark.fits import missing_fits, run_fits
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.runs import Run, list_runs
 from osbench.generation.dataset import Dataset
-from threadpoolctl import threadpool_limits
-
 from tests.benchmark.tiny_dataset import METHOD_FILE
 
 BEGIN = "        log = context.folder"
@@ -30,7 +29,7 @@ BEGIN = "        log = context.folder"
 ENDINGS = """
         import os, signal, sys, warnings
         import torch
-        from osbench.generation.progress import get_logger
+        from osbench.core.progress import get_logger
         print("said by a method")
         get_logger().info("not shown")
         get_logger().warning("threads: %d", torch.get_num_threads())
@@ -186,4 +185,4 @@ def test_a_fit_travels_as_json(dataset: Dataset, manifest: Manifest, method_file
     assert fit.settings == {"options": {"bins": 5}, "rejections": None, "epochs": 2}
     assert fit.module == ""
     (built_in,) = missing_fits("osbench-1", dataset, manifest, seeds=[0], out=tmp_path)
-    assert built_in.module == "osbench.baselines.osbench_1"
+    assert built_in.module == "osbench.baselines.methods.osbench_1"

@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+
 from osbench.benchmark.images import ImageSet, load_images
 from osbench.benchmark.manifest import Manifest, build_manifest
+from osbench.core.errors import DatasetError
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import DatasetError
 from osbench.generation.pixels import pixel_sha256
-from PIL import Image
 
 
 def numbered_set(labels: list[int], size: int = 2) -> ImageSet:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from osbench.benchmark.evaluate import evaluate
 from osbench.benchmark.frames import load_test_frames
 from osbench.benchmark.laundered import LAUNDERED_FOLDER, cell_file, launder_runs, laundered_cells, read_laundered
@@ -15,8 +16,8 @@ from osbench.benchmark.laundering import CLEAN, Cell, Grid, launder
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.method import Method, Scores
 from osbench.benchmark.runs import Run
+from osbench.core.errors import DatasetError, RunError
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import DatasetError, RunError
 
 GRID = Grid(quality=(None, 50), phase=(0,), resize=(1.0, 1.25), blur=(0.0,))
 STRONG = Cell(quality=50, resize=1.25)

@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from osbench.benchmark.frames import load_test_frames
 from osbench.benchmark.images import load_images
 from osbench.benchmark.laundering import (
@@ -21,10 +23,9 @@ from osbench.benchmark.laundering import (
     place,
 )
 from osbench.benchmark.manifest import Manifest
+from osbench.core.errors import UsageError
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import UsageError
 from osbench.generation.pixels import Box
-from PIL import Image
 
 CROP = Box(9, 5, 24, 24)
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osbench.benchmark.manifest import (
     Manifest,
     build_manifest,
@@ -24,8 +25,8 @@ from osbench.benchmark.manifest import (
     write_manifest,
 )
 from osbench.benchmark.protocols import load_protocol
+from osbench.core.errors import DatasetError, LeakError
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import DatasetError, LeakError
 
 TENTHS = (Fraction(8, 10), Fraction(1, 10), Fraction(1, 10))
 ARCHITECTURES = {"progan": "ProGAN", "stylegan": "StyleGAN", "taming": "Taming", "ldm": "Stable Diffusion"}

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from osbench.benchmark import method as module
+
 from osbench.benchmark.method import (
     Method,
     Scores,
@@ -18,7 +17,7 @@ from osbench.benchmark.method import (
     register_method,
     source_sha256,
 )
-from osbench.generation.errors import RunError, UsageError
+from osbench.core.errors import RunError, UsageError
 
 
 def scores(n: int = 4, k: int = 3) -> Scores:
@@ -125,20 +124,6 @@ def test_options_from_the_command_line_have_the_type_of_the_default(method_class
     ]:
         with pytest.raises(UsageError, match=message):
             parse_options(method_class, [pair])
-
-
-def test_entry_points_are_methods_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "plugin_of_a_test.py").write_text(
-        "from osbench.benchmark.method import Method, register_method\n"
-        "@register_method('plugged-in')\nclass P(Method): pass\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    point = EntryPoint(name="plugged-in", value="plugin_of_a_test:P", group=module.ENTRY_POINT_GROUP)
-    monkeypatch.setattr(module, "entry_points", lambda group: [point])
-    registry = dict(module._METHODS)
-    monkeypatch.setattr(module, "_METHODS", registry)
-    assert "plugged-in" in method_names()
-    assert get_method("plugged-in").name == "plugged-in"
 
 
 @pytest.mark.parametrize("name", ["", "../evil", "a/b", ".hidden", "Mean Colour", "-x"])

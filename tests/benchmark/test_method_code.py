@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from osbench import baselines  # noqa: F401  (registers the built-in methods)
+
 from osbench.benchmark import method_code
 from osbench.benchmark.method import get_method, method_names
 from osbench.benchmark.method_code import code_sha256

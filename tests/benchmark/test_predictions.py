@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.method import Scores
 from osbench.benchmark.predictions import Predictions, read_predictions, write_predictions
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 
 
 def answers(ids: list[str], k: int = 3, seed: int = 0) -> Predictions:

@@ -5,9 +5,10 @@ from math import comb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from osbench.benchmark.protocols import Fold, load_protocol, protocol_names
+from osbench.core.errors import DatasetError, UsageError
 from osbench.generation.catalog import load_suite
-from osbench.generation.errors import DatasetError, UsageError
 
 SEVEN = ["latent_diffusion", "progan", "projected_gan", "stylegan", "stylegan2", "stylegan3", "taming"]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from osbench.benchmark.evaluate import evaluate
 from osbench.benchmark.laundered import launder_runs, read_laundered
 from osbench.benchmark.laundering import CLEAN, Cell, Grid

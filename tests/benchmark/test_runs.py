@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.method import Scores
 from osbench.benchmark.predictions import Predictions
 from osbench.benchmark.runs import Run, find_manifest, list_runs, store_manifest
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 
 
 def info(manifest: Manifest, **changes: Any) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from osbench.benchmark.evaluate import evaluate
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.metrics import all_metrics
 from osbench.benchmark.runs import Run
 from osbench.benchmark.score import answers_of, score_run, score_tables, threshold_of
+from osbench.core.errors import RunError, UsageError
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import RunError, UsageError
 
 
 @pytest.fixture(scope="module")

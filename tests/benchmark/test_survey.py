@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.method import get_method
 from osbench.benchmark.metrics import closed_set_accuracy
 from osbench.benchmark.runs import list_runs
 from osbench.benchmark.score import answers_of
 from osbench.benchmark.survey import summarize, survey
+from osbench.core.errors import RunError, UsageError
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import RunError, UsageError
-
 from tests.benchmark.tiny_dataset import METHOD_FILE
 
 
@@ -146,7 +146,6 @@ def test_summary_counts_seeds_and_rules_once(
 
 
 def test_methods_on_clip_say_what_they_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import osbench.baselines  # noqa: F401  (registers them)
 
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     for name in ("clip-linear", "clip-knn", "clip-mlp", "clip-lora", "de-fake"):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from osbench.cli import main
 
+from osbench.cli import main
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, METHOD_FILE, write_sources
 
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 import yaml
 from click.testing import CliRunner, Result
+from PIL import Image
+
 from osbench.cli import main
 from osbench.generation.families import family_class, save_generator
-from PIL import Image
 
 
 @pytest.fixture(scope="module")

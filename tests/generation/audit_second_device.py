@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from osbench.generation.dataset import Dataset
 from osbench.generation.generate import generate
 from osbench.generation.regenerate import regenerate
-
 from tests.second_device import NAME, register
 
 register()

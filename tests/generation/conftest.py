@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+
 from osbench.generation.families import family_class, save_generator
 
 from .tiny_pipeline import write_tiny_pipeline

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import yaml
 from huggingface_hub import DatasetCard
+from PIL import Image
+
+from osbench.core.errors import DatasetError
 from osbench.generation.card import card_text, write_card
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import DatasetError
 from osbench.generation.generate import generate
 from osbench.generation.ledger import LEDGER
 from osbench.generation.regenerate import Reproduction, record_reproduction
-from PIL import Image
 
 
 @pytest.fixture(scope="module")

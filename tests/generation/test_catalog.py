@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from osbench.core.errors import UsageError
 from osbench.generation.catalog import Recipe, Source, load_suite, suite_names
-from osbench.generation.errors import UsageError
 from osbench.generation.training.plan import load_plan
 
 

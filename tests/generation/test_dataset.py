@@ -11,12 +11,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
+
+from osbench.core.errors import DatasetError
 from osbench.generation.dataset import RECORD, SCHEMA, Dataset, features
-from osbench.generation.errors import DatasetError
 from osbench.generation.generate import generate
 from osbench.generation.ledger import LEDGER
 from osbench.generation.pixels import bytes_sha256, decode_crop, pixel_sha256
-from PIL import Image
 
 
 @pytest.fixture(scope="session")
@@ -137,7 +138,8 @@ def rewrite(dataset: Path, shard: str, column: str, row: int, value: object) -> 
     rows = table.to_pylist()
     rows[row][column] = value
     pq.write_table(pa.Table.from_pylist(rows, table.schema), dataset / shard)
-    from osbench.generation.ledger import LedgerEntry, append_ledger, file_sha256
+    from osbench.core.hashing import file_sha256
+    from osbench.generation.ledger import LedgerEntry, append_ledger
 
     append_ledger(dataset, LedgerEntry(shard, len(rows), file_sha256(dataset / shard)))
 

@@ -11,10 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from osbench.core.errors import CheckpointError
 from osbench.generation import downloads
 from osbench.generation.catalog import WeightFile
 from osbench.generation.downloads import Downloader, cached_file, lock_file, read_lock, weights_folder
-from osbench.generation.errors import CheckpointError
 
 CONTENT = b"\x80" + bytes(range(1, 256)) * 12_000  # 3 MB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

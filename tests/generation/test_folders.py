@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, PngImagePlugin
+
+from osbench.core.errors import DatasetError, GenerationError, OsbenchError, UsageError
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import DatasetError, GenerationError, OsbenchError, UsageError
 from osbench.generation.generate import generate
 from osbench.generation.pixels import decode_crop, decode_frame
-from PIL import Image, PngImagePlugin
 
 
 def picture(height: int = 60, width: int = 50, seed: int = 0) -> Image.Image:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
-from osbench.generation import publish, shards
+
+from osbench.core import publish
+from osbench.core.errors import DatasetError, GenerationError, OsbenchError, UsageError
+from osbench.generation import shards
 from osbench.generation.dataset import RECORD, Dataset
-from osbench.generation.errors import DatasetError, GenerationError, OsbenchError, UsageError
 from osbench.generation.generate import generate
 from osbench.generation.ledger import LEDGER
 
@@ -209,7 +211,7 @@ def test_a_full_disk_is_seen_before_the_first_image(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(GenerationError, match="are needed and 0 MB are free"):
+    with pytest.raises(GenerationError, match="where 0 MB are free"):
         generate(tiny_suite, tmp_path / "data")
     assert not content(tmp_path / "data")
 

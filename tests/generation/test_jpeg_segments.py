@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from osbench.generation.jpeg_segments import strip_jpeg_metadata
 from PIL import Image, ImageCms
+
+from osbench.generation.jpeg_segments import strip_jpeg_metadata
 
 
 def jpeg(mode: str = "RGB", **options: Any) -> bytes:

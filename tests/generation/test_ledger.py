@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from osbench.generation.errors import DatasetError
+
+from osbench.core.errors import DatasetError
 from osbench.generation.ledger import (
     LEDGER,
     LedgerEntry,

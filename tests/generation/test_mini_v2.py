@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+
 from osbench.cli import main
 from osbench.generation.catalog import suite_file
 from osbench.generation.dataset import Dataset

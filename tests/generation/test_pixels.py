@@ -9,10 +9,11 @@ import pytest
 import simplejpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from osbench.generation import pixels
-from osbench.generation.errors import DatasetError, UsageError
-from osbench.generation.pixels import Box, decode_crop, encode_frame, encode_full, encode_window, window_box
 from PIL import Image
+
+from osbench.core.errors import DatasetError, UsageError
+from osbench.generation import pixels
+from osbench.generation.pixels import Box, decode_crop, encode_frame, encode_full, encode_window, window_box
 
 SUBSAMPLINGS = ("4:2:0", "4:2:2", "4:4:4")
 

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from osbench.core.errors import UsageError
 from osbench.generation.catalog import load_suite
-from osbench.generation.errors import UsageError
 from osbench.generation.generate import generate
 from osbench.generation.plan import estimate_bytes, plan, plan_text
 from osbench.generation.record import source_sha256
 from osbench.generation.shards import Unit
-from PIL import Image
 
 
 def test_plan_measures_and_writes_nothing(tiny_suite: Path, tmp_path: Path) -> None:

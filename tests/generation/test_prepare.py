@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
+
+from osbench.core.errors import CheckpointError, DatasetError, UsageError
 from osbench.generation import card
 from osbench.generation.catalog import load_suite
-from osbench.generation.errors import CheckpointError, DatasetError, UsageError
 from osbench.generation.generate import generate
 from osbench.generation.networks import kept_rows
 from osbench.generation.regenerate import regenerate
-from PIL import Image
 
 from .checkpoints.layouts.test_lightning import lightning
 

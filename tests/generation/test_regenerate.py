@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from osbench.core.errors import DatasetError, UsageError
 from osbench.generation import regenerate as module
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import DatasetError, UsageError
 from osbench.generation.generate import generate
 from osbench.generation.regenerate import Reproduction, regenerate
 from osbench.generation.shards import NativeImage, Unit, sample_batch

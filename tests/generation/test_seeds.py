@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+
 from osbench.generation.seeds import image_id, image_rng, image_seed
 
 names = st.text(alphabet="abcdefgh_0123456789", min_size=1, max_size=8)

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+from osbench.core.errors import GenerationError, OsbenchError, UsageError
 from osbench.generation import networks, shards
 from osbench.generation.catalog import load_suite
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import GenerationError, OsbenchError, UsageError
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.generate import generate
 from osbench.generation.pixels import Box, decode_crop

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import yaml
+
+from osbench.core.errors import UsageError
 from osbench.generation.catalog import load_suite, suite_names
 from osbench.generation.catalog.suite_file import ZOO
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import UsageError
 from osbench.generation.generate import generate
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from osbench.core.errors import CheckpointError, DatasetError, UsageError
 from osbench.generation import downloads, hub, weights
 from osbench.generation.catalog import HubModel, Source, Suite, WeightFile, load_suite
 from osbench.generation.downloads import Downloader
-from osbench.generation.errors import CheckpointError, DatasetError, UsageError
 from osbench.generation.licences import accept_licences, acceptance_file, accepted_licences, licence_matrix
 from osbench.generation.weights import MissingWeightsError, local_weights, locate_weights
 

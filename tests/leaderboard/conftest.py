@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
+
 from osbench.benchmark.manifest import Manifest, build_manifest, split_dataset
 from osbench.generation.dataset import Dataset
 from osbench.generation.generate import generate
-from PIL import Image
 
 from .synthetic_runs import write_board_runs
 

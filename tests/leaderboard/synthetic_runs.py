@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from osbench.benchmark.laundered import cell_file
 from osbench.benchmark.laundering import CLEAN, Cell
 from osbench.benchmark.manifest import Manifest

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from osbench.benchmark.manifest import Manifest, build_manifest
 from osbench.benchmark.runs import Run
+from osbench.core.errors import DatasetError, RunError
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import DatasetError, RunError
 from osbench.leaderboard.board import JSON_FILE, PAGE_FILE, TABLE_FILE, build_board
 from osbench.leaderboard.sources import find_board_dataset, lookup_manifest
 from osbench.leaderboard.tables import board_frame, board_text

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from osbench.benchmark.content import content_rows
 from osbench.benchmark.manifest import Manifest, build_manifest
 from osbench.benchmark.score import score_run
@@ -14,7 +15,6 @@ from osbench.generation.generate import generate
 from osbench.leaderboard.board import JSON_FILE, PAGE_FILE, build_board
 from osbench.leaderboard.content import entry_content
 from osbench.leaderboard.entry import ScoredRun
-
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, write_sources
 
 from .browser import find_browser, open_page

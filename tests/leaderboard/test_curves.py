@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.metrics import af1, auc_af1_crr
 from osbench.leaderboard.curves import entry_curve, entry_histogram, is_normalised_distance

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.runs import Run
 from osbench.benchmark.score import score_run
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 from osbench.leaderboard.entry import (
     ScoredRun,
     entry_card,

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+
 from osbench.benchmark.manifest import Manifest, build_manifest, generator_architectures
 from osbench.benchmark.protocols import load_protocol
 from osbench.benchmark.runs import RUN_FILE, list_runs
 from osbench.cli import main
+from osbench.core.errors import RunError
 from osbench.generation.dataset import Dataset
-from osbench.generation.errors import RunError
 from osbench.leaderboard.board import JSON_FILE, PAGE_FILE
 from osbench.leaderboard.folds import FOLDS_FILE, build_fold_boards, folds_text
 

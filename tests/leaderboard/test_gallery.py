@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+
 from osbench.benchmark.manifest import Manifest
 from osbench.generation.dataset import Dataset
 from osbench.generation.pixels import bytes_sha256

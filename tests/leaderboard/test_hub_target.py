@@ -14,9 +14,10 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 from huggingface_hub import HfApi, constants
+
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.runs import Run
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 from osbench.leaderboard.submit import prepare, submit
 
 from .loopback_hub import READ_TOKEN, REPOSITORY, TOKEN, LoopbackHub, discussion

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+
 from osbench.benchmark.laundering import Grid
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.runs import PREDICTIONS_FILE, RUN_FILE, list_runs
 from osbench.cli import main
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 from osbench.leaderboard.board import build_board
 from osbench.leaderboard.submit import prepare
 

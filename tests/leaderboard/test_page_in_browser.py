@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+
 from osbench.benchmark.laundering import Grid
 from osbench.benchmark.manifest import Manifest
 from osbench.generation.dataset import Dataset

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from osbench import baselines  # noqa: F401  (registers the built-in methods)
+
 from osbench.benchmark.method import get_method
+from osbench.core.errors import UsageError
 from osbench.generation.catalog import load_suite
-from osbench.generation.errors import UsageError
 from osbench.leaderboard import pipeline
 
 

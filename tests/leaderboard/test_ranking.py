@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
 from osbench.leaderboard.ranking import UNRANKED, Estimate, Rank, order, rank
 
 

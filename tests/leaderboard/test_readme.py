@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from osbench.generation.errors import RunError
+
+from osbench.core.errors import RunError
 from osbench.leaderboard.readme import BEGIN, END, board_markdown, update
 
 

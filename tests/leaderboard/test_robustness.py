@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from osbench.benchmark.laundered import cell_file
 from osbench.benchmark.laundering import CLEAN, Cell, Grid
 from osbench.benchmark.manifest import Manifest

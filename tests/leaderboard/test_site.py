@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from osbench.benchmark.manifest import Manifest
 from osbench.leaderboard.board import PAGE_FILE, build_board
 from osbench.leaderboard.site import embed_json, render_page

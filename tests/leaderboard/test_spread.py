@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from osbench.leaderboard.spread import spread_text
 
 

@@ -8,10 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
+
 from osbench.benchmark.laundering import CLEAN
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.runs import Run
-from osbench.generation.errors import RunError, UsageError
+from osbench.core.errors import RunError, UsageError
 from osbench.leaderboard.board import build_board
 from osbench.leaderboard.submit import prepare, submit
 from osbench.leaderboard.targets.submission import Submission

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from click.testing import CliRunner
+
 from osbench.benchmark.manifest import Manifest
 from osbench.cli import main
 from osbench.generation.dataset import Dataset

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...errors import UsageError
+from ....core.errors import UsageError
 from ..base import Generator, NoiseMode
 from ..noise import NoiseStream
 

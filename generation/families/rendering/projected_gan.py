@@ -17,9 +17,7 @@ from .base import CODE_CHANNELS, Renderer
 
 def _entrance(channels: int) -> nn.Sequential:
     """1x1 convolution, batch norm and GLU: the initial layer of FastGAN for a map instead of a latent."""
-    return nn.Sequential(
-        nn.Conv2d(CODE_CHANNELS, 2 * channels, 1, bias=False), nn.BatchNorm2d(2 * channels), nn.GLU(1)
-    )
+    return nn.Sequential(nn.Conv2d(CODE_CHANNELS, 2 * channels, 1, bias=False), nn.BatchNorm2d(2 * channels), nn.GLU(1))
 
 
 @register_family

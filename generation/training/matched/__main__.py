@@ -53,7 +53,7 @@ def cut(workshop: Workshop, photographs: Path, drawings: Path) -> None:
 
 @main.command()
 @click.argument("models", nargs=-1, required=True, metavar=f"{MODEL}...")
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="The longest, in all. Default: the plan's.")
+@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="The longest. Default: the plan's.")
 @click.pass_obj
 def train(workshop: Workshop, models: tuple[str, ...], minutes: float | None) -> None:
     """Train models one after another; stop and start at will, each resumes from its last checkpoint."""

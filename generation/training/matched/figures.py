@@ -13,8 +13,12 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 class Figures:
     """How near rendered pictures are to the originals.
 
-    luma, chroma: PSNR in dB of the mean squared error over all pictures, chroma over Cb and Cr together. sharpness: mean
-    absolute luma difference of neighbouring pixels, as a share of the originals'.
+    Attributes
+    ----------
+    luma, chroma : float
+        PSNR in dB of the mean squared error over all pictures; chroma over Cb and Cr together.
+    sharpness : float
+        Mean absolute luma difference of neighbouring pixels, as a share of the originals'.
     """
 
     luma: float

@@ -1,7 +1,7 @@
 """The pictures of `mini-matched`: which photographs and drawings, how they are cut, who may learn from which.
 
-Photographs are those of Debian's ``endless-sky-data`` (720x360) that its ``copyright`` file places in the public domain,
-drawings are the figures of npm's ``@lobehub/fluent-emoji-3d`` (MIT) on textured coloured grounds. Both are divided by
+Photographs are those of Debian's ``endless-sky-data`` (720x360) that its ``copyright`` file places in the public
+domain, drawings are the figures of npm's ``@lobehub/fluent-emoji-3d`` (MIT) on textured coloured grounds. Both are divided by
 picture (photographs) or by figure with all its variants (drawings) between the networks and the suite: no network sees
 a picture of the suite.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ...errors import DatasetError
+from ....core.errors import DatasetError
 from ..pack import emoji, public_domain_photographs
 from ..pictures import decode
 

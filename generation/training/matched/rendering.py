@@ -56,7 +56,9 @@ class RenderTraining(Training):
     recipe: RenderRecipe
     average: Renderer
 
-    def __init__(self, recipe: RenderRecipe, codes: np.ndarray, held_codes: np.ndarray, *args: Any, **more: Any) -> None:
+    def __init__(
+        self, recipe: RenderRecipe, codes: np.ndarray, held_codes: np.ndarray, *args: Any, **more: Any
+    ) -> None:
         self.codes = torch.from_numpy(codes).flatten(1)
         self.held_codes = held_codes[: self.report_images]
         self.chroma_weight = 1.0
@@ -101,7 +103,10 @@ class RenderTraining(Training):
         seeds = range(seed, seed + count)
         parts = [range(i, min(i + 32, count)) for i in range(0, count, 32)]
         return np.concatenate(
-            [self.average.sample([seeds[i] for i in part], codes=self.held_codes[part.start : part.stop]) for part in parts]
+            [
+                self.average.sample([seeds[i] for i in part], codes=self.held_codes[part.start : part.stop])
+                for part in parts
+            ]
         )
 
     def _look(self, elapsed: float) -> tuple[np.ndarray, dict[str, float]]:

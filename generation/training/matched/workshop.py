@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ....core.errors import DatasetError, unknown_name
 from ...block_code import BlockCode, fit_block_code, load_block_code
-from ...errors import DatasetError, unknown_name
 from ..hardware import Hardware
 from .pictures import Cut, divide, learning_cuts, originals, suite_cuts
 from .rendering import RenderRecipe, RenderTraining

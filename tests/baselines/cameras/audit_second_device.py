@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from osbench.baselines.cameras.pretraining import PretrainingRecipe, pretrain
-from osbench.baselines.cameras.sources import virtual_source
 from safetensors.numpy import load_file
 
+from osbench.baselines.cameras.pretraining import PretrainingRecipe, pretrain
+from osbench.baselines.cameras.sources import virtual_source
 from tests.second_device import one_random_stream, register
 
 DEVICE = register()

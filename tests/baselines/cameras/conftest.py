@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from osbench.baselines.cameras.scenes import ProceduralScenes
 from osbench.generation.folders import list_images
-from PIL import Image
 
 
 def _write_photograph(

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from osbench.baselines.cameras.bank import build_bank
 from osbench.baselines.cameras.sources import VirtualSource, photograph_source, virtual_source
-from osbench.generation.errors import DatasetError
+from osbench.core.errors import DatasetError
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def test_a_damaged_photograph_is_named(tree, tmp_path):
 
 def test_a_small_disk_is_told_before_anything_is_made(source, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
-    with pytest.raises(DatasetError, match=r"the crops need 0\.0 GB .* fewer crops"):
+    with pytest.raises(DatasetError, match=r"the crops need 0 MB .* fewer crops"):
         build_bank(source, tmp_path / "bank")
 
 

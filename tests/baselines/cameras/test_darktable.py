@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+
 from osbench.baselines.cameras.darktable import measured_sensors
-from osbench.generation.errors import DatasetError
+from osbench.core.errors import DatasetError
 
 
 def test_reads_what_is_complete(darktable):

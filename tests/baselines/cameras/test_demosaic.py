@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osbench.baselines.cameras.demosaic import BAYER_PHASES, DEMOSAICKERS, demosaic, mosaic
-from osbench.generation.errors import UsageError
+from osbench.core.errors import UsageError
 
 LINEAR = sorted(set(DEMOSAICKERS) - {"nearest"})
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from osbench.baselines.cameras.exif import camera_name, read_exif
 from osbench.baselines.cameras.photographs import SCENE_GAP_SECONDS, find_photographs, read_photograph
-from osbench.generation.errors import DatasetError, UsageError
-from PIL import Image
+from osbench.core.errors import DatasetError, UsageError
 
 NOON = datetime(2020, 5, 17, 12, 0, 0)
 

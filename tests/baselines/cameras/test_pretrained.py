@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+
 from osbench.baselines.cameras.pretrained import (
     CAMERA,
     SCRATCH,
@@ -17,11 +19,10 @@ from osbench.baselines.cameras.pretrained import (
 from osbench.baselines.cameras.sources import virtual_source
 from osbench.baselines.cameras.virtual import ASSIGNED, PROXY, virtual_cameras
 from osbench.baselines.inputs import Inputs
+from osbench.baselines.methods.proposed import FINE_TUNING_LR, Proposed
 from osbench.baselines.networks import build_network, scale_pixels
 from osbench.baselines.networks.mislnet import MISLNet
-from osbench.baselines.proposed import FINE_TUNING_LR, Proposed
-from osbench.generation.errors import CheckpointError
-from safetensors.torch import load_file, save_file
+from osbench.core.errors import CheckpointError
 
 CARD = {"network": "mislnet", "crop_size": 48}
 

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
+
 from osbench.baselines.cameras import pretraining
 from osbench.baselines.cameras.pretrained import read_card
 from osbench.baselines.cameras.pretraining import PretrainingRecipe, pretrain
 from osbench.baselines.cameras.sources import photograph_source, virtual_source
 from osbench.baselines.cameras.virtual import PROXY
-from osbench.generation.errors import UsageError
-from safetensors.numpy import load_file
+from osbench.core.errors import UsageError
 
 RECIPE = PretrainingRecipe(epochs=3, batch_size=16)
 

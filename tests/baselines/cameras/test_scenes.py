@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+
 from osbench.baselines.cameras.scenes import (
     ROOM,
     PhotographScenes,
@@ -12,8 +14,7 @@ from osbench.baselines.cameras.scenes import (
     photograph_scenes,
     split_scenes,
 )
-from osbench.generation.errors import DatasetError
-from PIL import Image
+from osbench.core.errors import DatasetError
 
 
 def test_procedural_scenes_follow_from_seed_and_number():

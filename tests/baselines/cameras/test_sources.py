@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
 from osbench.baselines.cameras.demosaic import DEMOSAICKERS
 from osbench.baselines.cameras.photographs import read_photograph
 from osbench.baselines.cameras.sources import (
@@ -11,11 +15,8 @@ from osbench.baselines.cameras.sources import (
     scene_side,
     virtual_source,
 )
-from osbench.generation.errors import DatasetError
+from osbench.core.errors import DatasetError
 from osbench.generation.folders import list_images
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 
 def test_every_camera_photographs_every_scene():

@@ -5,10 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+
 from osbench.baselines.cameras.darktable import measured_sensors
 from osbench.baselines.cameras.demosaic import BAYER_PHASES, DEMOSAICKERS
 from osbench.baselines.cameras.virtual import DENOISERS, PROXY, SUBSAMPLINGS, virtual_camera, virtual_cameras
-from osbench.generation.errors import UsageError
+from osbench.core.errors import UsageError
 
 
 def test_seventy_cameras_all_differ():

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osbench.baselines.losses.proxy_nca import PRESETS, ProxyNCA, ProxyPreset
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+
 from osbench.baselines.networks.efficientnet_b4 import EfficientNetB4, InvertedResidual, scaled_channels
 
 

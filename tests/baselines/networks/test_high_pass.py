@@ -1,7 +1,8 @@
 import numpy as np
 import torch
-from osbench.baselines.networks.high_pass import HighPass
 from scipy.signal import correlate2d
+
+from osbench.baselines.networks.high_pass import HighPass
 
 
 def test_constant_images_vanish_to_the_border():

@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osbench.baselines.networks import build_network
 from osbench.baselines.networks.mislnet import ConstrainedConv2d
-from osbench.generation.errors import UsageError
+from osbench.core.errors import UsageError
 
 
 def mislnet(side: int) -> Any:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+
 from osbench.baselines.networks import scale_pixels
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from osbench.baselines.networks import build_network, network_names
 from torch.overrides import TorchFunctionMode
+
+from osbench.baselines.networks import build_network, network_names
 
 
 class MultiplyAdds(TorchFunctionMode):

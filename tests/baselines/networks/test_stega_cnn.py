@@ -1,6 +1,7 @@
 from typing import Any
 
 import torch
+
 from osbench.baselines.networks import build_network
 
 

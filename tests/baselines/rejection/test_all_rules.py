@@ -4,8 +4,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
+
 from osbench.baselines.rejection import Activations, LinearHead, build_rule, feature_space, rule_names
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 
 SCORING = [name for name in rule_names() if name != "never"]
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+
 from osbench.baselines.rejection import Activations, build_rule
 from osbench.baselines.rejection.centroid_sigma import distances, references
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 
 
 def test_sigma_divides_by_n_minus_one():

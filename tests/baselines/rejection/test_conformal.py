@@ -2,6 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
 from osbench.baselines.rejection import Activations, build_rule
 from osbench.baselines.rejection.conformal import p_values
 

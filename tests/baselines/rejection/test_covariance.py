@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.covariance import ledoit_wolf
+
 from osbench.baselines.rejection import feature_space
 from osbench.baselines.rejection.covariance import second_moment, shrunk_covariance, whitening
-from sklearn.covariance import ledoit_wolf
 
 
 @given(seed=st.integers(0, 10_000), n=st.integers(3, 60), d=st.integers(2, 40))

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+
 from osbench.baselines.rejection import feature_space
 from osbench.baselines.rejection.feature_space import blocks, class_means, compact
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 
 
 def test_short_features_stay_as_they_are():

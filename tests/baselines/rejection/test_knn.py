@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from osbench.baselines.rejection import Activations, build_rule, knn
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
-from osbench.baselines.rejection import Activations, build_rule
 from sklearn.covariance import ledoit_wolf
+
+from osbench.baselines.rejection import Activations, build_rule
 
 
 def activations(seed: int, n: int, d: int, k: int) -> Activations:

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import exponweib
+
 from osbench.baselines.rejection import Activations, build_rule
 from osbench.baselines.rejection.openmax import fit_weibull, weibull_cdf
-from osbench.generation.errors import RunError
-from scipy.stats import exponweib
+from osbench.core.errors import RunError
 
 
 def blobs(seed: int, per_class: int, n_classes: int) -> Activations:

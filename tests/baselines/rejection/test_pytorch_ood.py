@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from osbench.baselines.rejection import Activations, LinearHead, build_rule, knn, mahalanobis
 from osbench.baselines.rejection.covariance import second_moment
 

@@ -1,6 +1,7 @@
 import pytest
+
 from osbench.baselines.rejection import build_rule, rule_names
-from osbench.generation.errors import UsageError
+from osbench.core.errors import UsageError
 
 
 def test_every_rule_has_a_name_and_a_docstring():

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+
 from osbench.baselines.rejection import Activations, LinearHead, build_rule
 from osbench.baselines.rejection.vim import principal_dimensions
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 
 
 def problem(seed: int, n: int, d: int, k: int) -> tuple[Activations, LinearHead]:

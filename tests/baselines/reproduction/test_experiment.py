@@ -3,12 +3,12 @@
 import math
 
 import pytest
+
 from osbench.baselines.reproduction.experiment import Experiment, Trained, beside, verdict
 from osbench.benchmark.manifest import build_manifest
 from osbench.benchmark.metrics.intervals import Interval
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 from osbench.generation.generate import generate
-
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, METHOD_FILE, write_sources
 
 

@@ -1,12 +1,12 @@
 """The printed numbers agree with each other and with the cards of the methods."""
 
-import osbench.baselines  # noqa: F401  (registers the methods)
 import pytest
+
 from osbench.baselines.networks import network_names
 from osbench.baselines.reproduction.published import load_paper, paper_names
 from osbench.benchmark.method import get_method
 from osbench.benchmark.protocols import protocol_names
-from osbench.generation.errors import UsageError
+from osbench.core.errors import UsageError
 
 PAPER = load_paper("fang2023")
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from osbench.baselines.cameras.pretraining import CameraPretraining
 from osbench.baselines.reproduction.experiment import Experiment
 from osbench.baselines.reproduction.published import load_paper
@@ -13,9 +14,8 @@ from osbench.baselines.reproduction.table3 import make_table3
 from osbench.benchmark.manifest import build_manifest
 from osbench.benchmark.runs import list_runs
 from osbench.benchmark.score import score_run
-from osbench.generation.errors import RunError, UsageError
+from osbench.core.errors import RunError, UsageError
 from osbench.generation.generate import generate
-
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, write_sources
 
 PAPER = load_paper("fang2023")

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 from hypothesis import strategies as st
+
 from osbench.benchmark.metrics import Outcome
 
 INFINITY = float("inf")

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
 from osbench.benchmark import metrics
 from osbench.benchmark.metrics import METRICS, Outcome, all_metrics
-from osbench.generation.errors import RunError
-from sklearn.metrics import roc_auc_score
+from osbench.core.errors import RunError
 
 from . import reference
 from .reference import outcomes, simulated

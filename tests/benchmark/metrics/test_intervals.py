@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
+
 from osbench.benchmark import metrics
 from osbench.benchmark.metrics import METRICS, Outcome, all_metrics
 from osbench.benchmark.metrics.intervals import (
@@ -17,8 +19,7 @@ from osbench.benchmark.metrics.intervals import (
     per_generator_intervals,
 )
 from osbench.benchmark.metrics.resampling import stratified_weights
-from osbench.generation.errors import RunError, UsageError
-from scipy.stats import ttest_1samp
+from osbench.core.errors import RunError, UsageError
 
 from .reference import simulated
 

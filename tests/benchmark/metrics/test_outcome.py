@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
+
 from osbench.benchmark.metrics import Outcome
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 
 from .reference import outcomes
 

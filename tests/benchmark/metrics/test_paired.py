@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import t, ttest_ind, ttest_rel
+
 from osbench.benchmark import metrics
 from osbench.benchmark.metrics import METRICS, Outcome, bootstrap_interval, paired_difference
 from osbench.benchmark.metrics.paired import Side, difference_of
-from osbench.generation.errors import RunError, UsageError
-from scipy.stats import t, ttest_ind, ttest_rel
+from osbench.core.errors import RunError, UsageError
 
 from .reference import simulated
 

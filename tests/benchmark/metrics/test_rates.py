@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from osbench.benchmark import metrics
 from osbench.benchmark.metrics import Outcome
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 
 from . import reference
 from .reference import outcomes, simulated

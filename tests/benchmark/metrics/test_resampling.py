@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings
+
 from osbench.benchmark.metrics import METRICS, PER_GENERATOR, Outcome
 from osbench.benchmark.metrics.resampling import BLOCK, replicate_values, stratified_weights, with_seed_noise
 from osbench.benchmark.metrics.tally import Tally
-from osbench.generation.errors import RunError
+from osbench.core.errors import RunError
 
 from .reference import outcomes, simulated
 

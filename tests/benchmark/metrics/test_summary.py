@@ -7,10 +7,11 @@ import math
 
 import numpy as np
 import pytest
+
 from osbench.benchmark import metrics
 from osbench.benchmark.metrics import METRICS, PER_GENERATOR, PRIMARY, all_metrics, null_for_nan
 from osbench.benchmark.metrics.summary import metric
-from osbench.generation.errors import RunError, UsageError
+from osbench.core.errors import RunError, UsageError
 
 from .reference import simulated
 

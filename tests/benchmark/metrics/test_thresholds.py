@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from osbench.benchmark.metrics import THRESHOLD_RULES, Outcome, accept_threshold, choose_threshold
-from osbench.generation.errors import RunError, UsageError
+from osbench.core.errors import RunError, UsageError
 
 from . import reference
 from .reference import outcomes, simulated

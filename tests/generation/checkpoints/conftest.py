@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from osbench.generation import LoadedGenerator, load_generator
 
 TRIPWIRE = "raise SystemExit('tripwire: code embedded in a pickle was executed')\n"

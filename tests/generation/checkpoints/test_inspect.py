@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from click.testing import CliRunner
+
 from osbench.cli import main
 from osbench.generation import inspect_checkpoint
 from osbench.generation.families import save_generator

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from osbench.generation import CheckpointError, load_generator
 from osbench.generation.checkpoints.cache import cache_folder
 from osbench.generation.families import save_generator

@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from osbench.generation import CheckpointError
 from osbench.generation.checkpoints.reading import container_of, materialise, read_tree
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osbench.generation import CheckpointError
 from osbench.generation.checkpoints.arrays import Array
 from osbench.generation.checkpoints.inert import Budget, InertClass, InertObject, PersistentObject

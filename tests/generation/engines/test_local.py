@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from osbench.core.errors import GenerationError, UsageError
+from osbench.core.publish import remove_partials
 from osbench.generation.engines import engine_names, get_engine, local
-from osbench.generation.errors import GenerationError, UsageError
 from osbench.generation.generate import generate
 from osbench.generation.ledger import LEDGER, LedgerEntry
-from osbench.generation.publish import remove_partials
 from osbench.generation.record import source_sha256
 from osbench.generation.request import make_request, units
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from osbench.generation.families import Generator, families, save_generator
 from osbench.generation.families.base import load_safetensors_generator
 from osbench.generation.families.latent_diffusion import LatentDiffusion
 from osbench.generation.families.progan import ProGAN
 from osbench.generation.families.stylegan2 import StyleGAN2
-
 from tests.second_device import register
 
 from . import test_latent_diffusion, test_projected_gan, test_stylegan, test_stylegan2, test_stylegan3, test_taming

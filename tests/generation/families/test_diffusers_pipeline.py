@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from osbench.generation.errors import CheckpointError, UsageError
+
+from osbench.core.errors import CheckpointError, UsageError
 from osbench.generation.families import family_class
 from osbench.generation.families.diffusers_pipeline import PIPELINES, DiffusersPipeline
 

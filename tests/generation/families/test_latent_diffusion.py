@@ -9,10 +9,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from osbench.generation.errors import UsageError
+from torch import Tensor
+
+from osbench.core.errors import UsageError
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.families.latent_diffusion import LatentDiffusion
-from torch import Tensor
 
 AUTOENCODER: dict[str, Any] = {
     "sample_size": 16,

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+
+from osbench.core.errors import UsageError
 from osbench.generation import load_generator
-from osbench.generation.errors import UsageError
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.families.equalized import EqualizedConv2d, EqualizedLinear, EqualizedUpConv2d, pixel_norm
 from osbench.generation.families.progan import ProGAN

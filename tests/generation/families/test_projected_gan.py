@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from osbench.generation.errors import UsageError
+
+from osbench.core.errors import UsageError
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.families.projected_gan import ProjectedGAN, UpBlock, fold_spectral_norm
 

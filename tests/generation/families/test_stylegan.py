@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+
+from osbench.core.errors import UsageError
 from osbench.generation import load_generator
-from osbench.generation.errors import UsageError
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.families.stylegan import Epilogue, StyleGAN
 

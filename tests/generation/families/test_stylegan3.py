@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from osbench.generation.errors import UsageError
+
+from osbench.core.errors import UsageError
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.families.stylegan3 import (
     StyleGAN3,

@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from osbench.generation.errors import UsageError
+from torch import Tensor
+
+from osbench.core.errors import UsageError
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.families.taming import (
     TamingTransformer,
@@ -22,7 +24,6 @@ from osbench.generation.families.taming import (
     next_token_probabilities,
     vqmodel_from_taming,
 )
-from torch import Tensor
 
 VQGAN: dict[str, Any] = {
     "resolution": 16,

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from osbench.generation.training import game, loop, tokens
 from osbench.generation.training.bank import Bank
 from osbench.generation.training.diffusion import DiffusionTraining
@@ -14,7 +15,6 @@ from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.hardware import Hardware
 from osbench.generation.training.loop import Training
 from osbench.generation.training.teacher import load_codes, train_teacher
-
 from tests.second_device import one_random_stream, register
 
 from .conftest import KINDS, SIDE, Clock, MakeTraining

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from osbench.generation.training.adversarial import AdversarialRecipe, AdversarialTraining
 from osbench.generation.training.diffusion import DiffusionRecipe, DiffusionTraining
 from osbench.generation.training.hardware import Hardware

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import torch
+
 from osbench.generation.training.augment import SHIFT, augment
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from osbench.generation.errors import DatasetError
+
+from osbench.core.errors import DatasetError
 from osbench.generation.training import __main__ as command_line
 from osbench.generation.training import processes, redo
 from osbench.generation.training.stand_in import stand_in_pictures

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osbench.generation.training.distance import sliced_wasserstein
 
 

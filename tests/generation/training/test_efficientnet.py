@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from osbench.generation.errors import CheckpointError
+
+from osbench.core.errors import CheckpointError
 from osbench.generation.training.efficientnet import STAGE_CHANNELS, EfficientNetLite0, load_features
 
 

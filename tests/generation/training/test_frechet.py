@@ -5,9 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import linalg
+
 from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.frechet import features, frechet_distance
-from scipy import linalg
 
 
 def gaussian(mean: np.ndarray, covariance: np.ndarray, n: int = 400, seed: int = 0) -> np.ndarray:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from osbench.generation.errors import DatasetError, UsageError
+from torch import nn
+
+from osbench.core.errors import DatasetError, UsageError
 from osbench.generation.training import game as game_module
 from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.game import Game, Rules
 from osbench.generation.training.hardware import Hardware
-from torch import nn
 
 from .conftest import SIDE
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from osbench.generation.errors import UsageError
-from osbench.generation.training.hardware import Hardware
 from torch import nn
+
+from osbench.core.errors import UsageError
+from osbench.generation.training.hardware import Hardware
 
 
 def test_cpu_is_plain() -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from osbench.generation.errors import CheckpointError
+from PIL import Image
+
+from osbench.core.errors import CheckpointError
 from osbench.generation.training.hardware import Hardware
 from osbench.generation.training.loop import Training
-from PIL import Image
 
 from .conftest import KINDS, SIDE, MakeTraining
 

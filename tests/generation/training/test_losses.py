@@ -7,8 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from osbench.generation.training import losses
 from torch import nn
+
+from osbench.generation.training import losses
 
 
 def literal_pyramid(x: np.ndarray, y: np.ndarray, levels: int) -> float:

@@ -4,9 +4,10 @@ import copy
 
 import pytest
 import torch
+from torch import nn
+
 from osbench.generation.training.hardware import Hardware
 from osbench.generation.training.optimise import adam, average, descend, early_decay, restore, set_rate
-from torch import nn
 
 
 def test_descend_clips_the_norm() -> None:

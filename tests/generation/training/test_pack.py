@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
-from osbench.generation.errors import DatasetError, UsageError
+from PIL import Image
+
+from osbench.core.errors import DatasetError, UsageError
 from osbench.generation.training.pack import pack
 from osbench.generation.training.pictures import load_pictures
-from PIL import Image
 
 FREE = [
     "badlands0.jpg",

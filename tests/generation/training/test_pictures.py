@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from osbench.generation.training.pictures import Pictures
 from osbench.generation.training.stand_in import HELD_OUT, stand_in_pictures
 

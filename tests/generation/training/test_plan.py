@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 import torch
-from osbench.generation.errors import UsageError
+
+from osbench.core.errors import UsageError
 from osbench.generation.families import Generator, family_class
 from osbench.generation.training.adversarial import AdversarialRecipe
 from osbench.generation.training.discriminator import Discriminator

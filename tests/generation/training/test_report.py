@@ -3,6 +3,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import numpy as np
+
 from osbench.generation.training.report import curves_svg, grid, points
 
 

@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 import torch
+
 from osbench.generation.training.adversarial import AdversarialTraining
 from osbench.generation.training.diffusion import DiffusionTraining
 from osbench.generation.training.tokens import REVIVE_EVERY, TokenTraining

@@ -7,7 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from osbench.generation.errors import DatasetError
+
+from osbench.core.errors import DatasetError
 from osbench.generation.training.bank import Bank, to_tensor
 from osbench.generation.training.hardware import Hardware
 from osbench.generation.training.teacher import Codes, Teacher, _terms, load_codes, train_teacher, whiten

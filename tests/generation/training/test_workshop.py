@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from osbench.generation.errors import DatasetError, UsageError
+from PIL import Image
+
+from osbench.core.errors import DatasetError, UsageError
 from osbench.generation.families import load_safetensors_generator
 from osbench.generation.training import card as card_module
 from osbench.generation.training import stand_in
@@ -17,7 +19,6 @@ from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.plan import Plan
 from osbench.generation.training.redo import redo
 from osbench.generation.training.workshop import STAND_IN, Workshop
-from PIL import Image
 
 MODELS = ("projected_gan/landscape", "taming/landscape", "latent_diffusion/landscape")
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from osbench.generation import CheckpointError, load_generator
 from osbench.generation.families.stylegan2 import StyleGAN2
 from osbench.generation.families.stylegan3 import StyleGAN3

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from osbench.generation.families.projected_gan import ProjectedGAN
 
 

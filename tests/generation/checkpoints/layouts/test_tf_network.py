@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+
 from osbench.generation import CheckpointError
 from osbench.generation.families.progan import ProGAN
 from osbench.generation.families.stylegan import StyleGAN

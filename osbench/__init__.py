@@ -1,0 +1,1 @@
+"""osbench: the open benchmark for open-set synthetic image source attribution."""

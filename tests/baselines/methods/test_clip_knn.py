@@ -1,0 +1,102 @@
+"""Votes of the nearest training images."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from osbench.baselines.methods import clip_knn
+from osbench.baselines.methods.clip_knn import ClipKnn
+from osbench.benchmark.method import get_method
+from osbench.core.errors import CheckpointError, UsageError
+
+from ..tiny_clip import coloured_set, context, write_tiny_clip
+
+TRAIN = coloured_set((0, 1, 2), 20, 1, "train")
+VAL = coloured_set((0, 1, 2), 8, 2, "val")
+TEST = coloured_set((0, 1, 2), 8, 3, "test")
+
+
+def literal_vote(similarity, labels, k, n_classes):
+    """Plain loops over images, neighbours and classes."""
+    for row in similarity:
+        nearest = sorted(range(len(row)), key=lambda i: -row[i])[:k]
+        shares = [sum(labels[i] == c for i in nearest) / k for c in range(n_classes)]
+        means = [np.mean(sorted(row[labels == c])[-k:]) for c in range(n_classes)]
+        yield max(range(n_classes), key=lambda c: (shares[c], means[c])), shares, means
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5))
+def test_the_vote_is_the_literal_one(seed, k):
+    rng = np.random.default_rng(seed)
+    method = ClipKnn()
+    method.class_names, method.labels = ("a", "b", "c"), rng.permutation(np.repeat(np.arange(3), 5))
+    similarity = rng.normal(size=(6, 15))
+    candidate, votes, means = method._vote(similarity, k)
+    for i, (best, shares, averages) in enumerate(literal_vote(similarity, method.labels, k, 3)):
+        assert candidate[i] == best
+        np.testing.assert_allclose(votes[i], shares)
+        np.testing.assert_allclose(means[i], averages)
+
+
+@pytest.fixture
+def method(tmp_path, monkeypatch):
+    monkeypatch.setenv("OSBENCH_CACHE", str(tmp_path / "cache"))
+    method = ClipKnn(clip=str(write_tiny_clip(tmp_path / "clip")))
+    method.fit(TRAIN, VAL, context(tmp_path / "fit"))
+    return method
+
+
+def test_learns_an_easy_problem(method):
+    answers = method.predict(TEST.pixels)
+    assert set(answers) == {"similarity", "votes"}
+    for scores in answers.values():
+        assert (scores.candidate == TEST.class_index).mean() > 0.7
+    assert len(np.unique(answers["votes"].known_score)) <= method.k
+    assert len(np.unique(answers["similarity"].known_score)) == len(TEST)
+
+
+def test_k_is_chosen_on_validation_images(method):
+    val = method.similarities(method._features(VAL.pixels))
+    hits = {k: (method._vote(val, k)[0] == VAL.class_index).mean() for k in (1, 3, 5, 10, 20)}
+    assert hits[method.k] == max(hits.values())
+
+
+def test_batches_do_not_change_anything(method, tmp_path, monkeypatch):
+    """60 training and 24 validation images, never more than 7 at once; neither are their pixels."""
+    monkeypatch.setattr(clip_knn, "BATCH", 7)
+    seen, real = [], ClipKnn._features
+
+    def watched(self, images):
+        seen.append(len(images))
+        return real(self, images)
+
+    monkeypatch.setattr(ClipKnn, "_features", watched)
+    again = ClipKnn(clip=str(tmp_path / "clip"))
+    again.fit(TRAIN, VAL, context(tmp_path / "again"))
+    assert max(seen) == 7
+    assert again.k == method.k
+    np.testing.assert_array_equal(again.labels, method.labels)
+    np.testing.assert_array_equal(again.train_features, method.train_features)
+
+
+def test_saved_and_loaded_answers_alike_and_refuses_other_weights(method, tmp_path):
+    (tmp_path / "saved").mkdir()
+    method.save(tmp_path / "saved")
+    restored = get_method("clip-knn").load(tmp_path / "saved")
+    before, after = method.predict(TEST.pixels), restored.predict(TEST.pixels)
+    for rule in before:
+        np.testing.assert_array_equal(after[rule].known_score, before[rule].known_score)
+    write_tiny_clip(tmp_path / "clip", seed=1)
+    with pytest.raises(CheckpointError, match="other weights"):
+        get_method("clip-knn").load(tmp_path / "saved").predict(TEST.pixels)
+
+
+def test_one_line_errors(method, tmp_path):
+    with pytest.raises(UsageError, match="0 to choose"):
+        ClipKnn(neighbours=-1)
+    with pytest.raises(UsageError, match="smallest class has 20"):
+        ClipKnn(clip=str(tmp_path / "clip"), neighbours=21).fit(TRAIN, VAL, context(tmp_path / "fit2"))
+    with pytest.raises(CheckpointError, match="no usable clip-knn"):
+        ClipKnn.load(tmp_path)

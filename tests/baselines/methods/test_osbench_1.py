@@ -1,0 +1,110 @@
+"""``osbench-1``: its parts against definitions, and that it knows what it has never seen."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import mahalanobis
+
+from osbench.baselines.methods.osbench_1 import Osbench1, discriminative_axes, dominant_axes, separability
+from osbench.benchmark.method import Context
+from osbench.core.errors import CheckpointError, RunError, UsageError
+
+
+@pytest.fixture(scope="module")
+def fitted(train_set, val_set, tmp_path_factory) -> Osbench1:
+    method = Osbench1()
+    folder = tmp_path_factory.mktemp("osbench-1")
+    method.fit(train_set, val_set, Context(0, torch.device("cpu"), folder, ("alpha", "beta", "gamma"), 32))
+    return method
+
+
+def test_learns_and_rejects_an_unseen_trace(fitted, test_set):
+    scores = fitted.predict(test_set.pixels)["native"]
+    seen = test_set.class_index >= 0
+    assert (scores.candidate[seen] == test_set.class_index[seen]).mean() > 0.95
+    assert (scores.known_score[seen][:, None] > scores.known_score[~seen]).mean() > 0.95
+    np.testing.assert_array_equal(scores.class_scores.argmax(1), scores.candidate)
+    np.testing.assert_array_equal(scores.class_scores.max(1), scores.known_score)
+
+
+def test_one_threshold_means_the_same_for_every_class(fitted, val_set):
+    """Each class's own validation images have deviations of mean 0 and standard deviation 1."""
+    scores = -fitted.predict(val_set.pixels)["native"].class_scores
+    for k in range(3):
+        own = scores[val_set.class_index == k, k]
+        assert own.mean() == pytest.approx(0.0, abs=1e-4)
+        assert own.std() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_distances_are_mahalanobis_distances(fitted):
+    view = fitted.views["luma.dominant"]
+    features = np.random.default_rng(0).normal(size=(4, len(view.mean)))
+    at = (features - view.mean) @ view.axes
+    for k in range(3):
+        precision = view.white[k].T @ view.white[k]
+        expected = [mahalanobis(row, view.centres[k], precision) for row in at]
+        np.testing.assert_allclose(view.distances(features)[:, k], expected, rtol=1e-8)
+
+
+def test_discriminative_axes_find_the_only_axis_that_differs():
+    """Two classes that differ along one axis of small variance, hidden in strongly correlated features."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 400)
+    hidden = rng.normal(size=(800, 5)) * [10, 5, 3, 1, 0.1]
+    hidden[:, 4] += 0.5 * labels
+    turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    axes = discriminative_axes(hidden @ turn.T, labels)
+    direction = turn.T @ axes[:, 0]
+    assert abs(direction[4]) / np.linalg.norm(direction) > 0.999
+    main = turn.T @ dominant_axes(hidden @ turn.T, 2)
+    np.testing.assert_allclose(np.abs(main[:2]), np.eye(2), atol=0.1)
+
+
+def test_separability():
+    labels = np.array([0, 0, 1, 1])
+    apart = np.array([[1.0, 9], [2, 8], [7, 1], [6, 2]])
+    assert separability(apart, labels) == 1.0
+    assert separability(np.ones((4, 2)), labels) == 0.0
+    assert separability(-apart, labels) == 0.0
+    # Class 1's distance confuses one of four pairs: AUROCs 1 and 3/4.
+    mixed = np.array([[1.0, 9], [2, 1.5], [7, 1], [6, 2]])
+    assert separability(mixed, labels) == pytest.approx(2 * (1 + 0.75) / 2 - 1)
+
+
+def test_saved_and_loaded_methods_answer_alike(fitted, test_set, tmp_path):
+    fitted.save(tmp_path)
+    again = Osbench1.load(tmp_path)
+    assert again.options == fitted.options
+    a, b = fitted.predict(test_set.pixels)["native"], again.predict(test_set.pixels)["native"]
+    np.testing.assert_array_equal(a.class_scores, b.class_scores)
+    np.testing.assert_array_equal(a.known_score, b.known_score)
+
+
+def test_classes_are_balanced_by_the_seed(train_set, val_set, make_context):
+    lopsided = train_set.subset(np.r_[0:10, 48:96, 96:144])
+    answers = []
+    for seed in (0, 0, 1):
+        method = Osbench1()
+        method.fit(lopsided, val_set, make_context(seed=seed))
+        answers.append(method.predict(val_set.pixels)["native"].known_score)
+    np.testing.assert_array_equal(answers[0], answers[1])
+    assert not np.array_equal(answers[0], answers[2])
+
+
+def test_two_images_a_class_are_enough_to_answer(train_set, val_set, test_set, make_context):
+    method = Osbench1()
+    method.fit(train_set.subset(np.r_[0:2, 48:50, 96:98]), val_set.subset(np.r_[0:1, 16:17]), make_context())
+    assert len(method.predict(test_set.pixels)["native"]) == len(test_set)
+
+
+def test_bad_input_is_one_line(fitted, train_set, val_set, test_set, make_context, tmp_path):
+    with pytest.raises(UsageError, match="32 x 32"):
+        fitted.predict(np.zeros((2, 40, 40, 3), np.uint8))
+    with pytest.raises(RunError, match="unseen"):
+        Osbench1().fit(test_set, val_set, make_context())
+    with pytest.raises(CheckpointError, match="no usable osbench-1 model"):
+        Osbench1.load(tmp_path)
+    small = train_set.subset(np.arange(len(train_set)))
+    object.__setattr__(small, "store", train_set.store[:, :31, :31])
+    with pytest.raises(UsageError, match="at least 32 px"):
+        Osbench1().fit(small, val_set, make_context())
