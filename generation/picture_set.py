@@ -16,9 +16,9 @@ from PIL import Image, UnidentifiedImageError
 from ..core.errors import DatasetError
 from ..core.hashing import file_sha256
 
-ORIGINAL, DEVELOPED = "original", "developed"
-SHOWN = (ORIGINAL, DEVELOPED)
-"""What a source without a network may show: the picture itself, or as a virtual camera developed it."""
+ORIGINAL, RETAKEN = "original", "retaken"
+SHOWN = (ORIGINAL, RETAKEN)
+"""What a source without a network may show: the picture itself, or what a virtual camera makes of it."""
 
 MOST_BYTES = 256_000_000
 MOST_PICTURES = 100_000
@@ -37,12 +37,10 @@ PICTURE_SCHEMA = pa.schema(
         "left": pa.int32(),
         "top": pa.int32(),
         "side": pa.int32(),
-        ORIGINAL: pa.binary(),
-        DEVELOPED: pa.binary(),
-        "camera": pa.string(),
+        "picture": pa.binary(),
     }
 )
-"""``left``, ``top``, ``side``: the square of the file, in its decoded pixels. ``developed`` may be null."""
+"""``left``, ``top``, ``side``: the square of the file, in its decoded pixels; ``picture``: PNG, WebP or JPEG."""
 
 
 @dataclass(frozen=True)
@@ -55,29 +53,29 @@ class PictureSet:
         The file.
     content_ids, groups, parts : tuple of str
         Identity of each picture, what must not straddle splits with it, and the split that the suite proposes.
-    shown : dict of str to tuple of bytes
-        Encoded pictures, by what is shown (:data:`SHOWN`); only those of which there is one for every picture.
+    encoded : tuple of bytes
+        The pictures as PNG, WebP or JPEG.
     """
 
     path: Path
     content_ids: tuple[str, ...]
     groups: tuple[str, ...]
     parts: tuple[str, ...]
-    shown: dict[str, tuple[bytes, ...]]
+    encoded: tuple[bytes, ...]
 
     def __len__(self) -> int:
         return len(self.content_ids)
 
-    def pixels(self, rows: Sequence[int], shown: str = ORIGINAL) -> np.ndarray:
+    def pixels(self, rows: Sequence[int]) -> np.ndarray:
         """uint8 (len(rows), S, S, 3); DatasetError for a picture that cannot be decoded or sizes that differ."""
-        pictures = [self._decode(row, shown) for row in rows]
+        pictures = [self._decode(row) for row in rows]
         if len({picture.shape for picture in pictures}) > 1:
             raise DatasetError(f"{self.path}: its pictures have different sizes.")
         return np.stack(pictures)
 
-    def _decode(self, row: int, shown: str) -> np.ndarray:
+    def _decode(self, row: int) -> np.ndarray:
         try:
-            with Image.open(io.BytesIO(self.shown[shown][row]), formats=("PNG", "WEBP", "JPEG")) as picture:
+            with Image.open(io.BytesIO(self.encoded[row]), formats=("PNG", "WEBP", "JPEG")) as picture:
                 if max(picture.size) > MOST_SIDE:
                     raise ValueError(f"{picture.size} is larger than {MOST_SIDE} px")
                 return np.asarray(picture.convert("RGB"))
@@ -102,17 +100,14 @@ def _open(path: Path, sha256: str) -> PictureSet:
         with pq.ParquetFile(path) as file:
             if file.metadata.num_rows > MOST_PICTURES:
                 raise DatasetError(f"{path}: more than {MOST_PICTURES:,} pictures.")
-            columns = ["content_id", "group", "part", *SHOWN]
+            columns = ["content_id", "group", "part", "picture"]
             table = file.read(columns=columns, use_threads=False).cast(
                 pa.schema([PICTURE_SCHEMA.field(name) for name in columns])
             )
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise DatasetError(f"{path}: not a file of pictures ({' '.join(str(error).split())}).") from error
     values = {name: table.column(name).to_pylist() for name in columns}
-    complete = {name: tuple(values[name]) for name in SHOWN if None not in values[name]}
     content_ids = values["content_id"]
-    if None in content_ids or None in values["group"] or len(set(content_ids)) < len(content_ids) or not content_ids:
-        raise DatasetError(f"{path}: every picture needs a content_id of its own and a group.")
-    if ORIGINAL not in complete:
-        raise DatasetError(f"{path}: a picture is missing its original.")
-    return PictureSet(path, tuple(content_ids), tuple(values["group"]), tuple(values["part"]), complete)
+    if any(None in column for column in values.values()) or len(set(content_ids)) < len(content_ids) or not content_ids:
+        raise DatasetError(f"{path}: every picture needs a content_id of its own, a group, a part and pixels.")
+    return PictureSet(path, tuple(content_ids), tuple(values["group"]), tuple(values["part"]), tuple(values["picture"]))

@@ -18,13 +18,14 @@ from ..core.errors import GenerationError, UsageError
 from ..core.hashing import file_sha256
 from ..core.publish import partial_path, publish
 from .block_code import load_block_code
+from .cameras.retake import retake
 from .catalog import Recipe, Source
 from .dataset import SCHEMA, SCHEMA_VERSION
 from .folders import FolderImage, list_images, read_image
 from .ledger import LedgerEntry, shard_file
 from .low_pass_swap import swap_low_frequencies
 from .networks import kept_rows, open_network, repeatable_kernels
-from .picture_set import ORIGINAL, open_picture_set
+from .picture_set import RETAKEN, open_picture_set
 from .pixels import Box, EncodedFrame, bytes_sha256, decode_crop, encode_frame, pixel_sha256
 from .seeds import image_id, image_rng, image_seed
 
@@ -218,17 +219,19 @@ def picture_codes(source: Source, indices: Sequence[int]) -> np.ndarray:
     return load_block_code(source.block_code).encode(_pictures(source, indices))
 
 
-def _pictures(source: Source, indices: Sequence[int], shown: str = ORIGINAL) -> np.ndarray:
+def _pictures(source: Source, indices: Sequence[int]) -> np.ndarray:
     """uint8 (N, S, S, 3); a batch that goes beyond the last picture begins again with the first."""
     assert source.pictures is not None
     pictures = open_picture_set(source.pictures)
-    return pictures.pixels([index % len(pictures) for index in indices], shown)
+    return pictures.pixels([index % len(pictures) for index in indices])
 
 
 def _shown_batch(unit: Unit, indices: range) -> list[NativeImage]:
     """The pictures themselves, for a source without a network."""
-    assert unit.source.shows is not None
-    images = _pictures(unit.source, indices, unit.source.shows)
+    images = _pictures(unit.source, indices)
+    if unit.source.shows == RETAKEN:
+        seeds = [image_seed(unit.namespace, unit.source.generator, unit.source.learned, i) for i in indices]
+        images = np.stack([retake(p, image_rng(s, RETAKEN)) for p, s in zip(images, seeds, strict=True)])
     for index, image in zip(indices, images, strict=True):
         _check_native(unit, index, image)
     return [NativeImage(index, image, None) for index, image in zip(indices, images, strict=True)]

@@ -9,9 +9,12 @@ import click
 import torch
 
 from ..hardware import Hardware
+from .card import write_card
+from .export import export_models, export_pictures
 from .workshop import Workshop, load_plan
 
 MODEL = "FAMILY/WEIGHTS"
+ZOO = Path(__file__).parents[2] / "zoo" / "mini-matched"
 _packages = [
     click.option("--photographs", type=click.Path(exists=True, path_type=Path), required=True),
     click.option("--drawings", type=click.Path(exists=True, path_type=Path), required=True),
@@ -60,6 +63,18 @@ def train(workshop: Workshop, models: tuple[str, ...], minutes: float | None) ->
     for model in models:
         progress = workshop.train(model, minutes).progress
         click.echo(f"{model}: {progress.seconds / 60:.1f} minutes, {json.dumps(progress.curve[-1])}")
+
+
+@main.command()
+@_with_packages
+@click.option("--out", type=click.Path(path_type=Path), default=ZOO, help="Default: the packaged zoo of the suite.")
+@click.pass_obj
+def export(workshop: Workshop, photographs: Path, drawings: Path, out: Path) -> None:
+    """Write pictures, block code, weights, grids and card."""
+    out.mkdir(parents=True, exist_ok=True)
+    export_pictures(workshop.suite(photographs, drawings), out)
+    export_models(workshop, out)
+    click.echo(write_card(out, workshop.plan.aim, workshop.plan.held, workshop.linear_figures()))
 
 
 if __name__ == "__main__":

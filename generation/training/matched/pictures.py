@@ -1,9 +1,9 @@
 """The pictures of `mini-matched`: which photographs and drawings, how they are cut, who may learn from which.
 
 Photographs are those of Debian's ``endless-sky-data`` (720x360) that its ``copyright`` file places in the public
-domain, drawings are the figures of npm's ``@lobehub/fluent-emoji-3d`` (MIT) on textured coloured grounds. Both are divided by
-picture (photographs) or by figure with all its variants (drawings) between the networks and the suite: no network sees
-a picture of the suite.
+domain, drawings are the figures of npm's ``@lobehub/fluent-emoji-3d`` (MIT) on textured coloured grounds. Both are
+divided by picture (photographs) or by figure with all its variants (drawings) between the networks and the suite: no
+network sees a picture of the suite.
 """
 
 from __future__ import annotations

@@ -100,14 +100,10 @@ class RenderTraining(Training):
 
     def samples(self, count: int, seed: int = 1) -> np.ndarray:
         """uint8 (count, S, S, 3): the first held-out pictures, rendered as ``osbench generate`` would."""
-        seeds = range(seed, seed + count)
         parts = [range(i, min(i + 32, count)) for i in range(0, count, 32)]
-        return np.concatenate(
-            [
-                self.average.sample([seeds[i] for i in part], codes=self.held_codes[part.start : part.stop])
-                for part in parts
-            ]
-        )
+        codes = [self.held_codes[part.start : part.stop] for part in parts]
+        seeds = [[seed + i for i in part] for part in parts]
+        return np.concatenate([self.average.sample(s, codes=c) for s, c in zip(seeds, codes, strict=True)])
 
     def _look(self, elapsed: float) -> tuple[np.ndarray, dict[str, float]]:
         """Render the held-out pictures; steer colour and sharpness; keep the averaged weights of this moment."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import yaml
 from ....core.errors import DatasetError, unknown_name
 from ...block_code import BlockCode, fit_block_code, load_block_code
 from ..hardware import Hardware
+from .figures import figures
 from .pictures import Cut, divide, learning_cuts, originals, suite_cuts
 from .rendering import RenderRecipe, RenderTraining
 
@@ -86,6 +86,13 @@ class Workshop:
         """The block code, fitted on the first bank."""
         return load_block_code(self.code_file)
 
+    def linear_figures(self) -> str:
+        """What the code alone achieves on the held-out pictures, without any network."""
+        held, code = self._load(self.root / "held.npy"), self.code()
+        pixels = np.clip(np.rint(code.decode(code.encode(held)) * 127.5 + 127.5), 0, 255).astype(np.uint8)
+        found = figures(pixels, held)
+        return f"{found.luma:.1f} dB, {found.chroma:.1f} dB, {found.sharpness:.2f}"
+
     def folder(self, model: str) -> Path:
         """Where a model's training lives."""
         return self.root / model.replace("/", "-")
@@ -112,8 +119,3 @@ class Workshop:
         if not path.exists():
             raise DatasetError(f"{path}: not there; cut the pictures first ('cut --photographs DIR --drawings DIR').")
         return np.load(path)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file in hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
