@@ -216,7 +216,7 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         if self.training:
-            magnitude = x.detach().float().square().mean()
+            magnitude = x.detach().square().mean(dtype=torch.float32)
             self.magnitude_ema.copy_(magnitude.lerp(self.magnitude_ema, self.magnitude_ema_beta))
         gain = self.magnitude_ema.rsqrt()
         styles = self.affine(w)
@@ -228,8 +228,8 @@ class SynthesisLayer(nn.Module):
         # Upstream scales styles by their batch mean, which demodulation cancels; per image it stays batch-free.
         styles = styles * styles.square().mean(1, keepdim=True).rsqrt()
         demodulation = (styles.square() @ weight.square().sum([2, 3]).t() + 1e-8).rsqrt()
-        x = F.conv2d(x * (styles * gain)[:, :, None, None], weight, padding=self.kernel - 1)
-        x = torch.addcmul(self.bias[:, None, None], x, demodulation[:, :, None, None])
+        x = F.conv2d(x * (styles * gain)[:, :, None, None].to(x.dtype), weight, padding=self.kernel - 1)
+        x = torch.addcmul(self.bias[:, None, None].to(x.dtype), x, demodulation[:, :, None, None].to(x.dtype))
         x = self._upsample(x)
         x = F.leaky_relu(x, 0.2)  # its gain of sqrt 2 is applied by the filter below
         if self.conv_clamp is not None:

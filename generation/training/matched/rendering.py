@@ -34,12 +34,12 @@ class RenderRecipe(BaseRecipe):
     arrive at the same time. channels_last: memory layout that is faster for this family on a CPU.
     """
 
-    luma: float = 25.0
-    chroma: float = 31.0
-    sharpness: float = 0.75
+    luma: float = 23.2
+    chroma: float = 28.9
+    sharpness: float = 0.7
     batch: int = 8
     learning_rate: float = 1e-2
-    energy_weight: float = 0.5
+    energy_weight: float = 1.0
     decay: float = 0.98
     channels_last: bool = True
 
@@ -61,8 +61,8 @@ class RenderTraining(Training):
     ) -> None:
         self.codes = torch.from_numpy(codes).flatten(1)
         self.held_codes = held_codes[: self.report_images]
-        self.chroma_weight = 1.0
-        self.asked_sharpness = recipe.sharpness
+        self.chroma_weight = 2.0
+        self.asked_sharpness = 1.2 * recipe.sharpness
         super().__init__(recipe, *args, **more)
 
     def _build(self) -> None:
@@ -112,9 +112,9 @@ class RenderTraining(Training):
         recipe = self.recipe
         if self.progress.curve:
             ahead = (found.chroma - recipe.chroma) - (found.luma - recipe.luma)
-            self.chroma_weight = float(np.clip(self.chroma_weight * math.exp(-0.15 * ahead), 0.1, 10))
-            self.asked_sharpness += float(np.clip(0.5 * (recipe.sharpness - found.sharpness), -0.1, 0.1))
-            self.asked_sharpness = float(np.clip(self.asked_sharpness, 0.3, 1.5))
+            self.chroma_weight = float(np.clip(self.chroma_weight * math.exp(-0.3 * ahead), 0.1, 10))
+            self.asked_sharpness += float(np.clip(recipe.sharpness - found.sharpness, -0.2, 0.2))
+            self.asked_sharpness = float(np.clip(self.asked_sharpness, 0.3, 2.0))
         moments = self.folder / "moments"
         moments.mkdir(exist_ok=True)
         save_generator(self.average, moments / f"{self.progress.step:06d}.safetensors")
@@ -123,8 +123,17 @@ class RenderTraining(Training):
 
     @property
     def finished(self) -> bool:
-        """Whether luma is as near as asked for."""
-        return bool(self.progress.curve) and self.progress.curve[-1]["luma"] >= self.recipe.luma
+        """Whether luma is as near as asked for, and chroma and sharpness are; or luma is nearer by far."""
+        if not self.progress.curve:
+            return False
+        point, aim = self.progress.curve[-1], self.recipe
+        equal = abs(point["chroma"] - aim.chroma) <= 0.4 and abs(point["sharpness"] - aim.sharpness) <= 0.02
+        return point["luma"] >= aim.luma + (0 if equal else 0.5)
+
+    def _check_recipe(self, stored: dict[str, Any] | None) -> None:
+        """As for any training, but the aim and how hard it is steered to may have moved."""
+        moved = ("luma", "chroma", "sharpness", "energy_weight")
+        super()._check_recipe(stored and {**stored, **{name: getattr(self.recipe, name) for name in moved}})
 
     def _extra_state(self) -> dict[str, Any]:
         return {"chroma_weight": self.chroma_weight, "asked_sharpness": self.asked_sharpness}
