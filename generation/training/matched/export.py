@@ -95,7 +95,7 @@ def _parts(groups: list[str]) -> dict[str, str]:
 
 def _webp(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, quality=100, method=6)
+    Image.fromarray(pixels).save(buffer, "WEBP", lossless=True, quality=75, method=4)
     return buffer.getvalue()
 
 

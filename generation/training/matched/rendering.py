@@ -51,8 +51,8 @@ class RenderTraining(Training):
     """
 
     stateful: ClassVar[tuple[str, ...]] = ("model", "average", "optimiser")
-    report_images: ClassVar[int] = 160
-    report_seconds: ClassVar[float] = 15.0
+    report_images: ClassVar[int] = 96
+    report_seconds: ClassVar[float] = 6.0
     recipe: RenderRecipe
     average: Renderer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,13 @@ _SEED_OF_FIRST_BANK = 100
 class Plan:
     """What `recipes.yaml` says.
 
-    bank, held: pictures that every model learns from and that its figures are measured on. minutes: the longest that a
-    model may train. aim: luma, chroma and sharpness for all models. weights: names of the seeds, e.g. ``w0``. models:
-    by family, config of its renderer and the fields of its recipe.
+    bank, held: pictures that every model learns from and that its figures are measured on. aim: luma, chroma and
+    sharpness for all models. weights: names of the seeds, e.g. ``w0``. models: by family, config of its renderer, the
+    fields of its recipe, and the longest ``minutes`` that it may train.
     """
 
     bank: int
     held: int
-    minutes: float
     aim: dict[str, float]
     weights: tuple[str, ...]
     models: dict[str, dict[str, Any]]
@@ -45,8 +45,12 @@ class Plan:
         if model not in self.names():
             raise unknown_name("model", model, self.names())
         family, _, weights = model.partition("/")
-        seed = self.weights.index(weights)
-        return RenderRecipe(family=f"{family}-renderer", seed=seed, **self.aim, **self.models[family])
+        fields = {name: value for name, value in self.models[family].items() if name != "minutes"}
+        return RenderRecipe(family=f"{family}-renderer", seed=self.weights.index(weights), **self.aim, **fields)
+
+    def minutes(self, model: str) -> float:
+        """The longest that ``family/weights`` may train."""
+        return self.models[model.partition("/")[0]]["minutes"]
 
 
 def load_plan(path: Path = PLAN) -> Plan:
@@ -100,20 +104,32 @@ class Workshop:
     def training(self, model: str) -> RenderTraining:
         """The training of ``family/weights``, resumed if begun."""
         recipe = self.plan.recipe(model)
-        bank, held = self._load(self._bank(model.partition("/")[2])), self._load(self.root / "held.npy")
-        code = self.code()
-        return RenderTraining(
-            recipe, code.encode(bank), code.encode(held), bank, held, self.folder(model), self.hardware
-        )
+        names = self._bank(model.partition("/")[2]), self.root / "held.npy"
+        (bank, codes), (held, held_codes) = ((self._load(name), self._codes(name)) for name in names)
+        # On a CPU that others use too, a minute of the wall clock says nothing about how much was learned.
+        clock = time.process_time if self.hardware.device.type == "cpu" else time.monotonic
+        return RenderTraining(recipe, codes, held_codes, bank, held, self.folder(model), self.hardware, clock)
 
     def train(self, model: str, minutes: float | None = None) -> RenderTraining:
-        """Train one model to the plan's aim, or for the longest that the plan (or ``minutes``) allows."""
+        """Train one model to the plan's aim, or for the longest that the plan (or ``minutes``) allows.
+
+        Minutes are processor time on a CPU, wall clock elsewhere.
+        """
         training = self.training(model)
-        training.run(self.plan.minutes if minutes is None else minutes)
+        training.run(self.plan.minutes(model) if minutes is None else minutes)
         return training
 
     def _bank(self, weights: str) -> Path:
         return self.root / f"bank-{weights}.npy"
+
+    def _codes(self, pictures: Path) -> np.ndarray:
+        """The codes of a file of pictures, kept beside it."""
+        path = pictures.with_name(f"{pictures.stem}-codes.npy")
+        if not path.exists():
+            pixels, code = self._load(pictures), self.code()
+            parts = [code.encode(pixels[i : i + 256]) for i in range(0, len(pixels), 256)]
+            np.save(path, np.concatenate(parts))
+        return np.load(path)
 
     def _load(self, path: Path) -> np.ndarray:
         if not path.exists():
