@@ -134,7 +134,7 @@ def _remarks(dataset: Dataset, index: pd.DataFrame) -> list[str]:
 def _of_source(index: pd.DataFrame, source: dict[str, Any]) -> pd.DataFrame:
     """The rows of one source: of its shards, since several weights share generator and training set."""
     folder = f"shards/{source['name']}/"
-    return index[[str(shard).startswith(folder) for shard in index["shard"]]]
+    return pd.DataFrame(index.loc[[str(shard).startswith(folder) for shard in index["shard"]]])
 
 
 def _redrawn(source: dict[str, Any], index: pd.DataFrame) -> int:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from osbench.generation import picture_set
 from osbench.generation.picture_set import PICTURE_SCHEMA, open_picture_set
 
 
-def write_pictures(path: Path, count: int = 6, side: int = 64, **columns: list) -> np.ndarray:
+def write_pictures(path: Path, count: int = 6, side: int = 64, **columns: Any) -> np.ndarray:
     """A file of random pictures, two in a group; returns their pixels."""
     pixels = np.random.default_rng(0).integers(0, 256, (count, side // 8, side // 8, 3)).repeat(8, 1).repeat(8, 2)
     pixels = (pixels * 0.8 + np.random.default_rng(1).integers(0, 50, pixels.shape)).astype(np.uint8)
@@ -58,7 +59,7 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
         ({"picture": [None] * 6}, "content_id of its own"),
     ],
 )
-def test_incomplete_files_are_refused(tmp_path: Path, columns: dict[str, list], message: str) -> None:
+def test_incomplete_files_are_refused(tmp_path: Path, columns: dict[str, Any], message: str) -> None:
     write_pictures(tmp_path / "p.parquet", **columns)
     with pytest.raises(DatasetError, match=message):
         open_picture_set(tmp_path / "p.parquet")

@@ -76,8 +76,7 @@ def export_pictures(cuts: list[Cut], out: Path) -> Path:
         for i, cut in enumerate(cuts)
     ]
     path = out / "pictures.parquet"
-    compression = {name: "NONE" if name == "picture" else "ZSTD" for name in PICTURE_SCHEMA.names}
-    pq.write_table(pa.Table.from_pylist(rows, PICTURE_SCHEMA), path, compression=compression)
+    pq.write_table(pa.Table.from_pylist(rows, PICTURE_SCHEMA), path, compression="zstd")
     return path
 
 

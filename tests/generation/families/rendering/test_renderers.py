@@ -69,7 +69,7 @@ def test_the_seed_is_noise_and_nothing_else(family: str) -> None:
     same, other = (network.sample([seed] * 3, codes=codes()) for seed in (1, 2))
     silent = [network.sample([seed] * 3, codes=codes(), noise_mode="none") for seed in (1, 2)]
     assert (same != other).any() == (family in NOISY)
-    np.testing.assert_array_equal(*silent)
+    np.testing.assert_array_equal(silent[0], silent[1])
 
 
 @pytest.mark.parametrize("family", CONFIGS)
@@ -105,7 +105,7 @@ def test_training_and_evaluation_compute_the_same(family: str) -> None:
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.eval()
             if hasattr(module, "magnitude_ema_beta"):
-                module.magnitude_ema_beta = 1.0
+                module.magnitude_ema_beta = 1.0  # type: ignore[assignment]
         training = network(z, noise_mode="none")
         evaluation = network.eval()(z, noise_mode="none")
     torch.testing.assert_close(training, evaluation, rtol=1e-3, atol=1e-3 * float(evaluation.abs().max()))
@@ -135,6 +135,6 @@ def test_one_conversion_for_all() -> None:
     """Half a level would tell families apart."""
     values = np.linspace(-1.2, 1.2, 48, dtype=np.float32).reshape(1, 3, 4, 4)
     converted = [family_class(name).to_uint8(renderer(name), values) for name in ("progan-renderer", "taming-renderer")]
-    np.testing.assert_array_equal(*converted)
+    np.testing.assert_array_equal(converted[0], converted[1])
     expected = np.clip(np.rint(np.float64(values) * 127.5 + 127.5), 0, 255).transpose(0, 2, 3, 1)
     assert np.abs(converted[0] - expected).max() <= 1
