@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from ..benchmark.images import ImageSet
 from ..benchmark.method import Context, Method, Scores
 from ..core.errors import CheckpointError, RunError, UsageError
+from ..core.publish import write_atomically
 from .inputs import Inputs
+from .precision import FLOAT32, autocast, choose_precision
 from .rejection import Activations
 from .training import Recipe, Validation, seeded_torch, train_network
 
@@ -31,8 +33,12 @@ TRAINING_DEFAULTS: dict[str, Any] = {
     "decay_every": 2,
     "weight_decay": 0.01,
     "flip": False,
+    "precision": FLOAT32,
 }
-"""Paper 1's schedule from scratch; batch size and weight decay are not stated there (torch's default decay)."""
+"""Paper 1's schedule from scratch; batch size and weight decay are not stated there (torch's default decay).
+
+``precision``: float32, bfloat16, or auto (see :mod:`.precision`).
+"""
 
 
 class AttributionModel(nn.Module):
@@ -60,6 +66,7 @@ class TrainedMethod(Method):
     class_names: tuple[str, ...]
     crop_size: int
     device: torch.device
+    precision: str = FLOAT32
 
     # -- what a method must say ------------------------------------------------------------------------------------
 
@@ -122,9 +129,10 @@ class TrainedMethod(Method):
         train_inputs, val_inputs = self.inputs(train, context, "train"), self.inputs(val, context, "val")
         self.prepare(train_inputs)
         batch_size = self.options["batch_size"]
+        self.precision = self._chosen_precision(train_inputs, batch_size, context)
         train_network(
             self.model,
-            self.model.loss,
+            self._loss,
             self.optimizer(),
             self.recipe(context.epochs or self.options["epochs"]),
             batches=lambda rng: train_inputs.epoch(batch_size, rng),
@@ -135,6 +143,23 @@ class TrainedMethod(Method):
             description=f"{self.name}, seed {context.seed}",
         )
         self.learn_rejection(self.activations(train_inputs), self.activations(val_inputs))
+
+    def _chosen_precision(self, train: Inputs, batch_size: int, context: Context) -> str:
+        """The precision that training runs in; chosen once for a fit, however often it is interrupted."""
+        note = context.folder / "precision.txt"
+        if note.exists():
+            return note.read_text().strip()
+        inputs, labels = next(train.epoch(batch_size, np.random.default_rng([context.seed, 0])))
+        chosen = choose_precision(
+            self.options["precision"], self.model, lambda model, x, y: model.loss(x, y), inputs, labels
+        )
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(note, chosen.encode())
+        return chosen
+
+    def _loss(self, inputs: Tensor, labels: Tensor) -> Tensor:
+        with autocast(self.device, self.precision):
+            return self.model.loss(inputs, labels)
 
     def activations(self, inputs: Inputs) -> Activations:
         """Features and logits of every image of a set, in its order."""

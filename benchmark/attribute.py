@@ -8,18 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from ..core.errors import DatasetError
+from ..generation.image_files import check_8_bit_colour, open_image
 from .method import Method, Scores
 from .runs import Run, load_model
 from .score import threshold_of
 
 UNKNOWN = "unknown"
 
-_MODES = {"RGB", "RGBA", "L", "P"}
 _BATCH = 256
-_MAX_PIXELS = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -79,24 +77,15 @@ def _answers(method: Method, rejection: str, images: Sequence[Path], crop_size: 
 
 def read_centre_crop(path: Path, size: int) -> np.ndarray:
     """The centre crop of an image file, uint8 (size, size, 3); DatasetError in one line if there is none."""
-    try:
-        with Image.open(path) as picture:
-            if min(picture.size) < size:
-                raise DatasetError(
-                    f"{path}: {picture.width}x{picture.height} is smaller than the {size} px crop of the run; "
-                    "nothing is resampled."
-                )
-            if picture.mode not in _MODES or picture.width * picture.height > _MAX_PIXELS:
-                raise DatasetError(
-                    f"{path}: {picture.mode} {picture.width}x{picture.height} is not an 8-bit RGB image."
-                )
-            left, top = (picture.width - size) // 2, (picture.height - size) // 2
-            crop = picture.crop((left, top, left + size, top + size)).convert("RGB")
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no such image.") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{path}: not a readable image.") from error
-    return np.asarray(crop)
+    with open_image(path) as picture:
+        if min(picture.size) < size:
+            raise DatasetError(
+                f"{path}: {picture.width}x{picture.height} is smaller than the {size} px crop of the run; "
+                "nothing is resampled."
+            )
+        check_8_bit_colour(path, picture)
+        left, top = (picture.width - size) // 2, (picture.height - size) // 2
+        return np.asarray(picture.crop((left, top, left + size, top + size)).convert("RGB"))
 
 
 def _explain(

@@ -10,31 +10,35 @@ import pandas as pd
 
 from ..core.errors import DatasetError
 from ..generation.dataset import Dataset
-from ..generation.pixels import Box, decode_frame
+from ..generation.pixels import Box, decode_frame, frame_size
 from .images import index_positions
 from .manifest import Manifest
 
 
 @dataclass(frozen=True)
 class StoredFrame:
-    """One image as it is stored: encoded bytes, its size in pixels, and the square that a method gets of it."""
+    """One image as it is stored: encoded bytes, its size in pixels, the square that a method gets of it, its place."""
 
     image_id: str
     data: bytes
     height: int
     width: int
     crop: Box
+    where: str
 
     def decode(self) -> np.ndarray:
-        """The whole frame, uint8 (height, width, 3)."""
-        return decode_frame(self.data)
+        """The whole frame, uint8 (height, width, 3); DatasetError, naming shard and image, if it is damaged."""
+        try:
+            return decode_frame(self.data)
+        except DatasetError as error:
+            raise DatasetError(f"{self.where}: {error}") from error
 
 
 def load_test_frames(dataset: Dataset, manifest: Manifest, crop_size: int) -> list[StoredFrame]:
     """All test images in the order of the manifest, in memory but not decoded (a few kilobytes each).
 
     crop_size: side in pixels; smaller than the stored crop means its centre, as for training.
-    DatasetError for a damaged shard or a manifest of another dataset.
+    DatasetError for a damaged or changed shard, or a manifest of another dataset.
     """
     index = dataset.index()
     ids = np.asarray(manifest.rows("test")["image_id"], dtype=str)
@@ -45,7 +49,9 @@ def load_test_frames(dataset: Dataset, manifest: Manifest, crop_size: int) -> li
 
 def _read(dataset: Dataset, wanted: pd.DataFrame, size: int) -> Iterator[StoredFrame]:
     margin = (dataset.crop_size - size) // 2
+    ledger = {entry.file: entry for entry in dataset.shards()}
     for shard, rows in wanted.groupby("shard", sort=True):
+        dataset.check_shard(ledger[str(shard)])
         encoded = dataset.read_images(str(shard), rows["row"].tolist())
         places = rows[["image_id", "crop_x", "crop_y"]].itertuples(index=False, name=None)
         for data, (name, x, y) in zip(encoded, places, strict=True):
@@ -54,9 +60,9 @@ def _read(dataset: Dataset, wanted: pd.DataFrame, size: int) -> Iterator[StoredF
 
 def _frame(name: str, data: bytes, crop: Box, where: str) -> StoredFrame:
     try:
-        height, width = decode_frame(data).shape[:2]
+        height, width = frame_size(data)
     except DatasetError as error:
         raise DatasetError(f"{where}: {error}") from error
     if crop.x < 0 or crop.y < 0 or crop.x + crop.width > width or crop.y + crop.height > height:
         raise DatasetError(f"{where}: its crop leaves the stored {width}x{height} frame. Run 'osbench verify'.")
-    return StoredFrame(name, data, height, width, crop)
+    return StoredFrame(name, data, height, width, crop, where)

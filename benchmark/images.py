@@ -7,10 +7,8 @@ cache, and nothing ever has to be invalidated.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -25,11 +23,11 @@ from ..core.home import cache_folder
 from ..core.progress import get_logger, progress_bar
 from ..core.publish import publishing
 from ..generation.dataset import Dataset
+from ..generation.ledger import LedgerEntry
 from ..generation.pixels import decode_crop, pixel_sha256
 from .manifest import Manifest
 
 _MAX_THREADS = 16
-_ABANDONED_AFTER_S = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,14 @@ class ImageSet:
 
     Attributes
     ----------
-    store: uint8 (M, S, S, 3), usually a read-only memory map shared by many sets.
-    rows: int64 (N,), where in ``store`` the images of this set lie.
-    image_ids, generator, openness, split: str (N,).
-    class_index: int64 (N,), index into the manifest's seen generators, -1 = unseen.
+    store : numpy.ndarray
+        uint8 (M, S, S, 3), usually a read-only memory map shared by many sets.
+    rows : numpy.ndarray
+        int64 (N,), where in ``store`` the images of this set lie.
+    image_ids, generator, openness, split_name : numpy.ndarray
+        str (N,).
+    class_index : numpy.ndarray
+        int64 (N,), index into the manifest's seen generators, -1 = unseen.
     """
 
     store: np.ndarray
@@ -135,14 +137,26 @@ def load_images(
 ) -> ImageSet:
     """The images of a manifest (in its order), decoded once per dataset and crop size.
 
+    A shard is decoded only if its file is the one that the ledger describes.
+
     Parameters
     ----------
-    crop_size: side in pixels, None = as stored. Smaller: the centre of the stored crop; larger: DatasetError.
-    check: decode again, whatever is cached, and compare every crop with its ``pixel_sha256``.
-    cache: folder for the decoded pixels; default ``cache/`` in the dataset, or the user's cache folder if the
-        dataset is read-only.
+    dataset : Dataset
+        Where the images are.
+    manifest : Manifest
+        Which of them.
+    crop_size : int, optional
+        Side in pixels, None = as stored. Smaller: the centre of the stored crop; larger: DatasetError.
+    check : bool
+        Decode again, whatever is cached, and compare every crop with its ``pixel_sha256``.
+    cache : Path, optional
+        Folder for the decoded pixels; default ``cache/`` in the dataset, or the user's cache folder if the dataset is
+        read-only.
 
-    Raises DatasetError for a damaged shard, a failed check, or a manifest of another dataset.
+    Raises
+    ------
+    DatasetError
+        For a damaged or changed shard, a failed check, or a manifest of another dataset.
     """
     size = dataset.crop_size if crop_size is None else crop_size
     if not 1 <= size <= dataset.crop_size:
@@ -212,7 +226,6 @@ def _build_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, 
     if lacking:
         raise DatasetError(f"decoded images need {lacking}: make room.")
     get_logger().info("decoding %d images of %s into %s (once)", len(index), dataset.path, path)
-    _remove_abandoned(path.parent)
     with publishing(path) as partial:
         store = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(index), size, size, 3))
         _decode_into(store, dataset, index, size, check)
@@ -220,20 +233,15 @@ def _build_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, 
         del store
 
 
-def _remove_abandoned(folder: Path) -> None:
-    """Delete what killed processes left; younger files may belong to a live one, perhaps on another machine."""
-    for path in folder.glob(".*.partial-*"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
-                path.unlink()
-
-
 def _decode_into(store: np.ndarray, dataset: Dataset, index: pd.DataFrame, size: int, check: bool) -> None:
     # groupby keeps the positions of the rows in the index, which are the rows of the cache.
     shards = list(index.assign(at=np.arange(len(index))).groupby("shard", sort=True))
+    ledger = {entry.file: entry for entry in dataset.shards()}
     threads = min(len(shards) or 1, os.cpu_count() or 1, _MAX_THREADS)
     with progress_bar("decode images", len(index), "img") as bar, ThreadPoolExecutor(threads) as pool:
-        jobs = [pool.submit(_decode_shard, store, dataset, str(shard), rows, size, check) for shard, rows in shards]
+        jobs = [
+            pool.submit(_decode_shard, store, dataset, ledger[str(shard)], rows, size, check) for shard, rows in shards
+        ]
         try:
             for job in as_completed(jobs):
                 bar.update(job.result())
@@ -242,8 +250,12 @@ def _decode_into(store: np.ndarray, dataset: Dataset, index: pd.DataFrame, size:
             raise
 
 
-def _decode_shard(store: np.ndarray, dataset: Dataset, shard: str, rows: pd.DataFrame, size: int, check: bool) -> int:
+def _decode_shard(
+    store: np.ndarray, dataset: Dataset, entry: LedgerEntry, rows: pd.DataFrame, size: int, check: bool
+) -> int:
     """Decode the crops of one shard into their rows of ``store``; returns how many."""
+    dataset.check_shard(entry)
+    shard = entry.file
     encoded = dataset.read_images(shard, rows["row"].tolist())
     margin = (dataset.crop_size - size) // 2
     boxes = rows[["at", "row", "crop_x", "crop_y", "crop_size", "pixel_sha256"]].itertuples(index=False, name=None)

@@ -22,7 +22,7 @@ import torch
 
 from ..core.errors import RunError, UsageError
 from ..core.progress import Bar, get_logger, progress_bar
-from ..core.publish import publishing, remove_partials
+from ..core.publish import publishing
 from ..generation.dataset import Dataset
 from .evaluate import PREDICT_BATCH, ask, torch_device
 from .frames import StoredFrame, load_test_frames
@@ -130,9 +130,7 @@ def _launder_fits(
     fits: Sequence[_Fit], frames: Sequence[StoredFrame], manifest: Manifest, cells: Sequence[Cell]
 ) -> None:
     for run in (run for fit in fits for run in fit.runs):
-        folder = run.folder / LAUNDERED_FOLDER
-        folder.mkdir(exist_ok=True)
-        remove_partials(folder)
+        (run.folder / LAUNDERED_FOLDER).mkdir(exist_ok=True)
         if not cell_file(run, CLEAN).exists():
             _publish(run, CLEAN, _own_answers(run, manifest))
     todo = [(cell, asked) for cell in cells if (asked := [fit for fit in fits if _lacks(fit, cell)])]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +21,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ..core.errors import DatasetError, LeakError
+from ..core.foreign import TableBudget, read_table
+from ..core.home import cache_folder
+from ..core.progress import get_logger, track
 from ..core.publish import publishing
+from ..core.text import printable
 from ..generation.dataset import Dataset
+from .leaks import refuse_copies, refuse_repeated_ids, refuse_twins
 from .protocols import Fold, Protocol, load_protocol
 
 MANIFEST_SCHEMA_VERSION = 1
@@ -34,6 +41,10 @@ SPLITS = ("train", "val", "test")
 _INTEGERS = ("row", "class_index")
 _SCHEMA = pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) for name in COLUMNS])
 _METADATA_KEY = b"osbench"
+
+_BUDGET = TableBudget(rows=1_000_000, bytes=400 << 20, file_bytes=400 << 20)
+_LONGEST_TEXT = 300
+_MOST_GENERATORS = 10_000
 
 
 @dataclass(frozen=True)
@@ -91,22 +102,28 @@ def generator_architectures(dataset: Dataset) -> dict[str, str]:
     return {name: known.get(name) or name for name in generators}
 
 
-def build_manifest(dataset: Dataset, protocol: Protocol | str, fold: Fold | str | None = None) -> Manifest:
+def build_manifest(
+    dataset: Dataset, protocol: Protocol | str, fold: Fold | str | None = None, index: pd.DataFrame | None = None
+) -> Manifest:
     """The manifest of one fold (a name may be left out if the protocol has only one).
 
     Every source is split by the protocol's ratios; unseen generators keep their test part only, so that the mix of
     seen and unseen test images does not depend on the fold. So does a held-out training set, and whoever has it loses
-    the test part of its other training sets.
+    the test part of its other training sets. ``index``: the dataset's, for those who have read it already.
 
     Raises
     ------
-    DatasetError: too few generators or training sets, or too few images of a source for all three splits.
-    LeakError: two images with one id, or the same bytes or pixels in two splits or under two generators.
+    DatasetError
+        Too few generators or training sets, or too few images of a source for all three splits.
+    LeakError
+        Two images with one id, the same picture in two sources, or the same bytes or pixels in two splits or under two
+        generators.
     """
     rule = load_protocol(protocol) if isinstance(protocol, str) else protocol
     chosen = fold if isinstance(fold, Fold) else _named_fold(dataset, rule, fold)
-    index = dataset.index()
-    _refuse_repeated_ids(_array(index, "image_id"))
+    index = dataset.index() if index is None else index
+    refuse_repeated_ids(_array(index, "image_id"))
+    refuse_copies(index)
     generator = _array(index, "generator")
     seen = tuple(sorted(set(generator.tolist()) - set(chosen.unseen)))
     unseen_row = np.isin(generator, chosen.unseen)
@@ -115,10 +132,9 @@ def build_manifest(dataset: Dataset, protocol: Protocol | str, fold: Fold | str 
     tested = held_out | ~np.isin(generator, generator[held_out])
     kept = np.flatnonzero(np.where(split == "test", tested, ~unseen_row & ~held_out))
     kept = kept[np.argsort(_array(index, "image_id")[kept])]
-    for column in ("pixel_sha256", "bytes_sha256"):
-        _refuse_twins(
-            _array(index, "image_id")[kept], generator[kept], split[kept], _array(index, column)[kept], column
-        )
+    for column in ("pixel_sha256", "bytes_sha256", "native_sha256"):
+        hashes = index[column].to_numpy(object) if column in index else np.full(len(index), None)
+        refuse_twins(_array(index, "image_id")[kept], generator[kept], split[kept], hashes[kept], column)
     columns = {name: _array(index, name)[kept] for name in ("image_id", "shard", "row", "generator", "training_set")}
     table = pd.DataFrame(
         {
@@ -177,7 +193,7 @@ def check_manifest(manifest: Manifest) -> None:
     if tuple(manifest.table.columns) != COLUMNS:
         raise DatasetError(f"manifest columns are {', '.join(manifest.table.columns)}; expected {', '.join(COLUMNS)}.")
     ids, generator, split = (manifest.column(name) for name in ("image_id", "generator", "split"))
-    _refuse_repeated_ids(ids)
+    refuse_repeated_ids(ids)
     if (ids[:-1] > ids[1:]).any():
         raise DatasetError("the manifest's rows are not sorted by image_id.")
     if not np.isin(split, SPLITS).all() or not np.isin(manifest.column("openness"), ("seen", "unseen")).all():
@@ -226,24 +242,6 @@ def _refuse_mixed_content(manifest: Manifest, ids: np.ndarray, generator: np.nda
         )
 
 
-def _refuse_repeated_ids(ids: np.ndarray) -> None:
-    values, counts = np.unique(ids, return_counts=True)
-    if (counts > 1).any():
-        raise LeakError(f"image id {values[counts > 1][0]} appears {counts[counts > 1][0]} times; ids must be unique.")
-
-
-def _refuse_twins(ids: np.ndarray, generator: np.ndarray, split: np.ndarray, hashes: np.ndarray, column: str) -> None:
-    """The same picture on both sides of a border (split or generator) would make a test image a known one."""
-    first: dict[str, int] = {}
-    for i, content in enumerate(hashes.tolist()):
-        j = first.setdefault(content, i)
-        if (generator[i], split[i]) != (generator[j], split[j]):
-            raise LeakError(
-                f"images {ids[j]} ({generator[j]}, {split[j]}) and {ids[i]} ({generator[i]}, {split[i]}) have the same "
-                f"{column}: remove one of them from its source."
-            )
-
-
 def _header(manifest: Manifest) -> dict[str, object]:
     header: dict[str, object] = {
         "schema_version": MANIFEST_SCHEMA_VERSION,
@@ -276,71 +274,121 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
 def read_manifest(path: Path) -> Manifest:
     """Read a manifest, check it again, and check that its rows still hash to its ``manifest_id``.
 
-    DatasetError for a missing, damaged or edited file; LeakError for a leak.
+    DatasetError for a missing, damaged, too large or edited file; LeakError for a leak.
     """
+    if not path.exists():
+        raise DatasetError(f"no manifest {path}: run `osbench split` first.")
+    table = read_table(path, DatasetError, _BUDGET, schema=_SCHEMA)
     try:
-        table = pq.read_table(path)
-        if not table.schema.equals(_SCHEMA) or any(column.null_count for column in table.columns):
-            raise ValueError(f"its columns are not {', '.join(COLUMNS)} without empty cells")
+        _check_cells(table)
         header = json.loads((table.schema.metadata or {})[_METADATA_KEY])
-        manifest_id = header.pop("manifest_id")
+        manifest_id = _text(header.pop("manifest_id"))
         version = header["schema_version"]
         if version != MANIFEST_SCHEMA_VERSION:
             raise DatasetError(
-                f"manifest {path} has schema version {version}, this osbench reads "
+                f"manifest {path} has schema version {printable(version, 20)}, this osbench reads "
                 f"{MANIFEST_SCHEMA_VERSION}: split again."
             )
         manifest = Manifest(
-            protocol=header["protocol"],
-            fold=header["fold"],
-            seen=tuple(header["seen"]),
-            unseen=tuple(header["unseen"]),
+            protocol=_text(header["protocol"]),
+            fold=_text(header["fold"]),
+            seen=_texts(header["seen"]),
+            unseen=_texts(header["unseen"]),
             table=table.to_pandas(),
             manifest_id=manifest_id,
-            suite=header["suite"],
+            suite=_text(header["suite"]),
             crop_size=int(header["crop_size"]),
-            held_out=str(header.get("held_out", "")),
+            held_out=_text(header.get("held_out", "")),
         )
-    except FileNotFoundError as error:
-        raise DatasetError(f"no manifest {path}: run `osbench split` first.") from error
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        raise DatasetError(f"{path} is not a readable manifest ({str(error).splitlines()[0]}): split again.") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise DatasetError(f"{path} is not a readable manifest ({printable(error)}): split again.") from error
     check_manifest(manifest)
     if _manifest_id(header, manifest.table) != manifest_id:
         raise DatasetError(f"manifest {path} was edited: its rows do not give its manifest_id; split again.")
     return manifest
 
 
-def manifest_path(dataset: Dataset, fold: str) -> Path:
-    """Where the manifest of a fold lies in a dataset: ``manifests/rotate-stylegan+taming.parquet``."""
-    return dataset.path / "manifests" / f"{fold.replace('/', '-')}.parquet"
+def _check_cells(table: pa.Table) -> None:
+    for name, column in zip(COLUMNS, table.columns, strict=True):
+        if column.null_count:
+            raise ValueError(f"column {name} has empty cells")
+        # As an array of text every cell would take as much room as the longest one.
+        if name not in _INTEGERS and len(column) and pc.max(pc.binary_length(column)).as_py() > _LONGEST_TEXT:
+            raise ValueError(f"column {name} has a text of more than {_LONGEST_TEXT} bytes")
 
 
-def split_dataset(dataset: Dataset, protocol_name: str) -> list[Path]:
-    """Write the manifests of all folds of a protocol; returns their paths in the order of the folds."""
+def _text(value: object) -> str:
+    if not isinstance(value, str) or printable(value, _LONGEST_TEXT) != value:
+        raise ValueError(f"{printable(repr(value)[:60])} is no short text of one line")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > _MOST_GENERATORS:
+        raise ValueError(f"{printable(repr(value)[:60])} is no list of at most {_MOST_GENERATORS:,} names")
+    return tuple(map(_text, value))
+
+
+def manifest_path(folder: Path, fold: str) -> Path:
+    """Where the manifest of a fold lies in a folder of manifests: ``rotate-stylegan+taming.parquet``."""
+    return folder / f"{fold.replace('/', '-')}.parquet"
+
+
+def manifest_folder(dataset: Dataset) -> Path:
+    """``manifests/`` in the dataset; for a dataset that is read-only, a folder in the user's cache."""
+    folder = dataset.path / "manifests"
+    if os.access(folder if folder.exists() else dataset.path, os.W_OK):
+        return folder
+    place = dataset.path.resolve()
+    key = hashlib.sha256(str(place).encode()).hexdigest()[:12]
+    elsewhere = cache_folder() / "manifests" / f"{place.name}-{key}"
+    get_logger().info("%s is read-only: manifests go to %s", dataset.path, elsewhere)
+    return elsewhere
+
+
+def split_dataset(dataset: Dataset, protocol_name: str, folder: Path | None = None) -> list[Path]:
+    """Write the manifests of all folds of a protocol; returns their paths in the order of the folds.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What to split; it must be complete.
+    protocol_name : str
+        Who is seen and who is not.
+    folder : Path, optional
+        Where to write; :func:`manifest_folder` without it.
+    """
     protocol = load_protocol(protocol_name)
+    folds = protocol.folds(generator_architectures(dataset), dataset.sources())
+    target, index = folder or manifest_folder(dataset), dataset.index()
     paths = []
-    for fold in protocol.folds(generator_architectures(dataset), dataset.sources()):
-        paths.append(manifest_path(dataset, fold.name))
-        write_manifest(build_manifest(dataset, protocol, fold), paths[-1])
+    for fold in track(folds, description="split", unit="fold") if len(folds) > 1 else folds:
+        paths.append(manifest_path(target, fold.name))
+        write_manifest(build_manifest(dataset, protocol, fold, index), paths[-1])
     return paths
 
 
 def open_manifests(dataset: Dataset, protocol_name: str, fold_name: str | None = None) -> list[Manifest]:
     """The manifest of a fold of a dataset, or of every fold for the name ``all``.
 
-    Written into the dataset if it is missing there or was made before the dataset changed. Without a fold name the
-    protocol must have only one fold; UsageError otherwise.
+    Written into the dataset (:func:`manifest_folder`) if it is missing there or was made before the dataset changed.
+    Without a fold name the protocol must have only one fold; UsageError otherwise.
     """
     protocol = load_protocol(protocol_name)
     if fold_name == "all":
         folds = protocol.folds(generator_architectures(dataset), dataset.sources())
     else:
         folds = [_named_fold(dataset, protocol, fold_name)]
-    manifests = []
-    for fold in folds:
-        manifests.append(build_manifest(dataset, protocol, fold))
-        path = manifest_path(dataset, fold.name)
-        if not path.exists() or read_manifest(path).manifest_id != manifests[-1].manifest_id:
-            write_manifest(manifests[-1], path)
+    index = dataset.index()
+    manifests = [build_manifest(dataset, protocol, fold, index) for fold in folds]
+    stale = [manifest for manifest in manifests if not _is_stored(manifest, dataset.path / "manifests")]
+    target = manifest_folder(dataset) if stale else Path()
+    for manifest in stale:
+        if not _is_stored(manifest, target):
+            write_manifest(manifest, manifest_path(target, manifest.fold))
     return manifests
+
+
+def _is_stored(manifest: Manifest, folder: Path) -> bool:
+    path = manifest_path(folder, manifest.fold)
+    return path.exists() and read_manifest(path).manifest_id == manifest.manifest_id

@@ -55,7 +55,7 @@ def command(
     engine: str,
     **options: Any,
 ) -> None:
-    """Make, or finish, a dataset: run the same command again after any interruption.
+    """Make, or finish, a dataset: run the same command again after any interruption. A larger --count makes it grow.
 
     Shards are published one by one, each exactly once; the result does not depend on --workers or on restarts.
     """
@@ -66,10 +66,14 @@ def command(
         return
     from ..generation.generate import generate
 
-    dataset = generate(engine=engine, accept_licences=accept_licences, offline=offline, **options)
+    made: list[int] = []
+    options |= {"accept_licences": accept_licences, "offline": offline, "on_made": made.append}
+    dataset = generate(engine=engine, **options)
     images = sum(source["count"] for source in dataset.info["sources"])
-    document = {"dataset": str(dataset.path), "sources": dataset.sources(), "images": images}
-    emit(as_json, document, f"{dataset.path}: {images} images from {len(dataset.sources())} sources")
+    document = {"dataset": str(dataset.path), "sources": dataset.sources(), "images": images, "made": made[0]}
+    new = "nothing to make" if not made[0] else "all of them new" if made[0] == images else f"{made[0]} of them new"
+    sources = f"{len(dataset.sources())} source{'s' * (len(dataset.sources()) != 1)}"
+    emit(as_json, document, f"{dataset.path}: {images} images from {sources}, {new}")
 
 
 def _print_plan(as_json: bool, options: dict[str, Any]) -> None:

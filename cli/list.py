@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
 from ..core.columns import text_columns
+from ..core.foreign import printable
 from .options import emit, handle_errors, json_option
 
 if TYPE_CHECKING:
@@ -53,7 +55,10 @@ def sources(suite_name: str, as_json: bool) -> None:
 def _weights_text(source: Source) -> str:
     """File names in the order of preference, and what the source stands in for."""
     names = [source.weights.name] if source.weights else [one.name for one in source.published]
-    return " or ".join(names) + (f"  (stands in: {source.stands_in})" if source.stands_in else "")
+    missing = source.weights is not None and not os.path.exists(source.weights)
+    remarks = [f"stands in: {source.stands_in}"] if source.stands_in else []
+    remarks += [f"missing in {printable(source.weights.parent)}"] if source.weights and missing else []
+    return " or ".join(names) + "".join(f"  ({remark})" for remark in remarks)
 
 
 @command.command()

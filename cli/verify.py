@@ -45,7 +45,8 @@ def command(
     given = names_and_paths("--weights", "SOURCE=FILE", weights)
     again = _regenerate(opened, images, record, suite, device, given) if images is not None and not problems else []
     lines = [str(problem) for problem in problems] + [_sentence(row) for row in again]
-    summary = f"{len(problems)} problems" if problems else f"{len(opened.expected_shards())} shards, all sound"
+    found = f"{len(problems)} problem{'s' * (len(problems) != 1)}"
+    summary = found if problems else f"{len(opened.expected_shards())} shards, all sound"
     document = {
         "dataset": str(dataset),
         "problems": [{"file": problem.file, "reason": problem.reason} for problem in problems],

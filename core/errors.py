@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from .text import printable
+
 
 class OsbenchError(Exception):
     """Base class of all errors that osbench raises on purpose."""
@@ -44,7 +46,7 @@ class LeakError(OsbenchError):
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """A :class:`UsageError` that lists what exists and suggests the nearest spelling."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+    names, given = sorted(map(printable, known)), printable(name)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.4)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    return UsageError(f"unknown {kind} '{name}'.{hint} Known: {', '.join(names) or 'none'}.")
+    return UsageError(f"unknown {printable(kind, 500)} '{given}'.{hint} Known: {', '.join(names) or 'none'}.")

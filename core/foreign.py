@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import os
 import stat
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import OsbenchError
+from .text import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SHOWN = 200
 _MAX_DEPTH = 100
 
 _KINDS = (
@@ -26,13 +25,6 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-
-
-def printable(text: object, limit: int = _SHOWN) -> str:
-    """One line of ``str(text)`` without control, bidirectional or unpaired characters, cut after ``limit``."""
-    raw = text if isinstance(text, str) else str(text)
-    shown = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in raw[: limit + 1])
-    return shown if len(raw) <= limit else f"{shown[:limit]}..."
 
 
 def check_regular(path: Path, error: type[OsbenchError], max_bytes: int | None = None) -> int:
@@ -122,7 +114,11 @@ class TableBudget:
 
 
 def read_table(
-    path: Path, error: type[OsbenchError], budget: TableBudget, columns: Sequence[str] | None = None
+    path: Path,
+    error: type[OsbenchError],
+    budget: TableBudget,
+    columns: Sequence[str] | None = None,
+    schema: pa.Schema | None = None,
 ) -> pa.Table:
     """A Parquet table within a budget of rows and bytes.
 
@@ -139,6 +135,8 @@ def read_table(
         Rows and bytes.
     columns : sequence of str, optional
         Columns to read; all without it. A column that is missing is an error.
+    schema : pyarrow.Schema, optional
+        Names and types that the whole file must have, in this order.
 
     Returns
     -------
@@ -163,6 +161,8 @@ def read_table(
             thrift_string_size_limit=budget.footer_bytes,
             thrift_container_size_limit=1_000_000,
         ) as file:
+            if schema is not None and not schema.equals(file.schema_arrow.remove_metadata()):
+                raise error(f"{name}: has other columns than the schema, {', '.join(schema.names)}.")
             wanted = list(columns) if columns is not None else file.schema_arrow.names
             lacking = sorted(set(wanted) - set(file.schema_arrow.names))
             if lacking:

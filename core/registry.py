@@ -1,23 +1,26 @@
 """Things known by name: registered by import, or found by the entry points of installed packages.
 
-An entry point of a registry's group names one thing, ``median = "my_package.median:Median"``, or a package of which
-every module holds the thing of its name, ``builtin = "osbench.baselines.methods"``. Asking for one name imports one
-module; listing names imports none.
+An entry point of a registry's group names one thing, ``median = "my_package.median:Median"``, or a package,
+``builtin = "osbench.baselines.methods"``. The things of a package are found in the text of its modules, by their
+decorators: ``@register_method("median")`` at the beginning of a line. Asking for one name imports one module; listing
+names imports none.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import pkgutil
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from .errors import UsageError, unknown_name
 
 T = TypeVar("T")
+_DECORATOR = re.compile(r'^@register_\w+\(\s*"([^"]+)"', re.MULTILINE)
 
 
 class Registry(Generic[T]):
@@ -39,7 +42,7 @@ class Registry(Generic[T]):
     def add(self, name: str, item: T) -> None:
         """Make ``item`` known as ``name``; UsageError if another item has that name."""
         taken = self._items.get(name)
-        if taken is not None and _origin(taken) != _origin(item):
+        if taken is not None and not _same(taken, item):
             raise UsageError(
                 f"two {self.kind}s are named '{name}': {_origin(taken)[0]} and {_origin(item)[0]}; rename one."
             )
@@ -63,28 +66,52 @@ class Registry(Generic[T]):
         """What was imported so far, by name."""
         return self._items
 
+    def source(self, name: str) -> str | None:
+        """The text of the module of a package that registers that name; None for what is known in another way."""
+        path = self._modules.get(name, (None, None))[1]
+        return None if path is None else path.read_text("utf-8")
+
+    @cached_property
+    def _points(self) -> list[EntryPoint]:
+        return list(entry_points(group=self.group))
+
+    @cached_property
+    def _modules(self) -> dict[str, tuple[str, Path]]:
+        """Name -> the module that registers it, and its file, for the packages among the entry points."""
+        return {name: place for point in self._points if ":" not in point.value for name, place in _named_in(point)}
+
     @cached_property
     def _loaders(self) -> dict[str, Callable[[], T | None]]:
         """Name -> what imports it; None comes back where the import itself registers the item."""
-        found: dict[str, Callable[[], T | None]] = {}
-        for point in entry_points(group=self.group):
-            if ":" in point.value:
-                found[point.name] = point.load
-            else:
-                found |= _modules_of(point)
-        return found
+
+        def importer(module: str) -> Callable[[], None]:
+            return lambda: (importlib.import_module(module), None)[1]
+
+        found: dict[str, Callable[[], T | None]] = {name: importer(m) for name, (m, _) in self._modules.items()}
+        return found | {point.name: point.load for point in self._points if ":" in point.value}
 
 
-def _modules_of(point: EntryPoint) -> dict[str, Callable[[], None]]:
-    spec = importlib.util.find_spec(point.value)
-    places = list(spec.submodule_search_locations or []) if spec else []
+def _named_in(point: EntryPoint) -> list[tuple[str, tuple[str, Path]]]:
+    """Every name that a module of the package (or of a package in it) registers, without importing one of them."""
+    top, *rest = point.value.split(".")
+    # The parents are not imported for it, which find_spec would do with the full name.
+    spec = importlib.util.find_spec(top)
+    found: list[tuple[str, tuple[str, Path]]] = []
+    for place in list(spec.submodule_search_locations or []) if spec else []:
+        folder = Path(place, *rest)
+        for path in sorted(folder.rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            module = ".".join((point.value, *(part for part in parts if part != "__init__")))
+            found += [(name, (module, path)) for name in _DECORATOR.findall(path.read_text("utf-8", "replace"))]
+    return found
 
-    def loader(module: str) -> Callable[[], None]:
-        return lambda: (importlib.import_module(f"{point.value}.{module}"), None)[1]
 
-    return {module.name.replace("_", "-"): loader(module.name) for module in pkgutil.iter_modules(places)}
+def _same(a: object, b: object) -> bool:
+    """Whether both are the same thing, or one class or function whose module was imported twice."""
+    return a == b or (hasattr(a, "__qualname__") and _origin(a) == _origin(b))
 
 
 def _origin(item: object) -> tuple[str, str]:
-    kind = item if isinstance(item, type) else type(item)
-    return kind.__module__, kind.__qualname__
+    """Module and name: of a class or a function its own, of anything else its class's."""
+    written = item if hasattr(item, "__qualname__") else type(item)
+    return written.__module__, getattr(written, "__qualname__", "")

@@ -13,8 +13,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ..core.errors import CheckpointError
+from ..core.foreign import check_regular
+from ..core.text import printable
 
 BLOCK = 8
+_MOST_BYTES = 1 << 20
 _NAMES = ("mean", "basis", "scale")
 
 
@@ -86,14 +89,17 @@ def fit_block_code(pixels: np.ndarray, components: int = 16) -> BlockCode:
 
 def load_block_code(path: Path) -> BlockCode:
     """Read a file of :meth:`BlockCode.save`; CheckpointError if it is none."""
+    check_regular(path, CheckpointError, _MOST_BYTES)
     try:
         with safe_open(str(path), framework="numpy") as file:
             code = BlockCode(*(file.get_tensor(name) for name in _NAMES))
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: not a readable block code ({error}).") from error
+        raise CheckpointError(f"{printable(path)}: not a readable block code ({printable(error, 120)}).") from error
     size, components = 3 * BLOCK**2, len(code.scale)
     if code.mean.shape != (size,) or code.basis.shape != (size, components):
-        raise CheckpointError(f"{path}: not a code of {BLOCK}x{BLOCK} blocks: {code.mean.shape}, {code.basis.shape}.")
+        raise CheckpointError(
+            f"{printable(path)}: not a code of {BLOCK}x{BLOCK} blocks: {code.mean.shape}, {code.basis.shape}."
+        )
     return code
 
 

@@ -12,12 +12,26 @@ import pyarrow.parquet as pq
 import yaml
 
 from ..core.publish import write_atomically
-from .dataset import REPRODUCTION, Dataset, features, learned
+from .dataset import REPRODUCTION, Dataset, features
+from .record_schema import learned
 from .seeds import image_seed
 
 CARD = "README.md"
 _SPLIT = "images"
-_SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"))
+_SIZES = (
+    (1e3, "n<1K"),
+    (1e4, "1K<n<10K"),
+    (1e5, "10K<n<100K"),
+    (1e6, "100K<n<1M"),
+    (1e7, "1M<n<10M"),
+    (1e8, "10M<n<100M"),
+    (1e9, "100M<n<1B"),
+    (1e10, "1B<n<10B"),
+    (1e11, "10B<n<100B"),
+    (1e12, "100B<n<1T"),
+)
+"""The Hub's own names for the size of a dataset."""
+
 _TAGS = ["image-forensics", "synthetic-images", "source-attribution", "open-set-recognition", "osbench"]
 _HUB_LICENCES = {"apache-2.0", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "mit"}
 
@@ -41,7 +55,7 @@ def card_text(dataset: Dataset) -> str:
         "## JPEG quality\n\n" + _quality_table(index),
         "## Weights\n\n" + _weights_table(dataset),
         "## Recipe\n\n" + _table(["setting", "value"], dataset.info["recipe"].items()),
-        _columns(),
+        _columns(dataset),
         "## Reproducibility\n\n" + _reproducibility(dataset),
         _reading(),
         _limits(),
@@ -56,7 +70,7 @@ def _metadata(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) -> d
         "pretty_name": dataset.info["title"],
         "license": only if only in _HUB_LICENCES else "other",
         "task_categories": ["image-classification"],
-        "size_categories": [next((name for limit, name in _SIZES if len(index) < limit), "n>1T")],
+        "size_categories": [size_category(len(index))],
         "tags": _TAGS,
         "configs": [
             {"config_name": "default", "data_files": [{"split": _SPLIT, "path": "shards/*/*/shard-*.parquet"}]}
@@ -64,13 +78,18 @@ def _metadata(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) -> d
         "dataset_info": {
             "features": [
                 {"name": name, "dtype": "image" if kind["_type"] == "Image" else kind["dtype"]}
-                for name, kind in features().items()
+                for name, kind in features(dataset.info["schema_version"]).items()
             ],
             "splits": [{"name": _SPLIT, "num_bytes": _memory_bytes(dataset), "num_examples": len(index)}],
             "download_size": sum(sizes.values()),
             "dataset_size": _memory_bytes(dataset),
         },
     }
+
+
+def size_category(images: int) -> str:
+    """The Hub's name for a number of images."""
+    return next((name for limit, name in _SIZES if images < limit), "n>1T")
 
 
 def _memory_bytes(dataset: Dataset) -> int:
@@ -169,8 +188,9 @@ def _weights_table(dataset: Dataset) -> str:
     return _table(["source", "file", "parameters", "bytes", "SHA-256", "sampling"], rows)
 
 
-def _columns() -> str:
-    rows = [[f"`{name}`", kind.get("dtype", "image (encoded bytes)")] for name, kind in features().items()]
+def _columns(dataset: Dataset) -> str:
+    columns = features(dataset.info["schema_version"])
+    rows = [[f"`{name}`", kind.get("dtype", "image (encoded bytes)")] for name, kind in columns.items()]
     return "## Columns\n\n" + _table(["column", "type"], rows)
 
 

@@ -16,16 +16,19 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..core.errors import DatasetError
+from ..core.folders import files_below
+from ..core.foreign import TableBudget, check_regular, read_table
 from ..core.hashing import file_sha256
 from ..core.progress import track
 from .ledger import LEDGER, LedgerEntry, check_shard_name, read_ledger, shard_file
-from .pixels import bytes_sha256, decode_crop, pixel_sha256
-from .seeds import image_id
+from .record_schema import learned, read_record
+from .row_check import row_problem
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 3
+"""What is written; versions 1 and 2, which lack the columns of :data:`_SINCE`, are read as well."""
+
 RECORD = "dataset.json"
 REPRODUCTION = "reproduction.json"
 """What :mod:`.regenerate` found, where someone recorded it."""
@@ -51,40 +54,41 @@ _COLUMNS = {
     "frame_y": "int32",
     "bytes_sha256": "string",
     "pixel_sha256": "string",
+    "native_sha256": "string",
     "weights": "string",
     "content_id": "string",
     "group": "string",
 }
-_LATER = ("weights", "content_id", "group")
-"""Columns that datasets of before `mini-matched` lack; they are read as missing values."""
+_SINCE = {"native_sha256": 2, "weights": 3, "content_id": 3, "group": 3}
+"""Schema version that brought a column, where it is not the first."""
 
-_RECORD_KEYS = {"suite", "suite_version", "title", "recipe", "sources", "versions", "device"}
-_MAY_BE_NULL = {"prompt", "class_label", "jpeg_quality", "jpeg_subsampling", "jpeg_tables_sha256", *_LATER}
+_ROW_BYTES = 2048
+"""Budget for the columns of a row besides its image."""
+
+_SHARD_BYTES = 4 << 20
+"""Budget for what a shard holds besides its rows."""
+
 _IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
 
-def features() -> dict[str, dict[str, str]]:
+def features(version: int = SCHEMA_VERSION) -> dict[str, dict[str, str]]:
     """The columns as Hugging Face features, in order; also the ``dataset_info`` of the dataset card."""
     return {
         name: {"_type": "Image"} if kind == "Image" else {"dtype": kind, "_type": "Value"}
         for name, kind in _COLUMNS.items()
+        if _SINCE.get(name, 1) <= version
     }
 
 
-def _schema() -> pa.Schema:
+def _schema(version: int) -> pa.Schema:
     types = {"string": pa.string(), "int64": pa.int64(), "int32": pa.int32(), "Image": _IMAGE}
     # All nullable, as `datasets` writes them: it ignores its own metadata where a field differs in that.
-    columns = [pa.field(name, types[kind]) for name, kind in _COLUMNS.items()]
-    return pa.schema(columns, {b"huggingface": json.dumps({"info": {"features": features()}}).encode()})
+    columns = [pa.field(name, types[_COLUMNS[name]]) for name in features(version)]
+    return pa.schema(columns, {b"huggingface": json.dumps({"info": {"features": features(version)}}).encode()})
 
 
-SCHEMA: pa.Schema = _schema()
+SCHEMA: pa.Schema = _schema(SCHEMA_VERSION)
 """Parquet schema of a shard; its ``huggingface`` metadata makes ``datasets`` show the column ``image`` as pictures."""
-
-
-def learned(source: dict[str, Any]) -> str:
-    """The second part of a source's name in its record: the training set, and which of several weights."""
-    return source["name"].partition("/")[2]
 
 
 @dataclass(frozen=True)
@@ -110,22 +114,11 @@ class Dataset:
         """Open a folder. DatasetError if it is no dataset, damaged, or of another schema version."""
         folder = Path(path)
         record = folder / RECORD
-        if not record.is_file():
+        if not record.exists():
             raise DatasetError(
                 f"{folder}: not a dataset (no {RECORD}). Make one with 'osbench generate --out {folder}'."
             )
-        try:
-            info = json.loads(record.read_text("utf-8"))
-            version = info["schema_version"]
-            if version == SCHEMA_VERSION and not info.keys() >= _RECORD_KEYS:
-                raise KeyError
-        except (ValueError, KeyError, TypeError) as error:
-            raise DatasetError(f"{record}: damaged. Generate the dataset again into a new folder.") from error
-        if version != SCHEMA_VERSION:
-            raise DatasetError(
-                f"{folder}: schema version {version}, but this osbench reads {SCHEMA_VERSION}."
-                " Use the osbench that made it, or generate it again."
-            )
+        info = read_record(record, range(1, SCHEMA_VERSION + 1))
         return cls(folder, info)
 
     @property
@@ -173,12 +166,14 @@ class Dataset:
 
     def index(self) -> pd.DataFrame:
         """Every column but ``image``, plus ``shard`` (path relative to the dataset) and ``row`` (position in it)."""
-        columns = [name for name in _COLUMNS if name != "image"]
+        columns = [name for name in self._columns if name != "image"]
         tables = []
         for entry in self.shards():
             table = self._read(entry.file, columns)
             if len(table) != entry.rows:
                 raise self._damaged(entry.file, f"holds {len(table)} rows, the ledger says {entry.rows}")
+            for name in [name for name in _COLUMNS if name not in self._columns]:
+                table = table.append_column(name, pa.nulls(len(table), pa.string()))
             table = table.append_column("shard", pa.array([entry.file] * len(table)))
             tables.append(table.append_column("row", pa.array(range(len(table)), pa.int64())))
         frame = pa.concat_tables(tables).to_pandas()
@@ -191,26 +186,37 @@ class Dataset:
         wanted = range(len(data)) if rows is None else rows
         if any(not 0 <= row < len(data) for row in wanted):
             raise self._damaged(shard, f"holds {len(data)} rows, a higher one was asked for")
-        return [data[int(row)].as_py() for row in wanted]
+        found: list[bytes | None] = [data[int(row)].as_py() for row in wanted]
+        images = [image for image in found if image]
+        if len(images) < len(found):
+            raise self._damaged(shard, "holds a row without an image")
+        return images
 
     def read_rows(self, shard: str) -> list[dict[str, Any]]:
         """All columns of a shard, one dict a row."""
-        return self._read(shard, list(_COLUMNS)).to_pylist()
+        return self._read(shard, list(self._columns)).to_pylist()
+
+    def check_shard(self, entry: LedgerEntry) -> None:
+        """DatasetError if the file of a shard is not the one that the ledger describes."""
+        reason = self._file_problem(entry)
+        if reason:
+            raise self._damaged(entry.file, reason)
+
+    @property
+    def _columns(self) -> list[str]:
+        return list(features(self.info["schema_version"]))
 
     def _read(self, shard: str, columns: list[str]) -> pa.Table:
         path = self.path / check_shard_name(shard)
+        rows = self.info["recipe"]["shard_rows"]
         try:
-            with pq.ParquetFile(path) as file:
-                stored = file.schema_arrow.names
-                if stored not in (list(_COLUMNS), [name for name in _COLUMNS if name not in _LATER]):
-                    raise self._damaged(shard, "has other columns than the schema")
-                table = file.read(columns=[name for name in columns if name in stored], use_threads=False)
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(shard, "missing" if not path.exists() else "truncated or damaged") from error
-        for name in columns:
-            if name not in stored:
-                table = table.append_column(name, pa.nulls(len(table), pa.string()))
-        return table
+            # Images are stored as they are, so that a shard with them takes no more memory than disk, but for a copy.
+            images = 2 * check_regular(path, DatasetError) if "image" in columns else 0
+            budget = TableBudget(rows, rows * _ROW_BYTES + _SHARD_BYTES + images)
+            schema = _schema(self.info["schema_version"]).remove_metadata()
+            return read_table(path, DatasetError, budget, columns, schema)
+        except DatasetError as error:
+            raise DatasetError(f"{error} Run the same 'osbench generate' again to rebuild it.") from error
 
     def _damaged(self, shard: str, reason: str) -> DatasetError:
         return DatasetError(f"{self.path / shard}: {reason}. Run the same 'osbench generate' again to rebuild it.")
@@ -218,8 +224,8 @@ class Dataset:
     def verify(self, *, pixels: bool = False) -> list[Problem]:
         """Everything that is wrong with the published files; an empty list means a sound, complete dataset.
 
-        Checks the ledger against ``dataset.json``, each file against the ledger, each row's identity and byte
-        hash, and with ``pixels`` also the hash of every decoded crop.
+        Checks the ledger against ``dataset.json``, each file against the ledger, each row's labels, identity and byte
+        hash against its source, and with ``pixels`` also the hashes of the decoded pixels.
         """
         return list(self.problems(pixels=pixels))
 
@@ -244,14 +250,14 @@ class Dataset:
                     yield Problem(file, reason)
 
     def _shard_files(self) -> set[str]:
-        return {path.relative_to(self.path).as_posix() for path in (self.path / "shards").rglob("*.parquet")}
+        folder = self.path / "shards"
+        paths = files_below(folder) if folder.is_dir() else ()
+        return {path.relative_to(self.path).as_posix() for path in paths if path.suffix == ".parquet"}
 
     def _shard_problem(self, entry: LedgerEntry, source: dict[str, Any], indices: range, pixels: bool) -> str | None:
-        path = self.path / entry.file
-        if not path.exists():
-            return "in the ledger but not on disk"
-        if file_sha256(path) != entry.sha256:
-            return "SHA-256 differs from the ledger (truncated or changed)"
+        reason = self._file_problem(entry)
+        if reason:
+            return reason
         try:
             rows = self.read_rows(entry.file)
         except DatasetError as error:
@@ -259,25 +265,18 @@ class Dataset:
         if [row["index"] for row in rows] != list(indices) or entry.rows != len(rows):
             return f"does not hold the images {indices.start} to {indices.stop - 1}"
         for row in rows:
-            reason = _row_problem(row, source, self.crop_size, pixels)
+            reason = row_problem(row, source, self.crop_size, pixels=pixels)
             if reason:
                 return f"image {row['index']}: {reason}"
         return None
 
-
-def _row_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int, pixels: bool) -> str | None:
-    if any(value is None for name, value in row.items() if name not in _MAY_BE_NULL) or not row["image"]["bytes"]:
-        return "a value is missing"
-    identity = image_id(source["namespace"], source["generator"], learned(source), row["index"])
-    if row["image_id"] != identity or row["crop_size"] != crop_size:
-        return "its identity does not follow from suite, source and index"
-    if bytes_sha256(row["image"]["bytes"]) != row["bytes_sha256"]:
-        return "stored bytes differ from bytes_sha256"
-    if pixels:
+    def _file_problem(self, entry: LedgerEntry) -> str | None:
+        path = self.path / entry.file
+        if not path.exists():
+            return "in the ledger but not on disk"
         try:
-            crop = decode_crop(row["image"]["bytes"], row["crop_x"], row["crop_y"], crop_size)
-        except DatasetError as error:
-            return str(error)
-        if pixel_sha256(crop) != row["pixel_sha256"]:
-            return "decoded crop differs from pixel_sha256"
-    return None
+            check_regular(path, DatasetError)
+            same = file_sha256(path) == entry.sha256
+        except (DatasetError, OSError) as error:
+            return f"cannot be read ({error})"
+        return None if same else "SHA-256 differs from the ledger (truncated or changed)"

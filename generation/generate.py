@@ -7,24 +7,24 @@ one, for any number of workers: see :mod:`.shards` (pure units), :mod:`.publish`
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..core.errors import DatasetError, GenerationError, UsageError
-from ..core.hashing import file_sha256
 from ..core.locking import exclusive
-from ..core.progress import get_logger, progress_bar
-from ..core.publish import remove_partials
+from ..core.progress import progress_bar
+from ..core.publish import remove_abandoned, sync_folder
 from .card import write_card
-from .dataset import RECORD, Dataset
+from .dataset import Dataset
 from .engines import Engine, get_engine
 from .ledger import append_ledger, read_ledger, write_ledger
 from .plan import check_disk
 from .prepare import prepare
+from .published import Published, begun_record, check_folder, find_published
 from .record import dataset_record, device_name, merge_records, write_record
 from .request import make_request, units
-from .shards import Unit, shard_is_ours
+from .shards import OnImages, Unit
 
 
 def generate(
@@ -43,14 +43,18 @@ def generate(
     weights: Mapping[str, str | Path] | None = None,
     accept_licences: Sequence[str] = (),
     offline: bool = False,
+    on_made: OnImages = lambda n: None,
 ) -> Dataset:
-    """Make, or finish, the dataset ``out`` and return it.
+    """Make, finish or enlarge the dataset ``out`` and return it.
+
+    A dataset grows by a larger ``count``: it ends with the same bytes as one that was made of that size at once. Until
+    then it is incomplete.
 
     suite: name or path of a suite YAML. sources: ``generator/training_set`` names (or just generators), all if
     None. count: images per source. folders: name -> folder of own images; a name may be ``generator/training_set``.
     order, frame: see :mod:`.pixels`. weights, accept_licences, offline: see :func:`.weights.locate_weights`; nothing is
-    written before all weights are there. Raises UsageError, DatasetError or GenerationError, all in one line; what was
-    published before stays.
+    written before all weights are there. on_made: called once with the number of images that had to be made. Raises
+    UsageError, DatasetError or GenerationError, all in one line; what was published before stays.
     """
     if workers < 1:
         raise UsageError(f"--workers must be at least 1, not {workers}.")
@@ -59,27 +63,24 @@ def generate(
         suite, sources=sources, count=count, folders=folders, folder_licence=folder_licence, order=order, frame=frame
     )
     folder = Path(out)
-    _check_folder(folder)
+    check_folder(folder)
     device_name(device)
     prepared = prepare(request, weights=weights, accept_licences=accept_licences, offline=offline)
     record = dataset_record(prepared.request.suite, device, prepared.records())
     _make_folder(folder)
     with _locked(folder), _disk_errors(folder):
-        if (folder / RECORD).exists():
-            record = merge_records(folder, Dataset.open(folder).info, record)
-        missing = _missing_units(units(prepared.request, folder, prepared.sha256, device))
+        begun = begun_record(folder, {source["name"] for source in record["sources"]})
+        if begun is not None:
+            record = merge_records(folder, begun, record)
+        wanted = units(prepared.request, folder, prepared.sha256, device)
+        published = find_published(wanted, read_ledger(folder))
+        missing = [unit for unit in wanted if unit.file not in published]
         check_disk(folder, missing)
         write_record(folder, record)
+        _enter(folder, published.values())
         _make(folder, missing, workers, schedule)
+        on_made(sum(len(unit.indices) for unit in missing))
         return _finish(folder)
-
-
-def _check_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise DatasetError(f"{folder}: is a file. Choose a folder for the dataset.")
-    visible = [path.name for path in folder.iterdir() if not path.name.startswith(".")] if folder.exists() else []
-    if visible and RECORD not in visible:
-        raise DatasetError(f"{folder}: holds other files and is no dataset. Choose an empty or new --out folder.")
 
 
 def _make_folder(folder: Path) -> None:
@@ -96,8 +97,14 @@ def _locked(folder: Path) -> Iterator[None]:
     """One generator at a time; what killed ones left is removed."""
     busy = DatasetError(f"{folder}: another 'osbench generate' is writing it. Wait for it or stop it.")
     with exclusive(folder / ".lock", busy):
-        remove_partials(folder)
+        _remove_litter(folder)
         yield
+        _remove_litter(folder)  # again: workers outlive their killed parent by a moment
+
+
+def _remove_litter(folder: Path) -> None:
+    for below in (folder, *folder.glob("shards/*/*")):
+        remove_abandoned(below)
 
 
 @contextmanager
@@ -109,26 +116,15 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         raise GenerationError(f"{folder}: {reason}. When that is mended, run the same command again.") from error
 
 
-def _missing_units(wanted: list[Unit]) -> list[Unit]:
-    """Units whose shard is not published, or not as the ledger says; adopts shards that only miss their ledger line."""
-    if not wanted:
-        return []
-    folder = wanted[0].dataset
-    ledger = read_ledger(folder)
-    missing = []
-    for unit in wanted:
-        path = folder / unit.file
-        entry = ledger.get(unit.file)
-        if entry and path.is_file() and file_sha256(path) == entry.sha256:
-            continue
-        if entry and path.is_file():
-            get_logger().warning(f"{path}: differs from the ledger, will be made again.")
-        adopted = shard_is_ours(unit) if entry is None else None
-        if adopted:
-            append_ledger(folder, adopted)
-        else:
-            missing.append(unit)
-    return missing
+def _enter(folder: Path, published: Iterable[Published]) -> None:
+    """Give shards their names in this dataset and lines in its ledger."""
+    for shard in published:
+        final = folder / shard.entry.file
+        if shard.path != final:
+            os.replace(shard.path, final)
+            sync_folder(final.parent)
+        if not shard.entered:
+            append_ledger(folder, shard.entry)
 
 
 def _make(folder: Path, missing: list[Unit], workers: int, schedule: Engine) -> None:
@@ -146,6 +142,8 @@ def _finish(folder: Path) -> Dataset:
     ledger = read_ledger(folder)
     expected = dataset.expected_shards()
     if expected.keys() <= ledger.keys():
+        for file in ledger.keys() - expected.keys():  # the last, shorter shard of a dataset that has grown
+            (folder / file).unlink(missing_ok=True)
         write_ledger(folder, [ledger[file] for file in expected])
         write_card(dataset)
     return dataset

@@ -9,13 +9,18 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..core.errors import DatasetError
+from ..core.foreign import read_foreign
 from ..core.publish import write_atomically
 
 LEDGER = "ledger.jsonl"
+_MAX_LEDGER_BYTES = 64 << 20
+MAX_SHARDS = 99_999
+"""Of one source: their names have five digits."""
 _SHARD = re.compile(r"shards/([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)/shard-\d{5}-of-\d{5}\.parquet")
 
 
@@ -36,6 +41,12 @@ def shard_file(generator: str, training_set: str, shard: int, shards: int) -> st
     return f"shards/{generator}/{training_set}/shard-{shard:05d}-of-{shards:05d}.parquet"
 
 
+def shard_siblings(file: str, ledger: Mapping[str, LedgerEntry]) -> list[LedgerEntry]:
+    """Entries of the same shard number of the same source in a dataset of another size."""
+    begin = file[: file.rindex("-of-")]
+    return [entry for name, entry in ledger.items() if name.startswith(f"{begin}-of-") and name != file]
+
+
 def check_shard_name(file: str) -> str:
     """The name itself; DatasetError if it does not have the form of a shard's path (it might leave the dataset)."""
     if not _SHARD.fullmatch(file):
@@ -49,11 +60,11 @@ def read_ledger(dataset: Path) -> dict[str, LedgerEntry]:
     if not path.exists():
         return {}
     entries = {}
-    for number, line in enumerate(_whole_lines(path.read_bytes()), start=1):
+    for number, line in enumerate(_whole_lines(read_foreign(path, DatasetError, _MAX_LEDGER_BYTES)), start=1):
         try:
             document = json.loads(line)
             entry = LedgerEntry(check_shard_name(document["file"]), int(document["rows"]), str(document["sha256"]))
-        except (ValueError, KeyError, TypeError, DatasetError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError, DatasetError) as error:
             raise DatasetError(f"{path}: line {number} is damaged. Delete the ledger and generate again.") from error
         entries[entry.file] = entry
     return entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,9 @@ import numpy as np
 import torch
 
 from ..core.errors import CheckpointError, UsageError
+from ..core.foreign import check_regular, printable
 from ..core.hashing import file_sha256
+from ..core.schema import check_keywords
 from .catalog import Source
 from .checkpoints import load_generator
 from .families import Generator, family_class
@@ -46,8 +49,14 @@ _SAMPLING = ("pipeline", "scheduler", "top_k", "top_p", "temperature", "steps", 
 
 
 def weights_sha256(path: Path) -> str:
-    """SHA-256 of a weight file; of a pipeline's folder, over the names and hashes of the files it is made of."""
-    return folder_sha256(path, WEIGHT_SUFFIXES) if path.is_dir() else file_sha256(path)
+    """SHA-256 of a weight file; of a pipeline's folder, over the names and hashes of the files it is made of.
+
+    CheckpointError for a device, a named pipe and the like.
+    """
+    if path.is_dir():
+        return folder_sha256(path, WEIGHT_SUFFIXES)
+    check_regular(path, CheckpointError)
+    return file_sha256(path)
 
 
 def weights_bytes(path: Path) -> int:
@@ -57,7 +66,9 @@ def weights_bytes(path: Path) -> int:
 
 
 def open_network(source: Source, sha256: str, device: str) -> Generator:
-    """The network of a source with local weights, ready to sample. CheckpointError if it is of another family.
+    """The network of a source with local weights, ready to sample.
+
+    CheckpointError if it is of another family, UsageError if it cannot be sampled as the source says.
 
     The last one is kept: shards come source by source, so one network in memory is enough.
     """
@@ -65,8 +76,9 @@ def open_network(source: Source, sha256: str, device: str) -> Generator:
     network = _open(source.weights, sha256, json.dumps(source.settings), device)
     if source.family not in {None, network.family}:
         raise CheckpointError(
-            f"{source.weights}: holds a {network.family}, but source {source.name} needs a {source.family}."
+            f"{printable(source.weights)}: holds a {network.family}, but source {source.name} needs a {source.family}."
         )
+    check_sampling(source, type(network))
     return network
 
 
@@ -103,8 +115,19 @@ def kept_rows(source: Source, resolution: int) -> slice:
     return slice(first, last)
 
 
+def check_sampling(source: Source, family: type[Generator]) -> None:
+    """UsageError unless a family can be sampled as the source says."""
+    where = f"source {source.name}: sampling"
+    check_keywords(family.sample, source.sampling, where, given=("self", "seeds", "class_labels", "prompts", "codes"))
+    if source.prompts and "prompts" not in inspect.signature(family.sample).parameters:
+        raise UsageError(f"source {source.name}: has prompts, but {family.family} draws no pictures of texts.")
+
+
 def network_facts(source: Source, sha256: str) -> NetworkFacts:
-    """Open the source's network (on the CPU) and describe it. UsageError if the source's classes do not fit it."""
+    """Open the source's network (on the CPU) and describe it.
+
+    UsageError if the source's classes or prompts do not fit it.
+    """
     network = open_network(source, sha256, "cpu")
     if source.class_labels and max(source.class_labels) >= network.c_dim:
         raise UsageError(

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from PIL import Image, UnidentifiedImageError
 
 from ..core.errors import DatasetError
+from ..core.foreign import TableBudget, check_regular, read_table
 from ..core.hashing import file_sha256
+from ..core.text import printable
+from .image_files import open_picture
 
 ORIGINAL, RETAKEN = "original", "retaken"
 SHOWN = (ORIGINAL, RETAKEN)
@@ -23,6 +24,7 @@ SHOWN = (ORIGINAL, RETAKEN)
 MOST_BYTES = 256_000_000
 MOST_PICTURES = 100_000
 MOST_SIDE = 4096
+_FORMATS = ("PNG", "WEBP", "JPEG")
 
 PICTURE_SCHEMA = pa.schema(
     {
@@ -75,39 +77,33 @@ class PictureSet:
 
     def _decode(self, row: int) -> np.ndarray:
         try:
-            with Image.open(io.BytesIO(self.encoded[row]), formats=("PNG", "WEBP", "JPEG")) as picture:
+            with open_picture(io.BytesIO(self.encoded[row]), _FORMATS) as picture:
                 if max(picture.size) > MOST_SIDE:
                     raise ValueError(f"{picture.size} is larger than {MOST_SIDE} px")
                 return np.asarray(picture.convert("RGB"))
-        except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-            raise DatasetError(f"{self.path}: picture {self.content_ids[row]} cannot be decoded ({error}).") from error
+        except (OSError, ValueError, SyntaxError) as error:
+            raise DatasetError(
+                f"{printable(self.path)}: picture {printable(self.content_ids[row], 60)} cannot be decoded"
+                f" ({printable(error, 120)})."
+            ) from error
 
 
 def open_picture_set(path: Path) -> PictureSet:
     """Read a file of pictures; DatasetError if it is missing, damaged, too large, or names a picture twice."""
-    try:
-        return _open(path, file_sha256(path))
-    except OSError as error:
-        raise DatasetError(f"{path}: no such file of pictures ({error.strerror}).") from error
+    check_regular(path, DatasetError, MOST_BYTES)
+    return _open(path, file_sha256(path))
 
 
 @functools.lru_cache(maxsize=2)
 def _open(path: Path, sha256: str) -> PictureSet:
     del sha256  # only a changed file is read again
-    if path.stat().st_size > MOST_BYTES:
-        raise DatasetError(f"{path}: more than {MOST_BYTES / 1e6:.0f} MB of pictures.")
-    try:
-        with pq.ParquetFile(path) as file:
-            if file.metadata.num_rows > MOST_PICTURES:
-                raise DatasetError(f"{path}: more than {MOST_PICTURES:,} pictures.")
-            columns = ["content_id", "group", "part", "picture"]
-            table = file.read(columns=columns, use_threads=False).cast(
-                pa.schema([PICTURE_SCHEMA.field(name) for name in columns])
-            )
-    except (pa.ArrowException, KeyError, ValueError) as error:
-        raise DatasetError(f"{path}: not a file of pictures ({' '.join(str(error).split())}).") from error
+    budget = TableBudget(MOST_PICTURES, MOST_BYTES)
+    columns = ["content_id", "group", "part", "picture"]
+    table = read_table(path, DatasetError, budget, columns, PICTURE_SCHEMA)
     values = {name: table.column(name).to_pylist() for name in columns}
     content_ids = values["content_id"]
     if any(None in column for column in values.values()) or len(set(content_ids)) < len(content_ids) or not content_ids:
-        raise DatasetError(f"{path}: every picture needs a content_id of its own, a group, a part and pixels.")
+        raise DatasetError(
+            f"{printable(path)}: every picture needs a content_id of its own, a group, a part and pixels."
+        )
     return PictureSet(path, tuple(content_ids), tuple(values["group"]), tuple(values["part"]), tuple(values["picture"]))

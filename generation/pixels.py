@@ -11,16 +11,22 @@ Pillow is the only encoder (another encoder gives other pixels); simplejpeg deco
 from __future__ import annotations
 
 import builtins
+import contextlib
 import functools
 import hashlib
 import io
+import struct
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import simplejpeg
 from PIL import Image
 
-from ..core.errors import DatasetError, UsageError
+from ..core.errors import DatasetError, OsbenchError, UsageError
+from ..core.text import printable
+from .image_files import open_picture
 
 JPEG_QUALITIES: tuple[int | None, ...] = (75, 80, 85, 90, 95, None)
 """Paper 1, section 5.1: the five JPEG qualities, and None for no compression (stored as PNG)."""
@@ -32,6 +38,14 @@ ORDERS = ("compress-then-crop", "crop-then-compress")
 FRAMES = ("window", "full")
 PNG_LEVEL = 6
 """One zlib level for all PNG frames, so that their size says nothing about their source."""
+
+MAX_FRAME_PIXELS = 100_000_000
+"""Larger stored frames are refused before they are decoded."""
+
+_MAX_SCANS = 200
+_LARGE_PIXELS = 16_000_000
+_one_large_frame = threading.Lock()
+"""Many threads decode at once; frames of a hundred megabytes and more take turns."""
 
 
 @dataclass(frozen=True)
@@ -154,23 +168,54 @@ def _check(image: np.ndarray, crop: Box, subsampling: str) -> None:
         )
 
 
+def frame_size(data: bytes) -> tuple[int, int]:
+    """Height and width in pixels that the header of stored bytes states, checked before anything is decoded.
+
+    DatasetError if they are no JPEG or PNG, if a frame has more than :data:`MAX_FRAME_PIXELS` pixels, or if a JPEG has
+    so many scans that decoding it would not end.
+    """
+    with _decoder_errors():
+        if data[:2] == b"\xff\xd8":
+            height, width = simplejpeg.decode_jpeg_header(data)[:2]
+            scans = data.count(b"\xff\xda")
+            if scans > _MAX_SCANS:
+                raise ValueError(f"{scans} scans")
+        elif data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR" and len(data) >= 24:
+            width, height = struct.unpack(">II", data[16:24])
+        else:
+            raise ValueError("neither JPEG nor PNG")
+        if height * width > MAX_FRAME_PIXELS:
+            raise ValueError(f"{width}x{height} is more than {MAX_FRAME_PIXELS // 10**6} megapixels")
+    return height, width
+
+
 def decode_frame(data: bytes) -> np.ndarray:
-    """Stored bytes to uint8 (H, W, 3). DatasetError if they are no complete JPEG or PNG."""
-    try:
+    """Stored bytes to uint8 (H, W, 3). DatasetError if they are no complete JPEG or PNG, or as :func:`frame_size`."""
+    height, width = frame_size(data)
+    with _one_large_frame if height * width > _LARGE_PIXELS else contextlib.nullcontext(), _decoder_errors():
         if data[:2] == b"\xff\xd8":
             return simplejpeg.decode_jpeg(data, colorspace="RGB", fastdct=False, fastupsample=False)
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+        with open_picture(io.BytesIO(data), ("PNG",)) as picture:
             return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise DatasetError(f"stored image bytes cannot be decoded ({error}). Run 'osbench verify'.") from error
+
+
+@contextlib.contextmanager
+def _decoder_errors() -> Iterator[None]:
+    try:
+        yield
+    except OsbenchError:
+        raise
+    except Exception as error:  # decoders raise anything, MemoryError among it
+        raise DatasetError(
+            f"stored image bytes cannot be decoded ({printable(error)}). Run 'osbench verify'."
+        ) from error
 
 
 def decode_crop(data: bytes, crop_x: int, crop_y: int, size: int) -> np.ndarray:
     """The benchmark crop, uint8 (size, size, 3), of stored bytes; DatasetError if it is not inside the frame."""
+    height, width = frame_size(data)
+    if min(crop_x, crop_y) < 0 or size < 1 or crop_x + size > width or crop_y + size > height:
+        raise DatasetError(f"a crop of {size} px at ({crop_x}, {crop_y}) leaves the stored {width}x{height} frame.")
     frame = decode_frame(data)
-    crop = frame[crop_y : crop_y + size, crop_x : crop_x + size]
-    if crop_x < 0 or crop_y < 0 or crop.shape != (size, size, 3):
-        raise DatasetError(
-            f"a crop of {size} px at ({crop_x}, {crop_y}) leaves the stored {frame.shape[1]}x{frame.shape[0]} frame."
-        )
-    return np.ascontiguousarray(crop)
+    # A copy, so that a crop of 48 px does not keep its frame in memory.
+    return frame[crop_y : crop_y + size, crop_x : crop_x + size].copy()

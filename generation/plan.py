@@ -17,8 +17,9 @@ from ..core.progress import track
 from .catalog import HubModel, Source, WeightFile
 from .folders import list_images
 from .ledger import read_ledger
-from .prepare import fit
-from .record import device_name
+from .prepare import Prepared, fit
+from .published import begun_record, check_folder, find_published
+from .record import check_count, dataset_record, device_name, merge_records
 from .request import Request, make_request, units
 from .shards import Unit, folder_rows, generated_rows
 from .weights import local_weights
@@ -62,7 +63,10 @@ def plan(
     frame: str | None = None,
     weights: Mapping[str, str | Path] | None = None,
 ) -> list[PlanRow]:
-    """What :func:`..generate.generate` with the same arguments would do; writes and downloads nothing. Same errors."""
+    """What :func:`..generate.generate` with the same arguments would do; writes and downloads nothing. Same errors.
+
+    Shards that lie in ``out`` are looked at, not only the ledger: what is lost or damaged would be made again.
+    """
     request = make_request(
         suite, sources=sources, count=count, folders=folders, folder_licence=folder_licence, order=order, frame=frame
     )
@@ -73,7 +77,7 @@ def plan(
     here = local_weights(request.sources, weights)
     fitted = fit(request, here)
     request, sha256 = fitted.request, fitted.sha256
-    published = {entry.file: entry.rows for entry in read_ledger(folder).values()} if out is not None else {}
+    published = _published(fitted, folder, device) if out is not None else set()
     parallel = min(workers, os.cpu_count() or 1)
     fetched: set[WeightFile | HubModel] = set()
     return [
@@ -82,12 +86,28 @@ def plan(
     ]
 
 
+def _published(fitted: Prepared, folder: Path, device: str) -> set[str]:
+    """Files of the shards in a folder that :func:`..generate.generate` would keep; DatasetError for what it refuses."""
+    check_folder(folder)
+    request = fitted.request
+    record = begun_record(folder, request.counts.keys())
+    if record is None:
+        return set()
+    merge_records(folder, record, dataset_record(request.suite, device, fitted.records()))
+    for name, count in request.counts.items():
+        check_count(folder, record, name, count)
+    known = {source["name"]: source.get("weights", {}).get("sha256", "") for source in record["sources"]}
+    # The hashes of weights that are not on this machine are those that the dataset was begun with.
+    sha256 = {**{name: known.get(name, "") for name in request.counts}, **fitted.sha256}
+    return set(find_published(units(request, folder, sha256, device), read_ledger(folder)))
+
+
 def _plan_source(
     request: Request,
     source: Source,
     sha256: Mapping[str, str],
     folder: Path,
-    published: dict[str, int],
+    published: set[str],
     device: str,
     parallel: int,
     fetched: set[WeightFile | HubModel],

@@ -24,11 +24,12 @@ class Prepared:
     facts: dict[str, NetworkFacts]
 
     def records(self) -> list[dict[str, Any]]:
-        """The sources' entries in ``dataset.json``."""
+        """The entries in ``dataset.json`` of the sources whose weights are here."""
         request = self.request
         return [
             source_record(request.suite, s, request.counts[s.name], self.sha256[s.name], self.facts.get(s.name))
             for s in request.sources
+            if s.name in self.sha256
         ]
 
 

@@ -160,7 +160,10 @@ def dataset_record(suite: Suite, device: str, sources: list[dict[str, Any]]) -> 
 
 
 def merge_records(path: Path, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Add the sources of ``new`` to ``old``. DatasetError if both cannot be one dataset."""
+    """Add the sources of ``new`` to ``old``; a source may have more images than before and nothing else may differ.
+
+    DatasetError if both cannot be one dataset, or if ``new`` asks for fewer images than there are.
+    """
     for key in ("schema_version", "suite", "suite_version", "recipe", "device", "versions"):
         if old.get(key) != new[key]:
             raise DatasetError(
@@ -169,13 +172,25 @@ def merge_records(path: Path, old: dict[str, Any], new: dict[str, Any]) -> dict[
             )
     known = {source["name"]: source for source in old["sources"]}
     for source in new["sources"]:
-        before = known.setdefault(source["name"], source)
-        if before != source:
+        before = known.get(source["name"], source)
+        if {**before, "count": 0, "shards": 0} != {**source, "count": 0, "shards": 0}:
             raise DatasetError(
                 f"{path}: holds source {source['name']} with other settings ({_difference(before, source)})."
                 " Use the same again, or another --out folder."
             )
+        check_count(path, old, source["name"], source["count"])
+        known[source["name"]] = source
     return {**new, "sources": [known[name] for name in sorted(known)]}
+
+
+def check_count(path: Path, record: dict[str, Any], name: str, count: int) -> None:
+    """DatasetError if a dataset holds more images of a source than are asked for: none is ever thrown away."""
+    held = next((source["count"] for source in record["sources"] if source["name"] == name), 0)
+    if held > count:
+        raise DatasetError(
+            f"{path}: holds {held:,} images of {name}, more than the {count:,} asked for. Give --count {held} or more,"
+            " or another --out folder."
+        )
 
 
 def _difference(old: Any, new: Any) -> str:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from ..core.errors import UsageError, unknown_name
 from .catalog import Source, Suite, load_suite
+from .families import family_class
 from .folders import check_image, list_images
+from .networks import check_sampling
 from .picture_set import open_picture_set
 from .record import source_namespace
+from .record_schema import MAX_SHARDS
 from .shards import Unit
 
 NO_LICENCE = "not stated"
@@ -53,7 +56,16 @@ def make_request(
         )
     chosen = _choose(loaded, [*sources, *(source.name for source in own)] if sources else None)
     _check_pictures(loaded, chosen, count or loaded.count)
-    return Request(loaded, {source.name: _count_images(source, loaded, count) for source in chosen})
+    for source in chosen:
+        if source.family is not None:  # before anything is downloaded; others are checked once their file is read
+            check_sampling(source, family_class(source.family))
+    counts = {source.name: _count_images(source, loaded, count) for source in chosen}
+    shards = sum(-(-images // recipe.shard_rows) for images in counts.values())
+    if shards >= MAX_SHARDS:
+        raise UsageError(
+            f"{sum(counts.values()):,} images are {shards:,} shards; at most {MAX_SHARDS - 1:,}: lower the count."
+        )
+    return Request(loaded, counts)
 
 
 def _folder_source(name: str, folder: Path, licence: str) -> Source:

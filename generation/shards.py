@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..core.errors import GenerationError, UsageError
+from ..core.errors import GenerationError
 from ..core.hashing import file_sha256
-from ..core.publish import partial_path, publish
+from ..core.publish import publishing
 from .block_code import load_block_code
 from .cameras.retake import retake
 from .catalog import Recipe, Source
@@ -27,12 +26,9 @@ from .low_pass_swap import swap_low_frequencies
 from .networks import kept_rows, open_network, repeatable_kernels
 from .picture_set import RETAKEN, open_picture_set
 from .pixels import Box, EncodedFrame, bytes_sha256, decode_crop, encode_frame, pixel_sha256
-from .seeds import image_id, image_rng, image_seed
+from .seeds import REDRAWS, draw, image_id, image_rng, image_seed, redraw_seed
 
 T = TypeVar("T")
-
-_REDRAWS = 10
-"""How often a blank picture of a pipeline is drawn again before that is an error."""
 
 OnImages = Callable[[int], None]
 """Called with a number of images as soon as they are made."""
@@ -105,14 +101,9 @@ def publish_rows(unit: Unit, rows: list[dict[str, Any]]) -> LedgerEntry:
     metadata = {**(SCHEMA.metadata or {}), b"osbench": json.dumps({"unit_sha256": unit.fingerprint()}).encode()}
     final = unit.dataset / unit.file
     final.parent.mkdir(parents=True, exist_ok=True)
-    partial = partial_path(final)
-    try:
+    with publishing(final) as partial:
         _write_parquet(table.replace_schema_metadata(metadata), partial)
-        entry = LedgerEntry(unit.file, table.num_rows, file_sha256(partial))
-        publish(partial, final)
-    finally:
-        partial.unlink(missing_ok=True)
-    return entry
+        return LedgerEntry(unit.file, table.num_rows, file_sha256(partial))
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
@@ -134,22 +125,6 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
 
 def _leaf_columns() -> list[str]:
     return [name for name in SCHEMA.names if name != "image"] + ["image.bytes", "image.path"]
-
-
-def shard_is_ours(unit: Unit) -> LedgerEntry | None:
-    """The entry of a shard that was published but not yet entered into the ledger; None if it must be made."""
-    path = unit.dataset / unit.file
-    try:
-        with pq.ParquetFile(path) as file:
-            metadata = file.schema_arrow.metadata or {}
-            stored = json.loads(metadata.get(b"osbench", b"{}"))
-            rows = file.read(columns=["image", "bytes_sha256"], use_threads=False).to_pylist()
-    except (pa.ArrowException, OSError, ValueError, KeyError):
-        return None
-    sound = all(bytes_sha256(row["image"]["bytes"]) == row["bytes_sha256"] for row in rows)
-    if stored.get("unit_sha256") != unit.fingerprint() or len(rows) != len(unit.indices) or not sound:
-        return None
-    return LedgerEntry(unit.file, len(rows), file_sha256(path))
 
 
 def generated_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:
@@ -183,12 +158,6 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
     options = {**source.sampling, **({"prompts": prompts} if prompts else {})}
     if source.pictures is not None:
         options["codes"] = picture_codes(source, indices)
-    try:
-        inspect.signature(network.sample).bind(seeds, labels, **options)
-    except TypeError as error:
-        raise UsageError(
-            f"source {source.name}: sampling settings do not fit family {network.family}: {error}."
-        ) from error
 
     def sample(seeds: list[int]) -> np.ndarray:
         try:
@@ -249,7 +218,7 @@ def _draw_each(seeds: list[int], stream: str, choices: Sequence[T]) -> list[T] |
     """One of the choices for each image, from its own seed; None if there is nothing to choose from."""
     if not choices:
         return None
-    return [choices[int(image_rng(seed, stream).integers(len(choices)))] for seed in seeds]
+    return [draw(seed, stream, choices) for seed in seeds]
 
 
 def _redraw_blanks(sample: Callable[[list[int]], np.ndarray], images: np.ndarray, seeds: list[int]) -> list[int]:
@@ -258,12 +227,12 @@ def _redraw_blanks(sample: Callable[[list[int]], np.ndarray], images: np.ndarray
     Always whole batches: an image's neighbours may move its last bits.
     """
     used = list(seeds)
-    for attempt in range(1, _REDRAWS + 1):
+    for attempt in range(1, REDRAWS + 1):
         blank = [k for k, image in enumerate(images) if _is_constant(image)]
         if not blank:
             break
         for k in blank:
-            used[k] = int(image_rng(seeds[k], f"redraw {attempt}").integers(2**63))
+            used[k] = redraw_seed(seeds[k], attempt)
         images[blank] = sample(used)[blank]
     return used
 
@@ -291,7 +260,7 @@ def draw_crop(seed: int, width: int, height: int, size: int, margin: int = 0) ->
 
 def draw_quality(seed: int, qualities: tuple[int | None, ...]) -> int | None:
     """One of the JPEG qualities, uniformly."""
-    return qualities[int(image_rng(seed, "jpeg").integers(len(qualities)))]
+    return draw(seed, "jpeg", qualities)
 
 
 def encode_row(unit: Unit, image: NativeImage) -> dict[str, Any]:
@@ -323,7 +292,8 @@ def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dic
         image: FolderImage = read_image(files[index], unit.recipe.crop_size)
         crop = draw_crop(seed, image.width, image.height, unit.recipe.crop_size)
         frame = image.encode(crop, frame=unit.recipe.frame, subsampling=unit.recipe.subsampling)
-        yield _row(unit, index, seed, frame, (image.width, image.height))
+        row = _row(unit, index, seed, frame, (image.width, image.height))
+        yield {**row, "native_sha256": pixel_sha256(image.pixels)}
         on_images(1)
 
 
@@ -354,6 +324,7 @@ def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tu
         "frame_y": frame.frame_y,
         "bytes_sha256": bytes_sha256(frame.bytes),
         "pixel_sha256": pixel_sha256(crop),
+        "native_sha256": None,
         "weights": source.weights_id,
         "content_id": pictures.content_ids[index] if pictures else None,
         "group": pictures.groups[index] if pictures else None,

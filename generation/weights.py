@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..core.errors import CheckpointError, DatasetError, GenerationError, UsageError, unknown_name
+from ..core.foreign import printable
 from ..core.progress import get_logger
 from .catalog import Source, Suite, WeightFile
 from .downloads import Downloader, cached_file
@@ -32,13 +34,14 @@ def locate_weights(
 ) -> list[Source]:
     """The sources with ``weights`` set to a file or pipeline folder on this machine.
 
-    given: source -> a file that the user has, used as it is; its licence is between the user and the publisher.
+    given: source -> a file that the user has, used as it is where the suite brings none or its own is not there; its
+    licence is between the user and the publisher.
     accept: licence ids that the user accepts from now on. offline: never use the network. Nothing is downloaded
     unless every licence is accepted. UsageError for a bad request; MissingWeightsError, after one logged line per
     source, if some have no weights.
     """
-    _check_own_weights(suite, sources)
     files = _given_files(sources, given or {})
+    _check_own_weights(suite, [source for source in sources if source.name not in files])
     accept_licences(suite, accept)
     found: dict[str, Path] = {**files, **_on_this_machine(sources, files)}
     wanted = [source for source in sources if source.published and source.name not in found]
@@ -62,16 +65,16 @@ def local_weights(sources: Sequence[Source], given: Mapping[str, str | Path] | N
     found = _given_files(sources, given or {})
     found |= _on_this_machine(sources, found)
     located = [replace(s, weights=found[s.name]) if s.name in found else s for s in sources]
-    return [s for s in located if not s.is_network or (s.weights is not None and s.weights.exists())]
+    return [s for s in located if not s.is_network or (s.weights is not None and os.path.exists(s.weights))]
 
 
 def _check_own_weights(suite: Suite, sources: Sequence[Source]) -> None:
     """DatasetError, in one line, if weights that a suite brings itself are not there."""
-    absent = [s.weights for s in sources if s.weights is not None and not s.weights.exists()]
+    absent = [s.weights for s in sources if s.weights is not None and not os.path.exists(s.weights)]
     if absent:
-        names = ", ".join(path.name for path in absent)
+        names, folder = ", ".join(printable(path.name) for path in absent), printable(absent[0].parent)
         raise DatasetError(
-            f"suite {suite.name}: {len(absent)} of {len(sources)} weight files are missing in {absent[0].parent} "
+            f"suite {suite.name}: {len(absent)} of {len(sources)} weight files are missing in {folder} "
             f"({names}); {suite.without_weights}."
         )
 
@@ -84,10 +87,13 @@ def _given_files(sources: Sequence[Source], given: Mapping[str, str | Path]) -> 
             raise unknown_name("source in --weights", name, names)
         if not names[name].is_network:
             raise UsageError(f"--weights {name}: no network makes the images of this source.")
-        if not names[name].published:
-            raise UsageError(f"--weights {name}: the suite brings its own. Describe yours in a suite YAML.")
-        if not Path(path).exists():
-            raise UsageError(f"--weights {name}: {path} does not exist.")
+        own = names[name].weights
+        if own is not None and os.path.exists(own):
+            raise UsageError(
+                f"--weights {name}: the suite brings its own ({printable(own)}). Describe yours in a suite YAML."
+            )
+        if not os.path.exists(path):
+            raise UsageError(f"--weights {name}: {printable(path)} does not exist.")
         files[name] = Path(path)
         get_logger().info("source %s: %s; the licence is %s.", name, path, names[name].licence)
     return files

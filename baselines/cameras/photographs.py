@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from ...core.errors import DatasetError, UsageError
 from ...core.progress import get_logger, track
 from ...generation.folders import list_images
+from ...generation.image_files import check_8_bit_colour, open_image
 from .exif import ExifRecord, read_exif
 from .scenes import split_scenes
 
@@ -32,6 +32,7 @@ JPEG_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif"}
 SCENE_GAP_SECONDS = 120
 LABEL_RULES = ("auto", "exif", "folder")
 _ENDS = 65536
+_REMEDY = " Remove it from the folder."
 
 
 @dataclass(frozen=True)
@@ -101,21 +102,14 @@ def find_photographs(folder: Path, *, labels: str = "auto") -> list[Photograph]:
 
 def read_photograph(path: Path) -> np.ndarray:
     """The decoded file, uint8 (H, W, 3), neither rotated nor resampled. DatasetError naming a damaged file."""
-    try:
-        with Image.open(path, formats=("JPEG",)) as picture:
-            if picture.mode not in ("RGB", "L"):
-                raise DatasetError(f"{path}: colour mode {picture.mode}, not RGB. Remove it from the folder.")
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{path}: not a complete JPEG ({error}). Remove it from the folder.") from error
+    with open_image(path, ("JPEG",), remedy=_REMEDY) as picture:
+        check_8_bit_colour(path, picture, _REMEDY)
+        return np.asarray(picture.convert("RGB"))
 
 
 def _inspect(path: Path, root: Path) -> _File:
-    try:
-        with Image.open(path, formats=("JPEG",)) as picture:
-            exif = read_exif(picture)
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{path}: not a readable JPEG. Remove it from the folder.") from error
+    with open_image(path, ("JPEG",), remedy=_REMEDY) as picture:
+        exif = read_exif(picture)
     return _File(path, path.relative_to(root).as_posix(), exif, _fingerprint(path))
 
 

@@ -56,18 +56,6 @@ def find_packaged(network: str, crop_size: int) -> Path | None:
     return path if path.is_file() else None
 
 
-def packaged_weights(network: str, crop_size: int) -> Path:
-    """The file that ships with osbench. CheckpointError, saying how to make one, if there is none."""
-    path = find_packaged(network, crop_size)
-    if path is None:
-        known = ", ".join(sorted(p.stem for p in _PACKAGED.glob("*.safetensors"))) or "none"
-        raise CheckpointError(
-            f"no packaged camera weights for network {network} and crops of {crop_size} px (there are: {known}); make "
-            f"them with 'osbench pretrain --network {network} --crop-size {crop_size} --out FILE' and use init=FILE."
-        )
-    return path
-
-
 def pinned(init: str) -> str:
     """``FILE`` -> ``FILE#sha256:...``: what a run records must change with the content of the file.
 
@@ -83,11 +71,11 @@ def pinned(init: str) -> str:
 def load_pretrained(network: EmbeddingNetwork, name: str, crop_size: int, init: str) -> dict[str, Any]:
     """Put weights into ``network``, which was built as ``name`` for crops of ``crop_size`` px; returns their card.
 
-    init: "camera" (packaged weights) or a path, as :func:`pinned` gives it. CheckpointError if the file changed, is
+    init: a path, perhaps as :func:`pinned` gives it. CheckpointError if the file changed, is
     damaged, or belongs to another network or image size.
     """
     path, _, expected = init.partition(_PIN)
-    file = packaged_weights(name, crop_size) if path == CAMERA else Path(path)
+    file = Path(path)
     card = read_card(file)
     if expected and _sha256(file) != expected:
         raise CheckpointError(f"{file} is not the file that this run began with; start a new run.")

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 
 from ...benchmark.images import ImageSet
 from ...core.errors import UsageError
+from ...core.home import cache_folder
 from ...core.locking import exclusive
 from ...core.progress import get_logger
 from ..classifier import SoftmaxHead
@@ -91,6 +92,22 @@ def camera_weights(
             )
         pretrain(source, recipe, file, device=device, cache=cache, half=True)
     return file
+
+
+def cached_camera_weights(
+    network: str,
+    crop_size: int,
+    code_sha256: str,
+    how: CameraPretraining | None = None,
+    *,
+    device: torch.device | str = "cpu",
+) -> Path:
+    """:func:`camera_weights`, trained into the user's cache where no file is packaged.
+
+    code_sha256: of the method that asks; another version of the code trains its own weights.
+    """
+    folder = cache_folder() / "pretrained" / code_sha256[:16]
+    return camera_weights(network, crop_size, how or CameraPretraining(), folder, device=device)
 
 
 def pretrain(

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from scipy.fft import irfft2
 
 from ...core.errors import DatasetError
 from ...core.progress import get_logger
 from ...generation.folders import list_images
+from ...generation.image_files import open_image
 
+_REMEDY = " Remove it from the folder."
 ROOM = 32
 """Procedural scenes are this much larger than a shot, so that cameras do not all see the same window."""
 
@@ -81,11 +83,8 @@ class PhotographScenes:
 
     def picture(self, index: int) -> np.ndarray:
         path = self.files[index]
-        try:
-            with Image.open(path) as picture:
-                pixels = np.asarray(picture.convert("RGB"))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise DatasetError(f"{path}: not a complete image ({error}). Remove it from the folder.") from error
+        with open_image(path, remedy=_REMEDY) as picture:
+            pixels = np.asarray(picture.convert("RGB"))
         largest = min(4.0, min(pixels.shape[:2]) / self.size)
         factor = np.random.default_rng([self.seed, index]).uniform(2.0, largest)
         return _reduce(_SRGB_TO_LINEAR[pixels], factor)
@@ -102,11 +101,8 @@ def photograph_scenes(folder: Path, size: int, seed: int = 0) -> PhotographScene
     files, digest = [], hashlib.sha256()
     small = 0
     for path in list_images(folder):
-        try:
-            with Image.open(path) as picture:
-                fits = min(picture.size) >= 2 * size
-        except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-            raise DatasetError(f"{path}: not a readable image. Remove it from the folder.") from error
+        with open_image(path, remedy=_REMEDY) as picture:
+            fits = min(picture.size) >= 2 * size
         if fits:
             files.append(path)
             digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from ...benchmark.method import MethodCard, register_method
 from ...benchmark.method_code import code_sha256
-from ...core.home import cache_folder
 from ..cameras.pretrained import CAMERA, SCRATCH, load_pretrained, pinned
-from ..cameras.pretraining import CameraPretraining, camera_weights
+from ..cameras.pretraining import CameraPretraining, cached_camera_weights
 from ..networks import EmbeddingNetwork, build_network, scale_pixels
 from ..pairwise import (
     PAIR_DEFAULTS,
@@ -183,8 +182,7 @@ class ForensicSimilarity(PairwiseMethod):
         how = CameraPretraining(
             scenes=Path(o["scenes"]) if o["scenes"] else None, scene_count=o["scene_count"], cameras=o["cameras"]
         )
-        folder = cache_folder() / "pretrained" / code_sha256(type(self))[:16]
-        return camera_weights("mislnet", self.crop_size, how, folder, device=self.device)
+        return cached_camera_weights("mislnet", self.crop_size, code_sha256(type(self)), how, device=self.device)
 
     def optimizer(self) -> torch.optim.Optimizer:
         """AdamW; the head learns alone in the first ``frozen_epochs``."""

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import MethodCard, Scores, register_method
+from ...benchmark.method_code import code_sha256
 from ...core.errors import UsageError, unknown_name
-from ..cameras.pretrained import SCRATCH, load_pretrained, pinned
+from ..cameras.pretrained import CAMERA, SCRATCH, load_pretrained, pinned
+from ..cameras.pretraining import cached_camera_weights
 from ..inputs import Inputs
 from ..losses.proxy_nca import PRESETS, ProxyNCA, ProxyPreset
 from ..networks import EmbeddingNetwork, build_network, scale_pixels
@@ -36,8 +38,9 @@ class Proposed(TrainedMethod):
     (eq. 5); ``known_score`` is -d / sigma of that candidate (eqs. 6 and 7), even where another class would be nearer in
     units of its own sigma. ``assign="normalised"`` takes the minimum of d / sigma instead, as eq. 10 is written.
 
-    ``init="camera"`` starts from the packaged weights, pre-trained on virtual cameras; ``init=FILE`` from a file of
-    ``osbench pretrain``. Both begin with paper 1's fine-tuning rate unless ``lr`` is given.
+    ``init="camera"`` starts from weights that were pre-trained on virtual cameras: the packaged ones, else they are
+    trained once into the user's cache. ``init=FILE`` starts from a file of ``osbench pretrain``. Both begin with paper
+    1's fine-tuning rate unless ``lr`` is given.
     """
 
     defaults: ClassVar[dict[str, Any]] = {
@@ -106,7 +109,11 @@ class Proposed(TrainedMethod):
     def prepare(self, train: Inputs) -> None:
         if self.options["init"] != SCRATCH:
             network: EmbeddingNetwork = self.model.network  # type: ignore[assignment]
-            load_pretrained(network, self.options["network"], self.crop_size, self.options["init"])
+            name, weights = self.options["network"], self.options["init"]
+            if weights == CAMERA:
+                code = code_sha256(type(self))
+                weights = str(cached_camera_weights(name, self.crop_size, code, device=self.device))
+            load_pretrained(network, name, self.crop_size, weights)
 
     def optimizer(self) -> torch.optim.Optimizer:
         """AdamW with a group of its own for the proxies, which a loss module outside the optimiser would never move."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...core.errors import UsageError, unknown_name
+from ...core.errors import UsageError
+from ...core.registry import Registry
 
 
 class EmbeddingNetwork(nn.Module, ABC):
@@ -36,22 +37,28 @@ class EmbeddingNetwork(nn.Module, ABC):
         """Features (B, embedding_dim) of ``images`` (B, 3, S, S) float32 within ``input_range``."""
 
 
-_NETWORKS: dict[str, type[EmbeddingNetwork]] = {}
+_NETWORKS: Registry[type[EmbeddingNetwork]] = Registry("network", "osbench.networks")
+N = TypeVar("N", bound=type[EmbeddingNetwork])
 
 
-def register_network(name: str) -> Callable[[type[EmbeddingNetwork]], type[EmbeddingNetwork]]:
+def register_network(name: str) -> Callable[[N], N]:
     """Class decorator: make a network known to :func:`build_network` under ``name``."""
 
-    def register(cls: type[EmbeddingNetwork]) -> type[EmbeddingNetwork]:
-        _NETWORKS[name] = cls
+    def register(cls: N) -> N:
+        _NETWORKS.add(name, cls)
         return cls
 
     return register
 
 
 def network_names() -> list[str]:
-    """The names that :func:`build_network` accepts, sorted."""
-    return sorted(_NETWORKS)
+    """The names that :func:`build_network` accepts, sorted; none is imported for it."""
+    return _NETWORKS.names()
+
+
+def network_class(name: str) -> type[EmbeddingNetwork]:
+    """The class of the network called ``name``; :class:`UsageError` for an unknown name."""
+    return _NETWORKS.get(name)
 
 
 def build_network(name: str, input_size: int, *, pool: str = "avg") -> EmbeddingNetwork:
@@ -59,9 +66,7 @@ def build_network(name: str, input_size: int, *, pool: str = "avg") -> Embedding
 
     Raises :class:`UsageError` for an unknown name or an image smaller than the network can take.
     """
-    if name not in _NETWORKS:
-        raise unknown_name("network", name, _NETWORKS)
-    cls = _NETWORKS[name]
+    cls = network_class(name)
     if input_size < cls.minimum_size:
         raise UsageError(
             f"network '{name}' needs images of at least {cls.minimum_size} px, these are {input_size} px; "

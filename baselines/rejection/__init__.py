@@ -1,7 +1,7 @@
 """Rejection rules: how a trained network says "unknown".
 
-Rules see cached features and logits only, never images, so one training run yields a row for every rule. Every module
-in this folder that registers a rule is found by name; all scores are higher for images that look seen.
+Rules see cached features and logits only, never images, so one training run yields a row for every rule. A module
+here that registers a rule is imported when the rule is asked for. All scores are higher for images that look seen.
 
 =====================  ==========================================================  ====================
 rule                   known score                                                 learns from
@@ -23,12 +23,6 @@ conformal              largest class-conditional p-value of the logits          
 The candidate, accepted or not, is the arg max of the logits for all of them.
 """
 
-import importlib
-import pkgutil
+from .rule import Activations, LinearHead, RejectionRule, build_rule, register_rule, rule_class, rule_names
 
-from .rule import Activations, LinearHead, RejectionRule, build_rule, register_rule, rule_names
-
-__all__ = ["Activations", "LinearHead", "RejectionRule", "build_rule", "register_rule", "rule_names"]
-
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+__all__ = ["Activations", "LinearHead", "RejectionRule", "build_rule", "register_rule", "rule_class", "rule_names"]

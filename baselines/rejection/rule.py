@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from ...core.errors import unknown_name
+from ...core.registry import Registry
 from .feature_space import compact
 
 
@@ -63,27 +63,31 @@ class RejectionRule(ABC):
         return logits.argmax(1)
 
 
-_RULES: dict[str, type[RejectionRule]] = {}
+_RULES: Registry[type[RejectionRule]] = Registry("rejection rule", "osbench.rejections")
+R = TypeVar("R", bound=type[RejectionRule])
 
 
-def register_rule(name: str) -> Callable[[type[RejectionRule]], type[RejectionRule]]:
+def register_rule(name: str) -> Callable[[R], R]:
     """Class decorator: make a rule known under ``name``."""
 
-    def register(cls: type[RejectionRule]) -> type[RejectionRule]:
+    def register(cls: R) -> R:
+        _RULES.add(name, cls)
         cls.name = name
-        _RULES[name] = cls
         return cls
 
     return register
 
 
 def rule_names() -> tuple[str, ...]:
-    """Every registered rule, sorted by name."""
-    return tuple(sorted(_RULES))
+    """Names of all rules, sorted; none is imported for it."""
+    return tuple(_RULES.names())
+
+
+def rule_class(name: str) -> type[RejectionRule]:
+    """The class of the rule called ``name``; :class:`UsageError` for an unknown name."""
+    return _RULES.get(name)
 
 
 def build_rule(name: str, arrays: dict[str, np.ndarray] | None = None) -> RejectionRule:
     """The rule called ``name``, restored from ``arrays`` if given. :class:`UsageError` for an unknown name."""
-    if name not in _RULES:
-        raise unknown_name("rejection rule", name, _RULES)
-    return _RULES[name](arrays)
+    return rule_class(name)(arrays)

@@ -38,13 +38,12 @@ from .rates import (
     macro_f1,
 )
 from .summary import METRICS, PER_GENERATOR, PRIMARY, Metric, all_metrics, null_for_nan
-from .thresholds import THRESHOLD_RULES, ThresholdRule, accept_threshold, choose_threshold, threshold_rule
+from .thresholds import ThresholdRule, accept_threshold, choose_threshold, threshold_names, threshold_rule
 
 __all__ = [
     "METRICS",
     "PER_GENERATOR",
     "PRIMARY",
-    "THRESHOLD_RULES",
     "Difference",
     "Interval",
     "Metric",
@@ -80,5 +79,6 @@ __all__ = [
     "oscr_curve",
     "paired_difference",
     "per_generator_intervals",
+    "threshold_names",
     "threshold_rule",
 ]

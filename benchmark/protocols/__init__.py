@@ -25,10 +25,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
-
-import yaml
+from typing import Any
 
 from ...core.errors import DatasetError, UsageError, unknown_name
+from ...core.text import printable
+from ...core.yaml import read_yaml
 
 
 @dataclass(frozen=True)
@@ -185,21 +186,67 @@ def load_protocol(name: str) -> Protocol:
     """The protocol of that name; UsageError with a suggestion if there is none."""
     if name not in protocol_names():
         raise unknown_name("protocol", name, protocol_names())
-    text = (Path(__file__).parent / f"{name}.yaml").read_text(encoding="utf-8")
-    return _parse(yaml.safe_load(text))
+    return read_protocol(Path(__file__).parent / f"{name}.yaml")
 
 
-def _parse(document: dict) -> Protocol:
-    unseen = document["unseen"]
-    # Ratios as exact decimals: 0.1 of 15 images must not depend on the binary value of 0.1.
-    train, val, test = (Fraction(str(ratio)) for ratio in document["ratios"])
-    if train + val + test != 1 or min(train, val, test) <= 0:
-        raise DatasetError(f"protocol '{document['name']}': ratios must be positive and add up to 1.")
+def read_protocol(path: Path) -> Protocol:
+    """The protocol of a YAML file; UsageError, naming file and key, for anything else than the keys above."""
+    document = read_yaml(path, UsageError)
+    try:
+        return _parse(document)
+    except UsageError as error:
+        raise UsageError(f"protocol {path}: {error}") from error
+
+
+def _parse(document: object) -> Protocol:
+    top = _mapping(document, "a protocol", {"name", "description", "unseen", "ratios"}, {"hold_out"})
+    unseen = _mapping(top["unseen"], "unseen", set(), {"architectures", "choose"})
+    architectures, choose = unseen.get("architectures", []), unseen.get("choose", 0)
+    if not isinstance(architectures, list) or not all(isinstance(name, str) for name in architectures):
+        raise UsageError(f"unseen: architectures must be a list of names, not {_shown(architectures)}.")
+    if type(choose) is not int or choose < 0:
+        raise UsageError(f"unseen: choose must be a number of generators, not {_shown(choose)}.")
+    if bool(architectures) == bool(choose):
+        raise UsageError(
+            "unseen must say who is unseen, in one way: 'architectures: [StyleGAN]' or 'choose: 2'; without an unseen"
+            " generator there is nothing to refuse."
+        )
+    if top.get("hold_out") not in {None, "training_set"}:
+        raise UsageError(f"hold_out must be training_set or be left out, not {_shown(top['hold_out'])}.")
+    for key in ("name", "description"):
+        if not isinstance(top[key], str) or not top[key]:
+            raise UsageError(f"{key} must be a text, not {_shown(top[key])}.")
     return Protocol(
-        name=document["name"],
-        description=document["description"],
-        architectures=tuple(unseen.get("architectures", ())),
-        choose=int(unseen.get("choose", 0)),
-        holds_out=document.get("hold_out") == "training_set",
-        ratios=(train, val, test),
+        name=top["name"],
+        description=top["description"],
+        architectures=tuple(architectures),
+        choose=choose,
+        holds_out=top.get("hold_out") == "training_set",
+        ratios=_ratios(top["ratios"]),
     )
+
+
+def _ratios(value: object) -> tuple[Fraction, Fraction, Fraction]:
+    numbers = value if isinstance(value, list) else []
+    if len(numbers) != 3 or not all(type(n) in (int, float) and 0 < n < 1 for n in numbers):
+        raise UsageError(f"ratios must be three numbers between 0 and 1 (train, val, test), not {_shown(value)}.")
+    # Exact decimals: 0.1 of 15 images must not depend on the binary value of 0.1.
+    train, val, test = (Fraction(str(number)) for number in numbers)
+    if train + val + test != 1:
+        raise UsageError(f"ratios must add up to 1, not to {float(train + val + test):g}.")
+    return train, val, test
+
+
+def _mapping(value: object, what: str, needed: set[str], allowed: set[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{what} must be a mapping, not {_shown(value)}.")
+    for key in value:
+        if key not in needed | allowed:
+            raise unknown_name(f"key of {what}", printable(key, 60), needed | allowed)
+    for key in sorted(needed - value.keys()):
+        raise UsageError(f"{what} lacks the key {key}.")
+    return value
+
+
+def _shown(value: object) -> str:
+    return printable(repr(value), 60)

@@ -8,21 +8,24 @@ others are described (:mod:`.published`) and fetched by :mod:`..weights`.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ...core.errors import UsageError, unknown_name
+from ...core.foreign import printable, read_foreign
+from ...core.schema import read_record
 from ..picture_set import SHOWN
 from ..pixels import FRAMES, JPEG_QUALITIES, MCU_SIZE, ORDERS
-from .published import HubModel, Licence, WeightFile, read_entry
+from .published import HubModel, Licence, WeightFile
 from .suite_file import packaged_suites, read_suite_file
 
 __all__ = ["HubModel", "Licence", "Recipe", "Source", "Suite", "WeightFile", "load_suite", "suite_names"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_LARGEST_SIDE = 1 << 16
+_MAX_ROWS = 100_000
+_MAX_PROMPT_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,15 @@ class Recipe:
             raise UsageError("order 'crop-then-compress' stores the crop itself; frame 'full' contradicts it.")
         if not self.qualities or any(q is not None and not 1 <= q <= 100 for q in self.qualities):
             raise UsageError(f"JPEG qualities must be 1..100 or null, not {list(self.qualities)}.")
-        if min(self.crop_size, self.shard_rows, self.batch_size) < 1 or self.shard_rows % self.batch_size:
-            raise UsageError(
-                "crop_size, shard_rows and batch_size must be positive, shard_rows a multiple of batch_size."
-            )
-        if self.margin < 0 or not 0 <= self.low_pass_swap <= 0.5:
-            raise UsageError("margin must not be negative, and low_pass_swap lies between 0 and 0.5 cycles per pixel.")
+        for name, largest in (("crop_size", _LARGEST_SIDE), ("shard_rows", _MAX_ROWS), ("batch_size", _MAX_ROWS)):
+            if not 1 <= getattr(self, name) <= largest:
+                raise UsageError(f"{name} is {printable(getattr(self, name), 60)}; expected 1 to {largest:,}.")
+        if self.shard_rows % self.batch_size:
+            raise UsageError(f"shard_rows {self.shard_rows} is no multiple of batch_size {self.batch_size}.")
+        if not 0 <= self.margin <= _LARGEST_SIDE:
+            raise UsageError(f"margin is {printable(self.margin, 60)}; expected 0 to {_LARGEST_SIDE:,}.")
+        if not 0 <= self.low_pass_swap <= 0.5:
+            raise UsageError(f"low_pass_swap is {self.low_pass_swap}; expected 0 to 0.5 cycles per pixel.")
 
     def document(self) -> dict[str, Any]:
         """JSON-able form, as recorded in ``dataset.json``; what came later is left out where it does nothing."""
@@ -122,9 +128,17 @@ class Source:
     def __post_init__(self) -> None:
         for value in (self.generator, self.training_set, self.weights_id or "w"):
             if not _NAME.fullmatch(value):
-                raise UsageError(f"'{value}' cannot name a source: use letters, digits, '_', '-' and '.'.")
+                raise UsageError(f"'{printable(value)}' cannot name a source: use letters, digits, '_', '-' and '.'.")
+        if self.native_size is not None and not 1 <= self.native_size <= _LARGEST_SIDE:
+            raise UsageError(f"native_size is {printable(self.native_size, 60)}; expected 1 to {_LARGEST_SIDE:,}.")
+        if any(label < 0 for label in self.class_labels):
+            raise UsageError(f"class_labels holds {printable(min(self.class_labels), 60)}; classes count from 0.")
+        if self.crop_rows is not None and not 0 <= self.crop_rows[0] < self.crop_rows[1]:
+            raise UsageError(f"crop_rows {list(self.crop_rows)} keep nothing; expected first row, end row.")
+        if self.speed is not None and not 0 < self.speed[0] <= self.speed[1]:
+            raise UsageError(f"speed {list(self.speed)} is no range of images per second; expected from, to.")
         if self.is_network + (self.folder is not None) + (self.shows is not None) != 1:
-            raise UsageError(f"source {self.name}: give either weights, or a folder, or what it shows of pictures.")
+            raise UsageError(f"source {self.name}: give either weights or a folder, or what it shows of pictures.")
         if self.shows is not None and (self.shows not in SHOWN or self.pictures is None):
             raise UsageError(f"source {self.name}: shows one of {', '.join(SHOWN)} of the file 'pictures'.")
 
@@ -172,8 +186,14 @@ class Suite:
     recipe: Recipe
     sources: tuple[Source, ...]
     licences: dict[str, Licence] = field(default_factory=dict)
-    without_weights: str = "leave them out with --source"
+    without_weights: str = "say where with --weights SOURCE=FILE, or leave them out with --source"
     extends: Suite | None = None
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise UsageError(f"'{printable(self.name)}' cannot name a suite: use letters, digits, '_', '-' and '.'.")
+        if self.count < 1:
+            raise UsageError(f"count is {printable(self.count, 60)}; expected at least 1.")
 
     @property
     def crop_size(self) -> int:
@@ -205,45 +225,46 @@ def load_suite(name_or_path: str | Path) -> Suite:
 
 
 def _read_suite(path: Path) -> Suite:
+    below = {name: kind.__dataclass_fields__ for name, kind in (("recipe", Recipe), ("defaults", Source))}
+    where, document = printable(path), read_suite_file(path, below)
+    extended = _read_suite(Path(document["extends"])) if "extends" in document else None
+    sources = document.pop("sources")
+    stated = read_record(_SuiteEntry, {k: v for k, v in document.items() if k not in {"extends", "defaults"}}, where)
     try:
-        document = read_suite_file(path)
-        _refuse_unknown_keys(path, document)
-        recipe = dict(document["recipe"])
-        recipe["qualities"] = tuple(recipe.get("qualities", JPEG_QUALITIES))
         suite = Suite(
-            name=str(document["name"]),
-            version=str(document["version"]),
-            title=str(document.get("title", document["name"])),
-            count=int(document["count"]),
-            recipe=Recipe(**recipe),
-            sources=tuple(_read_source(entry) for entry in document["sources"]),
+            name=stated.name,
+            version=stated.version,
+            title=stated.title or stated.name,
+            count=stated.count,
+            recipe=stated.recipe,
+            sources=tuple(_read_source(entry, where, f"sources[{i}]") for i, entry in enumerate(sources)),
             licences={
-                key: read_entry(Licence, {"id": key, **entry}) for key, entry in document.get("licences", {}).items()
+                key: read_record(Licence, {"id": key, **entry}, where, f"licences.{printable(key, 60)}")
+                for key, entry in stated.licences.items()
             },
-            without_weights=str(document.get("without_weights", Suite.without_weights)),
-            extends=_read_suite(Path(document["extends"])) if document.get("extends") else None,
+            without_weights=stated.without_weights,
+            extends=extended,
         )
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError, UnicodeDecodeError) as error:
-        reason = f"missing {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
-        raise UsageError(f"{path}: not a valid suite file: {reason}.") from error
+    except UsageError as error:
+        raise error if str(error).startswith(where) else UsageError(f"{where}: {error}") from error
     names = [s.name for s in suite.sources]
     if len(set(names)) != len(names) or not names:
-        raise UsageError(f"{path}: a suite needs at least one source, and each name once.")
+        raise UsageError(f"{where}: a suite needs at least one source, and each name once.")
     _check_files(path, suite)
     return suite
 
 
-def _refuse_unknown_keys(path: Path, document: dict[str, Any]) -> None:
-    known = {f.name for f in fields(Suite)} | {"defaults"}
-    for key in sorted(set(document) - known):
-        inside = [name for name, kind in (("recipe", Recipe), ("defaults", Source)) if key in _field_names(kind)]
-        if inside:
-            raise UsageError(f"{path}: '{key}' belongs below '{inside[0]}'.")
-        raise unknown_name(f"key of suite file {path}", str(key), known)
+@dataclass(frozen=True)
+class _SuiteEntry:
+    """A merged suite file without its sources."""
 
-
-def _field_names(kind: type[Recipe] | type[Source]) -> set[str]:
-    return {f.name for f in fields(kind)}
+    name: str
+    version: str
+    count: int
+    recipe: Recipe
+    title: str | None = None
+    licences: dict[str, dict[str, Any]] = field(default_factory=dict)
+    without_weights: str = Suite.without_weights
 
 
 def _check_files(path: Path, suite: Suite) -> None:
@@ -252,32 +273,26 @@ def _check_files(path: Path, suite: Suite) -> None:
     for source in suite.sources:
         for file in source.files:
             if known.setdefault(file.file, file) != file:
-                raise UsageError(f"{path}: two different weight files are called {file.file}.")
+                raise UsageError(f"{printable(path)}: two different weight files are called {file.file}.")
         if source.published and source.licence not in suite.licences:
-            raise UsageError(f"{path}: nothing is said about the licence {source.licence} of {source.name}.")
+            raise UsageError(f"{printable(path)}: nothing is said about the licence {source.licence} of {source.name}.")
 
 
-def _read_source(entry: dict[str, Any]) -> Source:
-    unknown = set(entry) - {f.name for f in fields(Source)} | ({"deviation"} & set(entry))
-    if unknown:
-        raise UsageError(f"source {entry.get('generator', '?')}: unknown key {', '.join(sorted(unknown))}.")
+def _read_source(entry: dict[str, Any], where: str, prefix: str) -> Source:
     values = dict(entry)
-    for key in ("weights", "folder", "pictures", "block_code"):
-        if values.get(key) is not None:
-            values[key] = Path(values[key])
-    for key, kind in (("files", WeightFile), ("hub", HubModel)):
-        values[key] = tuple(read_entry(kind, item) for item in values.get(key, ()))
-    for key in ("class_labels", "crop_rows", "speed"):
-        if isinstance(values.get(key), list):
-            values[key] = tuple(values[key])
-    if values.get("prompts"):
-        values["prompts"] = _read_prompts(Path(values["prompts"]))
-    return Source(**values)
+    if isinstance(values.get("prompts"), Path):
+        values["prompts"] = _read_prompts(values["prompts"])
+    for key in ("class_labels", "prompts", "sampling", "settings", "files", "hub"):
+        if key in values and values[key] is None:  # nothing, where the defaults say something
+            del values[key]
+    return read_record(Source, values, where, prefix, without=("deviation",))
 
 
 def _read_prompts(path: Path) -> tuple[str, ...]:
     """One prompt a line; empty lines and lines that begin with # do not count."""
-    if not path.is_file():
-        raise UsageError(f"{path}: no such list of prompts.")
-    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+    try:
+        text = read_foreign(path, UsageError, _MAX_PROMPT_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{printable(path)}: not a list of prompts in UTF-8.") from error
+    lines = (line.strip() for line in text.splitlines())
     return tuple(line for line in lines if line and not line.startswith("#"))

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
 from ...core.errors import UsageError
-
-T = TypeVar("T")
 
 MAGIC = {"pickle": (b"\x80",), "zip": (b"PK",), "torch": (b"\x80", b"PK")}
 """Container -> how its files may begin. ``torch``: torch.save, whose older form is a pickle and whose newer a zip."""
@@ -40,6 +36,8 @@ class WeightFile:
             raise UsageError(f"{self.file}: unknown container '{self.container}'. Known: {', '.join(MAGIC)}.")
         if not (self.urls or self.page):
             raise UsageError(f"{self.file}: give urls or a page.")
+        if not 0 < self.megabytes < 1e7:
+            raise UsageError(f"{self.file}: megabytes is {self.megabytes}; expected the size of the file.")
         if self.sha256 is not None and not re.fullmatch(r"[0-9a-f]{8,64}", self.sha256):
             raise UsageError(f"{self.file}: sha256 must be 8 to 64 hexadecimal digits.")
 
@@ -82,14 +80,3 @@ class Licence:
     url: str
     use: str
     accept: bool = False
-
-
-def read_entry(kind: type[T], entry: Mapping[str, Any]) -> T:
-    """A dataclass from a mapping of a suite file; lists become tuples. UsageError for an unknown or missing key."""
-    unknown = set(entry) - {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    if unknown:
-        raise UsageError(f"unknown key {', '.join(sorted(map(str, unknown)))} in a {kind.__name__}.")
-    try:
-        return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
-    except TypeError as error:
-        raise UsageError(f"a {kind.__name__} is incomplete ({error}).") from error

@@ -20,7 +20,8 @@ class DType:
     def __init__(self, text: object) -> None:
         match = _NUMERIC.match(text) if isinstance(text, str) else None
         if match is None:
-            raise UnpicklingError(f"an array of dtype {str(text)[:20]!r}; only numbers are read")
+            shown = text[:20] if isinstance(text, str) else type(text).__name__
+            raise UnpicklingError(f"an array of dtype {shown!r}; only numbers are read")
         self.code = match[1] + match[2]
         self.order = text[0] if isinstance(text, str) and text[0] in "<>" else "<"
 

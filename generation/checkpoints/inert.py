@@ -48,7 +48,8 @@ class PersistentObject:
 
     @property
     def class_name(self) -> str:
-        return str(self.meta.get("class_name"))
+        name = self.meta.get("class_name")
+        return name if isinstance(name, str) else "?"
 
     @property
     def state(self) -> Any:
@@ -66,17 +67,20 @@ class Builder:
 
 
 class Budget:
-    """Bounds on the work one file may cause: reads (about two per opcode) and bytes copied.
+    """Bounds on the work one file may cause: reads (about two per opcode), steps through its tree and bytes copied.
 
-    The largest published files need less than half of the reads. Bytes copied are bounded by a small multiple of the
-    file's size, so that no chain of references can multiply its content.
+    The largest published files need less than half of the reads and a tenth of the steps. Bytes copied are bounded by
+    a small multiple of the file's size, so that no chain of references can multiply its content.
     """
 
     MAX_READS = 600_000
+    MAX_STEPS = 400_000
     MAX_UNUSUAL_KEYS = 4096
 
     def __init__(self, file_size: int) -> None:
+        self.file_size = file_size
         self.reads = self.MAX_READS
+        self.steps = self.MAX_STEPS
         self.bytes = 6 * file_size + (1 << 20)
         self.unusual_keys = self.MAX_UNUSUAL_KEYS
 
@@ -90,6 +94,19 @@ class Budget:
         self.bytes -= count
         if self.bytes < 0:
             raise UnpicklingError("its content would multiply the size of the file in memory")
+
+    def step(self, count: int = 1) -> None:
+        """Charge a walk through ``count`` nodes of the finished tree, where one node may be met many times."""
+        self.steps -= count
+        if self.steps < 0:
+            raise UnpicklingError(f"more than {self.MAX_STEPS} nodes in its settings and modules")
+
+    def name(self, key: object, before: str = "", between: str = "") -> str:
+        """A key of the file as part of a tensor's name, after ``before`` and ``between``; charged by its length."""
+        if not isinstance(key, str):
+            raise UnpicklingError(f"a name that is {describe(key)}")
+        self.copy(len(before) + len(key))
+        return f"{before}{between}{key}" if before else key
 
     def key(self, key: object) -> None:
         """Refuse keys whose hash could recurse deeply or be made to collide in bulk."""
@@ -128,7 +145,7 @@ def describe(node: object) -> str:
 
 
 def _short(text: object) -> str:
-    plain = "".join(c if c.isprintable() else "?" for c in str(text)[:80])
+    plain = "".join(c if c.isprintable() else "?" for c in text[:80]) if isinstance(text, str) else ""
     return plain or "?"
 
 
@@ -147,10 +164,13 @@ def mapping_of(node: object) -> dict[Any, Any]:
     return dict(node.items) if isinstance(node, InertObject) else {}
 
 
-def walk_modules(root: object, *, depth: int = 64, nodes: int = 100_000) -> Iterator[tuple[str, object]]:
+def walk_modules(
+    root: object, budget: Budget, *, depth: int = 64, nodes: int = 100_000
+) -> Iterator[tuple[str, object]]:
     """Dotted name and node of every submodule of a pickled ``nn.Module``, the root (named ``""``) first.
 
-    UnpicklingError on a tree deeper than ``depth`` or of more than ``nodes`` modules (a cycle, or a bomb).
+    UnpicklingError on a tree deeper than ``depth`` or of more than ``nodes`` modules (a cycle, or a bomb), and on
+    names that exceed the budget together.
     """
     pending: list[tuple[str, object, int]] = [("", root, 0)]
     seen = 0
@@ -161,6 +181,7 @@ def walk_modules(root: object, *, depth: int = 64, nodes: int = 100_000) -> Iter
             raise UnpicklingError("its module tree is deeper or larger than any network's")
         yield name, node
         children = mapping_of(state_of(node).get("_modules"))
+        budget.step(1 + len(children))
         for child, value in reversed(children.items()):
             if value is not None:
-                pending.append((f"{name}.{child}" if name else str(child), value, level + 1))
+                pending.append((budget.name(child, name, "."), value, level + 1))

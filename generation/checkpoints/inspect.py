@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.foreign import printable
 from .load import LoadedGenerator, load_generator
 
 
@@ -37,5 +38,5 @@ def inspect_checkpoint(path: str | Path) -> dict[str, Any]:
 
 def _warnings(generator: LoadedGenerator) -> list[str]:
     broken = [name for name, array in generator.tensors().items() if not np.isfinite(array).all()]
-    extra = [f"{len(broken)} tensors hold NaN or infinite values, first {broken[0]}"] if broken else []
+    extra = [f"{len(broken)} tensors hold NaN or infinite values, first {printable(broken[0])}"] if broken else []
     return [*generator.warnings, *extra]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,16 +11,17 @@ import numpy as np
 import torch
 
 from ...core.errors import CheckpointError, OsbenchError
+from ...core.foreign import printable
+from ...core.yaml import read_yaml
 from ..families import Generator, family_class
 from ..families.base import NoiseMode
+from ..families.bounded import at_most_layers
 from . import cache as checkpoint_cache
 from .inert import describe, mapping_of
 from .layouts import LAYOUTS, State, Weights, recognise
 from .layouts.lightning import settings_of
+from .own_safetensors import OURS, read_own_safetensors
 from .reading import checkpoint_sha256, container_of, one_line_errors, read_tree
-
-#: Layout name of our own safetensors, which need no key map.
-_OURS = "osbench"
 
 #: Bounds on constructor arguments taken from a file, checked before anything is built from them.
 _LARGEST = {
@@ -35,6 +35,9 @@ _LARGEST = {
     "resolution": 4096,
     "img_resolution": 4096,
     "num_res_blocks": 64,
+    "sample_size": 4096,
+    "steps": 1000,
+    "num_train_timesteps": 10_000,
 }
 _LARGEST_NUMBER = 1 << 24
 _LONGEST_LIST = 64
@@ -141,10 +144,12 @@ def load_generator(
     container = container_of(path)
     found = checkpoint_sha256(path)
     if sha256 is not None and found != sha256.lower():
-        raise CheckpointError(f"{path}: SHA-256 is {found}, not {sha256}; download it again or correct the hash.")
+        raise CheckpointError(
+            f"{printable(path)}: SHA-256 is {found}, not {printable(sha256)}; download it again or correct the hash."
+        )
     folder = checkpoint_cache.cache_folder() if cache is True else cache or None
     if container == "safetensors":
-        weights, folder = _own_safetensors(path), None
+        weights, folder = read_own_safetensors(path), None
     else:
         weights = checkpoint_cache.load(folder, found) if folder else None
     fresh = weights is None
@@ -159,12 +164,12 @@ def load_generator(
 
 def read_weights(path: Path) -> Weights:
     """The generator of a pickle, legacy torch or zip file, still in the file's names. CheckpointError otherwise."""
-    tree = read_tree(path)
+    tree, budget = read_tree(path)
     with one_line_errors(path):
-        weights = recognise(tree, path.stat().st_size)
+        weights = recognise(tree, budget)
     if weights is None:
         generator = mapping_of(tree).get("G_ema", tree)
-        raise CheckpointError(f"{path}: holds {describe(generator)}, not a generator of a known family.")
+        raise CheckpointError(f"{printable(path)}: holds {describe(generator)}, not a generator of a known family.")
     return weights
 
 
@@ -177,16 +182,8 @@ def _with_settings(path: Path, weights: Weights, settings: Mapping[str, Any] | N
 
 def _project_file(path: Path) -> dict[str, Any]:
     """Settings of the ``*-project.yaml`` that upstream ships beside (or in ``../configs`` of) a checkpoint."""
-    import yaml
-
     places = [*path.parent.glob("*project.yaml"), *(path.parent.parent / "configs").glob("*project.yaml")]
-    for place in sorted(places):
-        if place.stat().st_size < 1 << 20:
-            try:
-                return settings_of(yaml.safe_load(place.read_text()))
-            except (yaml.YAMLError, OSError, UnicodeDecodeError, RecursionError) as error:
-                raise CheckpointError(f"{place}: not a readable YAML file ({type(error).__name__}).") from error
-    return {}
+    return settings_of(read_yaml(min(places), CheckpointError)) if places else {}
 
 
 def build_network(path: Path, weights: Weights) -> Generator:
@@ -195,22 +192,27 @@ def build_network(path: Path, weights: Weights) -> Generator:
     The module is first built without memory, so that sizes a file only claims are never allocated.
     """
     with one_line_errors(path):
-        is_ours = weights.layout == _OURS
+        is_ours = weights.layout == OURS
         config, state = (weights.config, weights.tensors) if is_ours else LAYOUTS[weights.layout].network(weights)
-    _check_arguments(path, config)
+        _check_arguments(path, config)
+        shapes = _shapes(path, weights.family, config, 2000 + 20 * len(state))
+        _check_state(path, weights.family, shapes, state)
+        network = family_class(weights.family)(**config)
+        network.load_state_dict({name: _tensor(array) for name, array in state.items()}, strict=True)
+        return network.eval().requires_grad_(False)
+
+
+def _shapes(path: Path, family: str, config: dict[str, Any], layers: int) -> dict[str, tuple[int, ...]]:
+    """Tensors of a network of at most so many layers and parameters, which is built without memory."""
     try:
-        cls = family_class(weights.family)
-        with torch.device("meta"):
-            shapes = {name: tuple(t.shape) for name, t in cls(**config).state_dict().items()}
+        network = family_class(family)
+        with torch.device("meta"), at_most_layers(layers):
+            return {name: tuple(t.shape) for name, t in network(**config).state_dict().items()}
     except OsbenchError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        raise CheckpointError(f"{printable(path)}: {error}") from error
     except Exception as error:
-        text = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: no {weights.family} can be built from its settings ({text}).") from error
-    _check_state(path, weights.family, shapes, state)
-    network = cls(**config)
-    network.load_state_dict({name: _tensor(array) for name, array in state.items()}, strict=True)
-    return network.eval().requires_grad_(False)
+        text = printable(error, 160).strip() or type(error).__name__
+        raise CheckpointError(f"{printable(path)}: no {family} can be built from its settings ({text}).") from error
 
 
 def _tensor(array: np.ndarray) -> torch.Tensor:
@@ -220,42 +222,28 @@ def _tensor(array: np.ndarray) -> torch.Tensor:
 
 def _check_arguments(path: Path, value: Any, name: str = "") -> None:
     """Numbers and lists within what any published network has."""
+    setting = f"{printable(path)}: the setting {printable(name, 40)}"
     if isinstance(value, dict):
         for key, item in value.items():
             _check_arguments(path, item, str(key))
     elif isinstance(value, list | tuple):
         if len(value) > _LONGEST_LIST:
-            raise CheckpointError(f"{path}: the setting {name[:40]} has {len(value)} entries; no network needs that.")
+            raise CheckpointError(f"{setting} has {len(value)} entries; no network needs that.")
         for item in value:
             _check_arguments(path, item, name)
     elif isinstance(value, int | float) and not abs(value) <= _LARGEST.get(name, _LARGEST_NUMBER):
-        raise CheckpointError(f"{path}: the setting {name[:40]} is {str(value)[:24]}; no network needs that.")
+        raise CheckpointError(f"{setting} is {printable(value, 24)}; no network needs that.")
 
 
 def _check_state(path: Path, family: str, shapes: dict[str, tuple[int, ...]], state: State) -> None:
+    where = printable(path)
     for name, shape in shapes.items():
         if name not in state:
-            raise CheckpointError(f"{path}: no tensor for {name} of a {family} with its settings.")
+            raise CheckpointError(f"{where}: no tensor for {name} of a {family} with its settings.")
         if state[name].shape != shape:
-            raise CheckpointError(f"{path}: the tensor for {name} has shape {state[name].shape}, not {shape}.")
+            raise CheckpointError(f"{where}: the tensor for {name} has shape {state[name].shape}, not {shape}.")
     for name in state:
         if name not in shapes:
-            raise CheckpointError(f"{path}: an unexpected tensor {name[:80]} for a {family} with its settings.")
-
-
-def _own_safetensors(path: Path) -> Weights:
-    """A file of ``save_generator``: our own names, family and config in the header."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(str(path), framework="np") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        if "family" not in header or "config" not in header:
-            raise CheckpointError(f"{path}: the safetensors header names no osbench family; convert the file first.")
-        config = json.loads(header["config"])
-    except (SafetensorError, OSError, TypeError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file ({str(error)[:120]}).") from error
-    if not isinstance(config, dict):
-        raise CheckpointError(f"{path}: the config in the safetensors header is no set of names and values.")
-    return Weights(_OURS, header["family"], config, tensors)
+            raise CheckpointError(
+                f"{where}: an unexpected tensor {printable(name, 80)} for a {family} with its settings."
+            )

@@ -62,12 +62,16 @@ class Storage:
         self.count = count
         self.read = read
 
+    @property
+    def nbytes(self) -> int:
+        return self.count * self.kind.itemsize
+
     def array(self) -> np.ndarray:
         """All numbers, one-dimensional; bfloat16 widened to float32. UnpicklingError if bytes are missing."""
         if self.read is None:
             raise UnpicklingError("a storage whose data is missing")
         data = self.read()
-        if len(data) != self.count * self.kind.itemsize:
+        if len(data) != self.nbytes:
             raise UnpicklingError(f"a storage of {self.count} numbers with {len(data)} bytes of data")
         if self.kind.dtype == "bfloat16":
             return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
@@ -75,7 +79,7 @@ class Storage:
 
 
 class StoredTensor:
-    """A strided window of a storage, checked when made; its numbers are read by :meth:`value`."""
+    """A strided window of a storage, checked when made."""
 
     __slots__ = ("offset", "shape", "storage", "strides")
 
@@ -92,9 +96,8 @@ class StoredTensor:
     def nbytes(self) -> int:
         return int(np.prod(self.shape, dtype=object)) * self.storage.kind.itemsize
 
-    def value(self) -> np.ndarray:
-        """A contiguous copy."""
-        flat = self.storage.array()
+    def value(self, flat: np.ndarray) -> np.ndarray:
+        """A contiguous copy out of the storage's numbers, which are read once for all tensors in it."""
         if 0 in self.shape:
             return np.empty(self.shape, flat.dtype)
         steps = tuple(stride * flat.itemsize for stride in self.strides)
@@ -210,11 +213,12 @@ def read_legacy(data: memoryview, budget: Budget) -> Any:
         raise UnpicklingError("a torch file of another byte order")
     tree = part(resolve)
     keys = part()
-    if not isinstance(keys, list) or set(map(str, keys)) != set(storages) or len(keys) != len(storages):
+    named = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    if not named or set(keys) != set(storages) or len(keys) != len(storages):
         raise UnpicklingError("a torch file whose list of storages does not fit its content")
     for key in keys:
         storage = storages[key]
-        size = storage.count * storage.kind.itemsize
+        size = storage.nbytes
         stored = int.from_bytes(data[position : position + 8], "little")
         if stored != storage.count or position + 8 + size > len(data):
             raise UnpicklingError("it ends in the middle of a storage, or a storage declares another size")

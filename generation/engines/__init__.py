@@ -4,24 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ...core.errors import unknown_name
+from ...core.registry import Registry
 from ..ledger import LedgerEntry
 from ..shards import OnImages, Unit
-from .local import run_local
 
 Engine = Callable[[Sequence[Unit], int, OnImages], Iterator[LedgerEntry]]
 """(units, workers, progress callback) -> entries of published shards, in any order."""
 
-_ENGINES: dict[str, Engine] = {"local": run_local}
+_ENGINES: Registry[Engine] = Registry("engine", "osbench.engines")
+
+
+def register_engine(name: str) -> Callable[[Engine], Engine]:
+    """Decorator of the function that publishes units: make an engine known under ``name``."""
+
+    def register(engine: Engine) -> Engine:
+        _ENGINES.add(name, engine)
+        return engine
+
+    return register
 
 
 def engine_names() -> list[str]:
-    """Names of all engines, sorted."""
-    return sorted(_ENGINES)
+    """Names of all engines, sorted; none is imported for it."""
+    return _ENGINES.names()
 
 
 def get_engine(name: str) -> Engine:
     """The engine called ``name``; UsageError with a suggestion otherwise."""
-    if name not in _ENGINES:
-        raise unknown_name("engine", name, _ENGINES)
-    return _ENGINES[name]
+    return _ENGINES.get(name)

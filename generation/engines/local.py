@@ -25,6 +25,7 @@ import torch
 from ...core.errors import GenerationError
 from ..ledger import LedgerEntry
 from ..shards import NativeImage, OnImages, Unit, encode_rows, native_batches, publish_rows, write_shard
+from . import register_engine
 
 _POLL_SECONDS = 0.2
 _BATCHES_AHEAD = 3
@@ -33,6 +34,7 @@ _BATCHES_AHEAD = 3
 _images_done: Synchronized | None = None
 
 
+@register_engine("local")
 def run_local(units: Sequence[Unit], workers: int, on_images: OnImages) -> Iterator[LedgerEntry]:
     """Publish every unit; entries come in the order of completion. GenerationError if a worker dies.
 

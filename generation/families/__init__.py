@@ -1,7 +1,4 @@
-"""The seven generator families of paper 1, each one module."""
-
-import importlib
-import pkgutil
+"""Generator families, each one module of this folder, imported when it is asked for."""
 
 from .base import Generator, families, family_class, load_safetensors_generator, register_family, save_generator
 
@@ -13,7 +10,3 @@ __all__ = [
     "register_family",
     "save_generator",
 ]
-
-# A new family is one new file: whatever module lies in this folder registers itself.
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")

@@ -1,8 +1,7 @@
 """The interface that every generator family fulfils.
 
-A family is one module with one class derived from :class:`Generator` and registered with
-:func:`register_family`. Widths and depths come from the config alone, so that the small zoo and the
-official checkpoints load into the same modules.
+A family is one module with one class derived from :class:`Generator` under ``@register_family("its_name")``. Widths
+and depths come from the config alone, so that the small zoo and the official checkpoints load into the same modules.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...core.errors import CheckpointError, unknown_name
+from ...core.errors import CheckpointError
+from ...core.foreign import check_regular
+from ...core.registry import Registry
 
 NoiseMode = Literal["const", "random", "none"]
-_Family = TypeVar("_Family", bound="Generator")
-
-_FAMILIES: dict[str, type[Generator]] = {}
+F = TypeVar("F", bound="type[Generator]")
 
 
 def seeded_random_state(seed: int, stream: str = "") -> np.random.RandomState:
@@ -116,22 +115,28 @@ class Generator(nn.Module, ABC):
         return self.to_uint8(self.synthesize(self.latents(seeds), c, truncation_psi, noise_mode, seeds))
 
 
-def register_family(cls: type[_Family]) -> type[_Family]:
-    """Class decorator: make a family known under ``cls.family``."""
-    _FAMILIES[cls.family] = cls
-    return cls
+_FAMILIES: Registry[type[Generator]] = Registry("generator family", "osbench.families")
+
+
+def register_family(name: str) -> Callable[[F], F]:
+    """Class decorator: make a family known under ``name``."""
+
+    def register(cls: F) -> F:
+        _FAMILIES.add(name, cls)
+        cls.family = name
+        return cls
+
+    return register
 
 
 def family_class(name: str) -> type[Generator]:
     """The class registered for a family name; UsageError with a suggestion otherwise."""
-    if name not in _FAMILIES:
-        raise unknown_name("generator family", name, _FAMILIES)
-    return _FAMILIES[name]
+    return _FAMILIES.get(name)
 
 
 def families() -> list[str]:
-    """Names of all registered families, sorted."""
-    return sorted(_FAMILIES)
+    """Names of all families, sorted; none is imported for it."""
+    return _FAMILIES.names()
 
 
 def truncating_uint8(scale: float, shift: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -160,6 +165,7 @@ def load_safetensors_generator(path: Path) -> Generator:
     """Read a file of :func:`save_generator` into float32, strictly (no missing, extra or mis-shaped tensor)."""
     from safetensors import SafetensorError, safe_open
 
+    check_regular(path, CheckpointError)
     try:
         with safe_open(str(path), framework="pt") as f:
             header = f.metadata() or {}

@@ -7,7 +7,6 @@ pictures by black ones) and so is SDXL's invisible watermark; every image has it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import CheckpointError, UsageError
+from ...core.foreign import check_regular, printable, read_json
 from .base import Generator, NoiseMode, register_family
+from .bounded import at_most_layers
 from .noise import image_generator
 
 PIPELINES: dict[str, dict[str, Any]] = {
@@ -30,11 +31,13 @@ PIPELINES: dict[str, dict[str, Any]] = {
 """Pipeline class -> what it is told besides the folder."""
 
 _LIBRARIES = {"diffusers", "transformers", "stable_diffusion", None}
+_MAX_INDEX_BYTES = 1 << 20
+_MAX_LAYERS = 200_000
 WEIGHT_SUFFIXES = {".json", ".safetensors", ".txt", ".model"}
 """Files of a pipeline's folder that it is made of."""
 
 
-@register_family
+@register_family("diffusers")
 class DiffusersPipeline(Generator):
     """A text-to-image pipeline in a folder, sampled in float32.
 
@@ -46,7 +49,6 @@ class DiffusersPipeline(Generator):
     not depend on each other beyond floating-point order; ``images_per_call`` bounds the memory.
     """
 
-    family: ClassVar[str] = "diffusers"
     text_conditioned: ClassVar[bool] = True
     may_blank: ClassVar[bool] = True
 
@@ -138,21 +140,23 @@ class DiffusersPipeline(Generator):
 
 def _checked_index(folder: Path) -> dict[str, Any]:
     """``model_index.json`` of a folder that holds a known pipeline and nothing to execute; else CheckpointError."""
-    path = folder / "model_index.json"
-    try:
-        index = json.loads(path.read_text("utf-8"))
-        name = index["_class_name"]
-        parts = {key: value for key, value in index.items() if not key.startswith("_") and isinstance(value, list)}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{folder}: no diffusers pipeline (model_index.json is missing or damaged).") from error
+    where = printable(folder)
+    index = read_json(folder / "model_index.json", CheckpointError, _MAX_INDEX_BYTES)
+    name = index.get("_class_name") if isinstance(index, dict) else None
+    if name is None:
+        raise CheckpointError(f"{where}: no diffusers pipeline (model_index.json names none).")
     if not isinstance(name, str) or name not in PIPELINES:
-        raise CheckpointError(f"{folder}: pipeline {str(name)[:80]} is not one of {', '.join(PIPELINES)}.")
+        raise CheckpointError(f"{where}: pipeline {printable(name, 80)} is not one of {', '.join(PIPELINES)}.")
+    parts = {key: value for key, value in index.items() if not key.startswith("_") and isinstance(value, list)}
     for key, value in parts.items():
         if len(value) != 2 or not isinstance(value[0], str | None) or value[0] not in _LIBRARIES:
-            raise CheckpointError(f"{folder}: its {key[:40]} comes from {str(value[0])[:80]}, which is not loaded.")
-    scripts = [p.name for p in folder.rglob("*.py")]
-    if scripts:
-        raise CheckpointError(f"{folder}: holds Python files ({scripts[0][:80]}); a pipeline needs none.")
+            origin = printable(value[0] if value else value, 80)
+            raise CheckpointError(f"{where}: its {printable(key, 40)} comes from {origin}, which is not loaded.")
+    for file in folder.rglob("*"):
+        if not file.is_dir():
+            check_regular(file, CheckpointError)
+        if file.suffix == ".py":
+            raise CheckpointError(f"{where}: holds Python files ({printable(file.name, 80)}); a pipeline needs none.")
     return index
 
 
@@ -161,12 +165,15 @@ def _load(folder: Path, name: str) -> Any:
         import diffusers
 
         try:
-            pipeline = getattr(diffusers, name).from_pretrained(
-                str(folder), use_safetensors=True, local_files_only=True, **PIPELINES[name]
-            )
+            with at_most_layers(_MAX_LAYERS):
+                pipeline = getattr(diffusers, name).from_pretrained(
+                    str(folder), use_safetensors=True, local_files_only=True, **PIPELINES[name]
+                )
         except Exception as error:  # whatever the libraries make of a damaged folder
-            text = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-            raise CheckpointError(f"{folder}: cannot be loaded as {name} from safetensors ({text}).") from error
+            text = printable(str(error).strip().split("\n")[0]).rstrip(".") or type(error).__name__
+            raise CheckpointError(
+                f"{printable(folder)}: cannot be loaded as {name} from safetensors ({text})."
+            ) from error
         pipeline.to(torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     if hasattr(pipeline, "vae"):

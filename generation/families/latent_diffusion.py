@@ -7,7 +7,7 @@ sampler are those of diffusers: ``AutoencoderKL``, ``UNet2DConditionModel``, ``D
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ STABLE_DIFFUSION_SCHEDULE = {
 """DDIM settings of Stable Diffusion 1; a config's ``scheduler`` entries override them."""
 
 
-@register_family
+@register_family("latent_diffusion")
 class LatentDiffusion(Generator):
     """Diffusion in the latent space of an autoencoder, sampled by deterministic DDIM (eta 0).
 
@@ -45,8 +45,6 @@ class LatentDiffusion(Generator):
 
     z is the flattened initial noise, ``z_dim = C * h * w``. ``truncation_psi`` and ``noise_mode`` change nothing.
     """
-
-    family: ClassVar[str] = "latent_diffusion"
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ def activate(x: Tensor, bias: Tensor) -> Tensor:
     return pixel_norm(F.leaky_relu(x + bias.view(1, -1, 1, 1), 0.2))
 
 
-@register_family
+@register_family("progan")
 class ProGAN(Generator):
     """The generator at its final stage (level of detail 0), from Karras et al., ICLR 2018, table 2.
 
@@ -48,8 +48,6 @@ class ProGAN(Generator):
     image_channels: planes of the output.
     pixel_bias: whether the dense layer has a bias for every channel and pixel (GAN Zoo) or for every channel.
     """
-
-    family = "progan"
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ plain weights, and :func:`fold_spectral_norm` turns an official state dict into 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -124,7 +124,7 @@ class FastGANSynthesis(nn.Module):
         return self.to_big(features[self.resolutions[-1]])
 
 
-@register_family
+@register_family("projected_gan")
 class ProjectedGAN(Generator):
     """FastGAN generator of Projected GAN.
 
@@ -142,8 +142,6 @@ class ProjectedGAN(Generator):
     ``truncation_psi`` is ignored, as upstream (there is no mapping network).
     Batch norm uses running statistics in ``eval()``, so there an image never depends on its batch.
     """
-
-    family: ClassVar[str] = "projected_gan"
 
     def __init__(
         self,

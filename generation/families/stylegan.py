@@ -76,7 +76,7 @@ class StyleGANMapping(nn.Module):
         return w
 
 
-@register_family
+@register_family("stylegan")
 class StyleGAN(Generator):
     """The style-based generator of Karras et al., CVPR 2019 (section 2, appendix B of the paper).
 
@@ -91,7 +91,6 @@ class StyleGAN(Generator):
     In training mode every call moves ``w_avg`` towards the batch mean (decay 0.995).
     """
 
-    family = "stylegan"
     w_avg: Tensor
 
     def __init__(

@@ -302,7 +302,7 @@ class SynthesisNetwork(nn.Module):
         return image
 
 
-@register_family
+@register_family("stylegan2")
 class StyleGAN2(Generator):
     """StyleGAN2 of Karras et al., CVPR 2020, in the arguments of both official PyTorch repositories.
 
@@ -321,8 +321,6 @@ class StyleGAN2(Generator):
     The width at side R is ``min(channel_base // R, channel_max)``. Parameter names are upstream's. In training mode
     every call moves ``mapping.w_avg`` towards the batch mean (decay ``w_avg_beta``).
     """
-
-    family = "stylegan2"
 
     def __init__(
         self,

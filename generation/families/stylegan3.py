@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log2, pi, sqrt
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -299,7 +299,7 @@ class SynthesisNetwork(nn.Module):
         return x * self.output_scale
 
 
-@register_family
+@register_family("stylegan3")
 class StyleGAN3(Generator):
     """StyleGAN3 generator, T or R by config.
 
@@ -312,8 +312,6 @@ class StyleGAN3(Generator):
     There is no noise: ``noise_mode`` and ``seeds`` change nothing. In training mode every forward pass moves
     ``mapping.w_avg`` and each layer's ``magnitude_ema`` by one step of their moving averages.
     """
-
-    family: ClassVar[str] = "stylegan3"
 
     def __init__(
         self,

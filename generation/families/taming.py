@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -104,7 +104,7 @@ def next_token_probabilities(
     return logits.softmax(-1)
 
 
-@register_family
+@register_family("taming")
 class TamingTransformer(Generator):
     """VQGAN codes drawn by a transformer.
 
@@ -118,8 +118,6 @@ class TamingTransformer(Generator):
     ``z_dim`` is 0: the only randomness are the tokens, drawn on the CPU from one generator per image, seeded with
     the image's seed. ``truncation_psi`` and ``noise_mode`` change nothing.
     """
-
-    family: ClassVar[str] = "taming"
 
     def __init__(
         self,

@@ -75,14 +75,16 @@ def test_what_is_no_image_or_too_small(run: Run, tmp_path: Path) -> None:
     good = save_noise(tmp_path / "good.png", (100, 100, 100))
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "cut.png").write_bytes(good.read_bytes()[:100])
+    (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "folder").mkdir()
     Image.new("I;16", (50, 50)).save(tmp_path / "deep.png")
     cases = {
-        "text.png": "not a readable image",
-        "cut.png": "not a readable image",
-        "folder": "not a readable image",
-        "absent.png": "no such image",
-        "deep.png": "not an 8-bit RGB image",
+        "text.png": r"is not a readable image \(PNG, JPEG,",
+        "cut.png": "it is truncated",
+        "empty.png": "is empty",
+        "folder": r"is a folder; give image files, for example .*/folder/\*\.png",
+        "absent.png": "No such file",
+        "deep.png": "colour mode I;16 is not 8-bit RGB or grey; convert it to RGB",
         "small.png": "40x31 is smaller than the 32 px crop",
     }
     save_noise(tmp_path / "small.png", (9, 9, 9), (40, 31))

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import io
-import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from osbench.benchmark.frames import load_test_frames
 from osbench.benchmark.images import ImageSet, load_images
 from osbench.benchmark.manifest import Manifest, build_manifest
 from osbench.core.errors import DatasetError
+from osbench.core.hashing import file_sha256
+from osbench.core.publish import partial_path
 from osbench.generation.dataset import Dataset
+from osbench.generation.ledger import LedgerEntry, append_ledger
 from osbench.generation.pixels import pixel_sha256
 
 
@@ -99,15 +101,12 @@ def test_a_truncated_cache_is_made_again(own_dataset: Dataset) -> None:
     assert (load_images(own_dataset, manifest).pixels == first).all()
 
 
-def test_what_a_killed_process_left_is_removed_after_a_day(own_dataset: Dataset) -> None:
+def test_what_a_killed_process_left_is_removed(own_dataset: Dataset) -> None:
     cache = own_dataset.path / "cache"
     cache.mkdir()
-    for name, hours in ((".old.npy.partial-1", 25), (".young.npy.partial-2", 1)):
-        (cache / name).write_bytes(b"x")
-        then = time.time() - hours * 3600
-        os.utime(cache / name, (then, then))
+    partial_path(cache / "old.npy").write_bytes(b"x")
     load_images(own_dataset, build_manifest(own_dataset, "fang2023"))
-    assert [p.name for p in cache.iterdir() if p.name.startswith(".")] == [".young.npy.partial-2"]
+    assert [path.suffix for path in cache.iterdir()] == [".npy"]
 
 
 def test_cache_elsewhere_leaves_the_dataset_alone(own_dataset: Dataset, tmp_path: Path) -> None:
@@ -118,14 +117,29 @@ def test_cache_elsewhere_leaves_the_dataset_alone(own_dataset: Dataset, tmp_path
 
 
 def rewrite_shard(dataset: Dataset, change: dict[str, object]) -> str:
-    """Change columns of row 0 of the first shard without touching anything else; returns the shard's name."""
+    """Change columns of row 0 of the first shard, and its hash in the ledger; returns the shard's name."""
     shard = str(dataset.index()["shard"].iloc[0])
     path = dataset.path / shard
     table = pq.read_table(path)
     rows = table.to_pylist()
     rows[0] |= change
     pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
+    append_ledger(dataset.path, LedgerEntry(shard, len(rows), file_sha256(path)))
     return shard
+
+
+def test_a_shard_that_changed_is_not_decoded(own_dataset: Dataset) -> None:
+    """One byte of one picture, which still decodes."""
+    manifest = build_manifest(own_dataset, "fang2023")
+    shard = str(own_dataset.index()["shard"].iloc[0])
+    data = bytearray((own_dataset.path / shard).read_bytes())
+    data[data.index(b"IDAT") + 100] ^= 1
+    (own_dataset.path / shard).write_bytes(data)
+    for load in (load_images, lambda *given: load_test_frames(*given, 32)):
+        with pytest.raises(DatasetError, match=f"{shard}: SHA-256 differs from the ledger") as caught:
+            load(own_dataset, manifest)
+        assert "\n" not in str(caught.value)
+    assert not list((own_dataset.path / "cache").iterdir())
 
 
 def test_check_finds_pixels_that_changed(own_dataset: Dataset) -> None:
@@ -156,7 +170,7 @@ def test_a_truncated_shard_is_a_one_line_error(own_dataset: Dataset) -> None:
     manifest = build_manifest(own_dataset, "fang2023")
     path = own_dataset.path / own_dataset.index()["shard"].iloc[0]
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(DatasetError, match="truncated or damaged") as caught:
+    with pytest.raises(DatasetError, match="is not a Parquet file, or it is cut off") as caught:
         load_images(own_dataset, manifest)
     assert "\n" not in str(caught.value)
 

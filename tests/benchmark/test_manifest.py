@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,12 +13,15 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from osbench.benchmark.manifest import (
+    COLUMNS,
     Manifest,
     build_manifest,
     check_manifest,
@@ -27,7 +34,10 @@ from osbench.benchmark.manifest import (
 from osbench.benchmark.protocols import load_protocol
 from osbench.core.errors import DatasetError, LeakError
 from osbench.generation.dataset import Dataset
+from osbench.generation.generate import generate
+from tests.benchmark.tiny_dataset import CROP, GENERATORS, write_sources
 
+SCHEMA_TYPES = {name: pa.int64() if name in ("row", "class_index") else pa.string() for name in COLUMNS}
 TENTHS = (Fraction(8, 10), Fraction(1, 10), Fraction(1, 10))
 ARCHITECTURES = {"progan": "ProGAN", "stylegan": "StyleGAN", "taming": "Taming", "ldm": "Stable Diffusion"}
 
@@ -152,6 +162,55 @@ def test_split_dataset_writes_one_manifest_per_fold(own_dataset: Dataset) -> Non
     assert split_dataset(own_dataset, "rotate-one")[0].read_bytes() == first
 
 
+def split_and_die_at(step: int, dataset: Dataset) -> None:
+    left, originals = step, (os.fsync, os.replace)
+
+    def dying(call: Callable[..., object]) -> Callable[..., object]:
+        def wrapper(*args: object) -> object:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*args)
+
+        return wrapper
+
+    os.fsync, os.replace = map(dying, originals)  # type: ignore[assignment]
+    split_dataset(dataset, "rotate-one")
+
+
+def test_killed_splits_leave_nothing_after_the_next_command(own_dataset: Dataset) -> None:
+    folder, litter = own_dataset.path / "manifests", 0
+    for step in (1, 2, 3, 7):
+        process = multiprocessing.get_context("fork").Process(target=split_and_die_at, args=(step, own_dataset))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        litter += len(list(folder.glob(".*")))
+    assert litter
+    split_dataset(own_dataset, "fang2023")  # another protocol than the killed command's
+    assert not list(folder.glob(".*"))
+    whole = [path.read_bytes() for path in split_dataset(own_dataset, "rotate-one")]
+    assert whole == [path.read_bytes() for path in split_dataset(own_dataset, "rotate-one", folder / "again")]
+
+
+def test_a_full_disk_leaves_the_old_manifest_and_nothing_else(
+    own_dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = split_dataset(own_dataset, "fang2023")
+    before = path.read_bytes()
+
+    def fill_up(table: object, partial: Path, **_: object) -> None:
+        partial.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", fill_up)
+    with pytest.raises(OSError, match="No space left"):
+        split_dataset(own_dataset, "fang2023")
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_open_manifests_writes_what_is_missing(own_dataset: Dataset) -> None:
     (manifest,) = open_manifests(own_dataset, "fang2023")
     written = own_dataset.path / "manifests" / "fang2023.parquet"
@@ -210,6 +269,94 @@ def test_refuses_the_same_content_on_both_sides_of_a_border(column: str) -> None
         build_manifest(with_twins(one, images("taming", "train")[0]), "fang2023")
     # Two copies inside the training images of one generator cross no border.
     build_manifest(with_twins(one, two), "fang2023")
+
+
+def test_one_picture_under_two_names_is_refused_with_both(tmp_path: Path) -> None:
+    """The windows that are stored lie elsewhere in each copy, and one of them was saved again in another format."""
+    generators = {name: GENERATORS[name] for name in ("progan", "stylegan", "taming", "latent_diffusion")}
+    suite = write_sources(tmp_path / "sources", generators, 10, CROP + 40)
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    with Image.open(tmp_path / "sources" / "progan" / "004.png") as picture:
+        picture.save(copies / "003.bmp")
+    for i in (0, 1, 2, *range(4, 10)):
+        pixels = np.random.default_rng(1000 + i).integers(0, 256, (CROP + 40, CROP + 40, 3), np.uint8)
+        Image.fromarray(pixels).save(copies / f"{i:03}.png")
+    dataset = generate(str(suite), tmp_path / "data", folders={"progan/more": copies})
+    index = dataset.index()
+    assert index["pixel_sha256"].is_unique
+    assert index["bytes_sha256"].is_unique
+    with pytest.raises(LeakError) as caught:
+        build_manifest(dataset, "fang2023")
+    message = "image 3 of source progan/more and image 4 of source progan/noise are the same picture"
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_copies_inside_one_source_may_not_straddle_splits(dataset: Dataset) -> None:
+    index = dataset.index()
+    table = build_manifest(dataset, "fang2023", index=index).table
+    members = table[table["generator"] == "progan"]
+    one, other = (members["image_id"][members["split"] == split].iloc[0] for split in ("train", "test"))
+    twins = index["image_id"].isin([one, other])
+    same = index.assign(native_sha256=index["native_sha256"].where(~twins, "same"))
+    with pytest.raises(LeakError, match="have the same native_sha256"):
+        build_manifest(dataset, "fang2023", index=same)
+
+
+def test_a_read_only_dataset_is_split_into_the_cache(
+    own_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OSBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "access", lambda *_: False)  # a real read-only folder does not stop root
+    (manifest,) = open_manifests(own_dataset, "fang2023")
+    (path,) = (tmp_path / "cache").rglob("*.parquet")
+    assert read_manifest(path).manifest_id == manifest.manifest_id
+    assert f"{own_dataset.path} is read-only: manifests go to {path.parent}" in caplog.text
+    assert not (own_dataset.path / "manifests").exists()
+    assert split_dataset(own_dataset, "fang2023") == [path]
+    time = path.stat().st_mtime_ns
+    assert open_manifests(own_dataset, "fang2023")[0].manifest_id == manifest.manifest_id
+    assert path.stat().st_mtime_ns == time
+
+
+def test_a_read_only_dataset_that_was_split_is_used_as_it_is(
+    own_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split_dataset(own_dataset, "fang2023")
+    monkeypatch.setenv("OSBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert len(open_manifests(own_dataset, "fang2023")) == 1
+    assert not (tmp_path / "cache").exists()
+
+
+def test_manifests_that_others_made_are_read_within_a_budget(manifest: Manifest, tmp_path: Path) -> None:
+    path = tmp_path / "m.parquet"
+    write_manifest(manifest, path)
+    table = pq.read_table(path)
+    many = pa.table({name: pa.array(np.zeros(2_000_000, int)).cast(kind) for name, kind in SCHEMA_TYPES.items()})
+    long = table.set_column(0, "image_id", pa.array(["x" * 1000] * len(table)))
+    deep = table.replace_schema_metadata({b"osbench": b"[" * 100_000})
+    texts = table.replace_schema_metadata({b"osbench": b'"x"'})
+    wrong = json.loads(table.schema.metadata[b"osbench"]) | {"seen": None}
+    unreadable = "is not a readable manifest"
+    nobody = table.replace_schema_metadata({b"osbench": json.dumps(wrong).encode()})
+    for bad, reason in (
+        (many, "2,000,000 rows"),
+        (long, "a text of more than 300"),
+        (deep, unreadable),
+        (texts, unreadable),
+        (nobody, unreadable),
+    ):
+        pq.write_table(bad, path)
+        with pytest.raises(DatasetError, match=reason) as caught:
+            read_manifest(path)
+        assert "\n" not in str(caught.value)
+        assert str(path) in str(caught.value)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DatasetError, match="is a named pipe"):
+        read_manifest(path)
 
 
 def test_refuses_a_source_with_too_few_images() -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from math import comb
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osbench.benchmark.protocols import Fold, load_protocol, protocol_names
+from osbench.benchmark.protocols import Fold, load_protocol, protocol_names, read_protocol
 from osbench.core.errors import DatasetError, UsageError
 from osbench.generation.catalog import load_suite
 
@@ -66,6 +68,53 @@ def test_a_wrong_or_missing_fold_names_the_choices() -> None:
 def test_an_unknown_protocol_suggests_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'fang2023'"):
         load_protocol("fang2032")
+
+
+GOOD = {"name": "mine", "description": "d", "unseen": {"choose": 1}, "ratios": [0.8, 0.1, 0.1]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"unseen": {"generators": ["midjourney"]}},
+            "unknown key of unseen 'generators'. Known: architectures, choose.",
+        ),
+        ({"unseen": {}}, "unseen must say who is unseen, in one way"),
+        ({"unseen": {"architectures": []}}, "without an unseen generator there is nothing to refuse"),
+        ({"unseen": {"architectures": ["A"], "choose": 2}}, "in one way"),
+        ({"unseen": {"architectures": "StyleGAN"}}, "architectures must be a list of names, not 'StyleGAN'"),
+        ({"unseen": {"choose": "two"}}, "choose must be a number of generators"),
+        ({"unseen": ["StyleGAN"]}, "unseen must be a mapping"),
+        ({"ratio": [1]}, "unknown key of a protocol 'ratio'. Did you mean 'ratios'?"),
+        ({"ratios": [0.8, 0.2]}, "ratios must be three numbers"),
+        ({"ratios": [0.8, 0.1, 0.2]}, "ratios must add up to 1, not to 1.1"),
+        ({"ratios": [0.8, 0.1, ".nan"]}, "ratios must be three numbers"),
+        ({"hold_out": "generator"}, "hold_out must be training_set"),
+        ({"description": None}, "description must be a text"),
+    ],
+)
+def test_a_protocol_file_that_says_something_else_is_refused(tmp_path: Path, change: dict, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({**GOOD, **change}))
+    with pytest.raises(UsageError) as caught:
+        read_protocol(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_protocol_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(GOOD))
+    assert [fold.unseen for fold in read_protocol(path).folds("abc")] == [("a",), ("b",), ("c",)]
+    for text, message in (("[]", "a protocol must be a mapping"), ("{name: x", "not readable YAML")):
+        path.write_text(text)
+        with pytest.raises(UsageError, match=message):
+            read_protocol(path)
+    path.write_text("name: x\ndescription: d\nratios: [0.8, 0.1, 0.1]\n")
+    with pytest.raises(UsageError, match="a protocol lacks the key unseen"):
+        read_protocol(path)
 
 
 @given(st.sets(st.text("abcdefgh", min_size=1, max_size=4), min_size=4, max_size=9))

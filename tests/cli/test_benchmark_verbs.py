@@ -43,7 +43,17 @@ def test_split_writes_manifests_and_says_where(folder: Path) -> None:
     assert all(Path(d["path"]).is_file() for d in documents)
     assert documents[0]["images"] == {"train": 64, "val": 8, "test": 10}
     text = call("split", folder / "data")
-    assert "unseen latent_diffusion, stylegan; 48 train, 6 val, 10 test" in text.stdout
+    assert "fang2023: seen progan, stylegan2, taming; unseen latent_diffusion, stylegan; 48 train" in text.stdout
+
+
+def test_split_writes_where_it_is_told(folder: Path, tmp_path: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    result = call("split", folder / "data", "--protocol", "rotate-one", "--out", tmp_path / "manifests", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    assert [Path(d["path"]).parent for d in json.loads(result.stdout)] == [tmp_path / "manifests"] * 5
+    assert json.loads(result.stdout)[0]["seen"] == ["progan", "stylegan", "stylegan2", "taming"]
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_evaluate_makes_the_manifest_and_the_runs(folder: Path, runs: list[dict]) -> None:
@@ -208,7 +218,7 @@ def test_errors_are_one_line_on_stderr(folder: Path, runs: list[dict], tmp_path:
         (1, "crop size 99", [*evaluate, method, "--crop-size", 99]),
         (2, "Did you mean 'quality'", [*evaluate, method, "--launder-grid", "qualty=70"]),
         (1, "is not a run", ["score", tmp_path]),
-        (1, "no such image", ["attribute", "absent.png", "--run", runs[0]["run"]]),
+        (1, "No such file", ["attribute", "absent.png", "--run", runs[0]["run"]]),
         (1, "is not a run", ["attribute", "absent.png", "--run", tmp_path]),
     ]
     for code, message, arguments in cases:

@@ -35,6 +35,29 @@ def test_list_sources() -> None:
     assert ffhq["weights"][0]["urls"]
 
 
+def test_a_source_of_ones_own_beside_mini(tmp_path: Path) -> None:
+    suite = tmp_path / "mine.yaml"
+    text = (
+        "extends: mini\nname: mine\nversion: mine-v1\nsources:\n  - {generator: stylegan2b, architecture: StyleGAN2b,"
+    )
+    suite.write_text(text + " family: stylegan2, weights: stylegan2-landscape.safetensors}\n")
+    (line,) = run("list", "sources", "--suite", suite).stdout.splitlines()
+    assert "stylegan2-landscape.safetensors" in line
+    assert "missing" not in line
+    result = run("plan", "--suite", suite, "--count", 2)
+    assert result.exit_code == 0, result.output
+    assert "measured on 2 images" in result.stdout
+    suite.write_text(text + " family: stylegan2, weights: gone.safetensors}\n")
+    (line,) = run("list", "sources", "--suite", suite).stdout.splitlines()
+    assert line.endswith(f"gone.safetensors  (missing in {tmp_path})")
+    result = run("generate", "--suite", suite, "--count", 2, "--out", tmp_path / "data")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"osbench: error: suite mine: 1 of 1 weight files are missing in {tmp_path}")
+    assert "--weights SOURCE=FILE" in line
+    assert not (tmp_path / "data").exists()
+
+
 def test_licences() -> None:
     text = run("licences", "--suite", "fang2023").stdout
     assert "fang2023: NVIDIA-Source-Code-NC (not accepted yet)" in text

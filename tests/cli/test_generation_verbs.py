@@ -45,11 +45,20 @@ def test_generate_then_verify(suite: Path, tmp_path: Path) -> None:
     out = tmp_path / "data"
     made = osbench("generate", "--suite", suite, "--out", out, "--json")
     assert made.exit_code == 0, made.stderr
-    assert json.loads(made.stdout) == {"dataset": str(out), "sources": ["gan/noise"], "images": 6}
+    assert json.loads(made.stdout) == {"dataset": str(out), "sources": ["gan/noise"], "images": 6, "made": 6}
     assert made.stderr == ""
+    again = osbench("generate", "--suite", suite, "--out", out)
+    assert again.stdout == f"{out}: 6 images from 1 source, nothing to make\n"
+    grown = osbench("generate", "--suite", suite, "--out", out, "--count", 10)
+    assert grown.stdout == f"{out}: 10 images from 1 source, 6 of them new\n"
+    fewer = osbench("generate", "--suite", suite, "--out", out, "--count", 8)
+    assert fewer.exit_code == 1
+    assert "holds 10 images of gan/noise, more than the 8 asked for" in fewer.stderr
+    dry = osbench("generate", "--suite", suite, "--out", out, "--count", 8, "--dry-run")
+    assert dry.stderr == fewer.stderr
     sound = osbench("verify", out, "--pixels")
     assert sound.exit_code == 0
-    assert sound.stdout == f"{out}: 2 shards, all sound\n"
+    assert sound.stdout == f"{out}: 3 shards, all sound\n"
 
 
 def test_verify_reports_and_generate_rebuilds(suite: Path, tmp_path: Path) -> None:
@@ -57,7 +66,9 @@ def test_verify_reports_and_generate_rebuilds(suite: Path, tmp_path: Path) -> No
     osbench("generate", "--suite", suite, "--out", out)
     shard = sorted(out.rglob("*.parquet"))[0]
     os.truncate(shard, 100)
+    assert osbench("verify", out).stdout.splitlines()[-1] == f"{out}: 1 problem"
     broken = osbench("verify", out, "--json")
+    assert broken.stderr == ""
     assert broken.exit_code == 1
     (problem,) = json.loads(broken.stdout)["problems"]
     assert problem["file"] == shard.relative_to(out).as_posix()

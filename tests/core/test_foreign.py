@@ -10,13 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from osbench.core.errors import RunError
-from osbench.core.foreign import TableBudget, check_regular, printable, read_foreign, read_json, read_table
-
-
-def test_printable_text_is_one_line_without_control_characters() -> None:
-    assert printable("a\x1b[31mb\nc\u202ed\ud800") == "a [31mb c d "
-    assert printable("x" * 300) == "x" * 200 + "..."
-    assert printable(12) == "12"
+from osbench.core.foreign import TableBudget, check_regular, read_foreign, read_json, read_table
 
 
 def test_special_files_are_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from huggingface_hub import DatasetCard
 from PIL import Image
 
 from osbench.core.errors import DatasetError
-from osbench.generation.card import card_text, write_card
+from osbench.generation.card import card_text, size_category, write_card
 from osbench.generation.dataset import Dataset
 from osbench.generation.generate import generate
 from osbench.generation.ledger import LEDGER
@@ -26,6 +26,12 @@ def dataset(tiny_suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Datas
         pixels = np.random.default_rng(seed).integers(0, 256, (40 + seed, 50, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / "photos" / f"{seed}.jpg")
     return generate(tiny_suite, folder / "data", folders={"camera": folder / "photos"}, folder_licence="CC-BY-4.0")
+
+
+def test_every_size_has_its_name() -> None:
+    names = [size_category(n) for n in (1, 10**3, 10**6, 10**7 - 1, 10**7, 10**8, 10**9, 10**12)]
+    expected = ["n<1K", "1K<n<10K", "1M<n<10M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B", "n>1T"]
+    assert names == expected
 
 
 def section(text: str, title: str) -> list[list[str]]:

@@ -14,9 +14,11 @@ import pytest
 from PIL import Image
 
 from osbench.core.errors import DatasetError
+from osbench.core.hashing import file_sha256
+from osbench.generation.card import card_text
 from osbench.generation.dataset import RECORD, SCHEMA, Dataset, features
 from osbench.generation.generate import generate
-from osbench.generation.ledger import LEDGER
+from osbench.generation.ledger import LEDGER, LedgerEntry, append_ledger
 from osbench.generation.pixels import bytes_sha256, decode_crop, pixel_sha256
 
 
@@ -105,7 +107,7 @@ def test_truncated_shard(copied: Path) -> None:
     os.truncate(copied / shard, (copied / shard).stat().st_size // 2)
     assert [p.file for p in dataset.verify()] == [shard]
     for read in (dataset.index, lambda: dataset.read_images(shard)):
-        with pytest.raises(DatasetError, match="truncated or damaged") as caught:
+        with pytest.raises(DatasetError, match=r"is not a Parquet file, or it is cut off\. Run the same") as caught:
             read()
         assert "\n" not in str(caught.value)
 
@@ -119,7 +121,7 @@ def test_missing_and_foreign_shards(copied: Path) -> None:
         lost: "in the ledger but not on disk",
         foreign: "not part of the dataset that dataset.json describes",
     }
-    with pytest.raises(DatasetError, match="missing"):
+    with pytest.raises(DatasetError, match="No such file"):
         dataset.index()
 
 
@@ -138,9 +140,6 @@ def rewrite(dataset: Path, shard: str, column: str, row: int, value: object) -> 
     rows = table.to_pylist()
     rows[row][column] = value
     pq.write_table(pa.Table.from_pylist(rows, table.schema), dataset / shard)
-    from osbench.core.hashing import file_sha256
-    from osbench.generation.ledger import LedgerEntry, append_ledger
-
     append_ledger(dataset, LedgerEntry(shard, len(rows), file_sha256(dataset / shard)))
 
 
@@ -153,6 +152,11 @@ def rewrite(dataset: Path, shard: str, column: str, row: int, value: object) -> 
         ("native_width", None, "a value is missing"),
         ("image", {"bytes": None, "path": None}, "a value is missing"),
         ("index", 9, "does not hold the images"),
+        ("generator", "beta", "image 2: its generator is beta, but it lies in source alpha/noise"),
+        ("training_set", "ffhq", "image 2: its training_set is ffhq, but it lies in source alpha/noise"),
+        ("seed", 1, "its seed does not follow"),
+        ("prompt", "a cat", "has a prompt, but its source has none"),
+        ("image", None, "a value is missing"),
         ("crop_x", 10_000, "leaves the stored"),
     ],
 )
@@ -162,6 +166,73 @@ def test_a_forged_row_is_found_even_with_a_forged_ledger(copied: Path, column: s
     problems = Dataset.open(copied).verify(pixels=True)
     assert [p.file for p in problems] == [shard]
     assert reason in problems[0].reason
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "zero"])
+def test_shards_that_are_no_files_are_named(copied: Path, kind: str) -> None:
+    dataset = Dataset.open(copied)
+    shard = dataset.shards()[1].file
+    (copied / shard).unlink()
+    if kind == "pipe":
+        os.mkfifo(copied / shard)
+    elif kind == "folder":
+        (copied / shard).mkdir()
+    else:
+        (copied / shard).symlink_to("/dev/zero")
+    words = {"pipe": "is a named pipe", "folder": "is a folder", "zero": "is a device"}[kind]
+    assert [(p.file, words in p.reason) for p in dataset.verify()] == [(shard, True)]
+    for read in (dataset.index, lambda: dataset.read_images(shard), lambda: dataset.check_shard(dataset.shards()[1])):
+        with pytest.raises(DatasetError, match=words) as caught:
+            read()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_row_without_an_image_is_one_line(copied: Path) -> None:
+    shard = Dataset.open(copied).shards()[0].file
+    rewrite(copied, shard, "image", 1, None)
+    with pytest.raises(DatasetError, match="holds a row without an image"):
+        Dataset.open(copied).read_images(shard)
+
+
+def test_a_shard_that_unpacks_to_gigabytes_is_refused_before_it_is_read(copied: Path) -> None:
+    """60 pictures of 200 MB of zeros in a few kilobytes."""
+    dataset = Dataset.open(copied)
+    path = copied / dataset.shards()[0].file
+    row = pq.read_table(path).to_pylist()[0]
+    zeros = pa.py_buffer(bytes(200_000_000))
+    offsets = pa.py_buffer(np.array([0, 200_000_000], np.int32).tobytes())
+    image = pa.StructArray.from_arrays(
+        [pa.Array.from_buffers(pa.binary(), 1, [None, offsets, zeros]), pa.array(["x"])], ["bytes", "path"]
+    )
+    one = pa.Table.from_pylist([{**row, "image": None}], SCHEMA)
+    one = one.set_column(one.schema.get_field_index("image"), SCHEMA.field("image"), image)
+    with pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=False) as writer:
+        for _ in range(4):
+            writer.write_table(one)
+    assert path.stat().st_size < 1_000_000
+    before = pa.total_allocated_bytes()
+    with pytest.raises(DatasetError, match="bytes when it is unpacked; at most") as caught:
+        dataset.read_images(dataset.shards()[0].file)
+    assert "\n" not in str(caught.value)
+    assert pa.total_allocated_bytes() - before < 10_000_000
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_older_versions_are_read_as_well(version: int, copied: Path) -> None:
+    """Data sets from before ``native_sha256``, and from before ``weights``, ``content_id`` and ``group``."""
+    later = ["weights", "content_id", "group"] + ["native_sha256"] * (version < 2)
+    expected = Dataset.open(copied).index()
+    for entry in Dataset.open(copied).shards():
+        path = copied / entry.file
+        table = pq.read_table(path).drop_columns(later)
+        pq.write_table(table, path)
+        append_ledger(copied, LedgerEntry(entry.file, len(table), file_sha256(path)))
+    info = json.loads((copied / RECORD).read_text())
+    (copied / RECORD).write_text(json.dumps({**info, "schema_version": version}))
+    old = Dataset.open(copied)
+    assert old.verify(pixels=True) == []
+    pd.testing.assert_frame_equal(old.index()[expected.columns], expected)
+    assert "native_sha256" not in card_text(old)
 
 
 def test_unknown_columns_are_refused(copied: Path) -> None:

@@ -15,6 +15,7 @@ from osbench.core import publish
 from osbench.core.errors import DatasetError, GenerationError, OsbenchError, UsageError
 from osbench.generation import shards
 from osbench.generation.dataset import RECORD, Dataset
+from osbench.generation.engines import local
 from osbench.generation.generate import generate
 from osbench.generation.ledger import LEDGER
 
@@ -123,7 +124,7 @@ def test_another_recipe_needs_another_folder(tiny_suite: Path, tmp_path: Path) -
     generate(tiny_suite, out, count=2)
     before = content(out)
     cases: list[tuple[dict[str, Any], str]] = [
-        ({"count": 4}, "holds source alpha/noise with other settings .count: 2 is not 4"),
+        ({"count": 1}, "holds 2 images of alpha/noise, more than the 1 asked for. Give --count 2 or more"),
         ({"count": 2, "order": "crop-then-compress"}, "another recipe .order"),
         ({"count": 2, "frame": "full"}, "another recipe .frame"),
     ]
@@ -131,6 +132,55 @@ def test_another_recipe_needs_another_folder(tiny_suite: Path, tmp_path: Path) -
         with pytest.raises(DatasetError, match=reason):
             generate(tiny_suite, out, **options)
     assert content(out) == before
+
+
+def test_a_dataset_that_grows_is_the_one_that_was_made_of_that_size(
+    tiny_suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From 6 (a full and a short shard) to 10 to 14 images a source: only shards that were not full are made."""
+    out, made = tmp_path / "data", []
+    generate(tiny_suite, out, count=6)
+    original = shards.write_shard
+    monkeypatch.setattr(local, "write_shard", lambda unit, on: made.append(unit.file) or original(unit, on))
+    counts: list[int] = []
+    generate(tiny_suite, out, count=10, on_made=counts.append)
+    assert content(out) == content(generate(tiny_suite, tmp_path / "ten", count=10).path)
+    made.clear()
+    dataset = generate(tiny_suite, out, count=14, on_made=counts.append)
+    assert made == [f"shards/{name}/noise/shard-0000{k}-of-00004.parquet" for name in ("alpha", "beta") for k in (2, 3)]
+    assert counts == [2 * 6, 2 * 6]
+    assert content(out) == content(generate(tiny_suite, tmp_path / "fourteen", count=14).path)
+    assert dataset.verify(pixels=True) == []
+    generate(tiny_suite, out, count=14, on_made=counts.append)
+    assert counts[2] == 0
+
+
+def test_one_source_may_grow_alone(tiny_suite: Path, tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    generate(tiny_suite, out, count=6)
+    dataset = generate(tiny_suite, out, count=9, sources=["beta"])
+    assert {source["name"]: source["count"] for source in dataset.info["sources"]} == {
+        "alpha/noise": 6,
+        "beta/noise": 9,
+    }
+    assert dataset.verify(pixels=True) == []
+
+
+def test_killed_while_it_grows_and_resumed_is_byte_identical(tiny_suite: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"sources": ["alpha"]}
+    small = generate(tiny_suite, tmp_path / "small", count=6, **options).path
+    undisturbed = content(generate(tiny_suite, tmp_path / "whole", count=11, **options).path)
+    step = 1
+    while True:
+        out = tmp_path / f"step{step}"
+        shutil.copytree(small, out)
+        died = kill_at(step, tiny_suite, out, count=11, **options)
+        generate(tiny_suite, out, count=11, **options)
+        assert content(out) == undisturbed, f"killed at step {step}"
+        if not died:
+            break
+        step += 1
+    assert step > 8
 
 
 def test_other_versions_do_not_mix(tiny_suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,13 +273,13 @@ def test_a_disk_that_fills_up_loses_nothing(
 
     def fill_up(partial: Path, final: Path) -> None:
         nonlocal calls
-        calls += 1
+        calls += final.suffix == ".parquet"
         if calls == 3:
             raise OSError(28, "No space left on device", str(final))
         original(partial, final)
 
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "publish", fill_up)
+        patch.setattr(publish, "publish", fill_up)
         with pytest.raises(OsbenchError, match="No space left on device"):
             generate(tiny_suite, out)
     assert not list(out.rglob(".*partial*"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -13,7 +15,16 @@ from PIL import Image
 
 from osbench.core.errors import DatasetError, UsageError
 from osbench.generation import pixels
-from osbench.generation.pixels import Box, decode_crop, encode_frame, encode_full, encode_window, window_box
+from osbench.generation.pixels import (
+    Box,
+    decode_crop,
+    decode_frame,
+    encode_frame,
+    encode_full,
+    encode_window,
+    frame_size,
+    window_box,
+)
 
 SUBSAMPLINGS = ("4:2:0", "4:2:2", "4:4:4")
 
@@ -167,6 +178,41 @@ def test_damaged_bytes_and_wrong_boxes_are_dataset_errors() -> None:
     for x, y, size in ((33, 0, 8), (-1, 0, 8), (0, 0, 41)):
         with pytest.raises(DatasetError):
             decode_crop(jpeg, x, y, size)
+
+
+def huge_jpeg(side: int) -> bytes:
+    """A small JPEG whose header says side x side pixels."""
+    data = encode_full(picture(40, 40), Box(0, 0, 8, 8), 90).bytes
+    place = data.index(b"\xff\xc0") + 5
+    return data[:place] + struct.pack(">HH", side, side) + data[place + 4 :]
+
+
+def huge_png(side: int) -> bytes:
+    data = encode_full(picture(40, 40), Box(0, 0, 8, 8), None).bytes
+    header = b"IHDR" + struct.pack(">II", side, side) + data[24:29]
+    return data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]
+
+
+@pytest.mark.parametrize("frame", [huge_jpeg(65_500), huge_jpeg(10_001), huge_png(50_000), huge_png(10_001)])
+def test_a_frame_that_wants_gigabytes_is_refused_by_its_header(frame: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for decoder, name in ((pixels.simplejpeg, "decode_jpeg"), (pixels, "open_picture")):
+        monkeypatch.setattr(decoder, name, lambda *_, **__: pytest.fail("decoded"))
+    for decode in (decode_frame, frame_size, lambda data: decode_crop(data, 0, 0, 8)):
+        with pytest.raises(DatasetError, match="is more than 100 megapixels") as caught:
+            decode(frame)
+        assert "\n" not in str(caught.value)
+
+
+def test_what_a_decoder_raises_is_a_dataset_error() -> None:
+    whole = encode_full(picture(40, 40), Box(0, 0, 8, 8), None).bytes
+    bomb = zlib.compress(b"\0" * 100_000_000)
+    chunk = b"iCCP" + b"name\0\0" + bomb
+    chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    jpeg = encode_full(picture(40, 40), Box(0, 0, 8, 8), 90).bytes
+    for data in (whole[:33] + chunk + whole[33:], huge_png(9_000), jpeg[:-2] + b"\xff\xda" * 300):
+        with pytest.raises(DatasetError, match="cannot be decoded") as caught:
+            decode_crop(data, 0, 0, 8)
+        assert "\n" not in str(caught.value)
 
 
 def test_hashes_see_one_level() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from osbench.core.errors import UsageError
+from osbench.core.errors import DatasetError, UsageError
 from osbench.generation.catalog import load_suite
 from osbench.generation.generate import generate
 from osbench.generation.plan import estimate_bytes, plan, plan_text
@@ -29,6 +29,41 @@ def test_plan_counts_what_is_there(tiny_suite: Path, tmp_path: Path) -> None:
     first, second = plan(tiny_suite, out=tmp_path / "data")
     assert (first.published, first.bytes, first.seconds, first.origin) == (10, 0, 0.0, "already published")
     assert second.published == 0
+
+
+def test_plan_looks_at_the_disk_and_not_only_at_the_ledger(tiny_suite: Path, tmp_path: Path) -> None:
+    dataset = generate(tiny_suite, tmp_path / "data", sources=["alpha"])
+    lost, damaged, kept = (dataset.path / entry.file for entry in dataset.shards())
+    lost.unlink()
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    before = {path: path.read_bytes() for path in dataset.path.rglob("*") if path.is_file()}
+    (row,) = plan(tiny_suite, out=dataset.path, sources=["alpha"])
+    assert row.published == 2
+    assert row.seconds
+    assert {path: path.read_bytes() for path in dataset.path.rglob("*") if path.is_file()} == before
+    assert kept in before
+
+
+def test_plan_says_what_a_larger_count_would_add_and_a_smaller_one_is_refused(tiny_suite: Path, tmp_path: Path) -> None:
+    out = generate(tiny_suite, tmp_path / "data", count=10, sources=["alpha"]).path
+    (row,) = plan(tiny_suite, out=out, sources=["alpha"], count=16)
+    assert (row.images, row.published, row.shards) == (16, 8, 4)  # the shard of two images is made again
+    with pytest.raises(DatasetError, match="holds 10 images of alpha/noise, more than the 8 asked for"):
+        plan(tiny_suite, out=out, count=8)
+    with pytest.raises(DatasetError, match=r"another recipe .frame"):
+        plan(tiny_suite, out=out, frame="full")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(DatasetError, match="holds other files"):
+        plan(tiny_suite, out=tmp_path)
+
+
+def test_plan_counts_what_is_there_without_its_weights(tiny_suite: Path, tmp_path: Path) -> None:
+    out = generate(tiny_suite, tmp_path / "data").path
+    suite = tmp_path / "tiny.yaml"
+    suite.write_text(tiny_suite.read_text())
+    assert [row.published for row in plan(suite, out=out)] == [10, 10]
+    with pytest.raises(DatasetError, match="more than the 8 asked for"):
+        plan(suite, out=out, count=8)
 
 
 def test_the_estimate_of_disk_is_near_the_truth(tiny_suite: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from ..inert import Budget
 from . import lightning, persistence, plain_module, progan_state_dict, tf_network
 from .weights import State, Weights
 
@@ -15,7 +16,7 @@ class Layout(Protocol):
 
     NAME: str
 
-    def read(self, tree: object, file_size: int) -> Weights | None: ...
+    def read(self, tree: object, budget: Budget) -> Weights | None: ...
 
     def network(self, weights: Weights) -> tuple[dict[str, Any], State]: ...
 
@@ -26,10 +27,10 @@ _ALL: tuple[Layout, ...] = (persistence, plain_module, tf_network, lightning, pr
 LAYOUTS: dict[str, Layout] = {layout.NAME: layout for layout in _ALL}
 
 
-def recognise(tree: object, file_size: int) -> Weights | None:
+def recognise(tree: object, budget: Budget) -> Weights | None:
     """The generator in an inert tree, by the first layout that knows it; None if none does."""
     for layout in LAYOUTS.values():
-        weights = layout.read(tree, file_size)
+        weights = layout.read(tree, budget)
         if weights is not None:
             return weights
     return None

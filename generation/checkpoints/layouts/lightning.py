@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ...families.taming import gpt2_from_mingpt, vqmodel_from_taming
-from ..inert import mapping_of
+from ..inert import Budget, mapping_of
 from ..reading import materialise
 from ..torch_storage import StoredTensor
 from .weights import State, Weights, json_ready
@@ -27,16 +27,16 @@ _PUBLISHED = {(24, 1664): (16, 0, 250, 1.0), (48, 1536): (24, 1000, 600, 0.92)}
 _SETTINGS = ("n_head", "classes", "sos_token", "top_k", "top_p", "temperature")
 
 
-def read(tree: object, file_size: int) -> Weights | None:
+def read(tree: object, budget: Budget) -> Weights | None:
     """The transformer and its VQGAN as :class:`Weights`; None if the file holds something else."""
     content = mapping_of(tree)
     state = mapping_of(content.get("state_dict")) or content
     if f"{_GPT}tok_emb.weight" not in state or f"{_VQGAN}quantize.embedding.weight" not in state:
         return None
-    named = {str(k): v for k, v in state.items() if isinstance(v, StoredTensor) and not _MASK.fullmatch(str(k))}
-    named = {k: v for k, v in named.items() if not k.startswith(f"{_VQGAN}loss.")}
-    tensors = materialise(named, 4 * file_size)
-    hints = {"heads_in_file": _find(json_ready(content.get("hyper_parameters")), "n_head")}
+    named = {k: v for k, v in state.items() if isinstance(k, str) and isinstance(v, StoredTensor)}
+    named = {k: v for k, v in named.items() if not _MASK.fullmatch(k) and not k.startswith(f"{_VQGAN}loss.")}
+    tensors = materialise(named, 4 * budget.file_size)
+    hints = {"heads_in_file": _find(json_ready(content.get("hyper_parameters"), budget), "n_head")}
     return Weights(NAME, "taming", _shapes(tensors), tensors, hints)
 
 

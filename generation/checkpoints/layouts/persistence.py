@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..inert import PersistentObject, mapping_of, state_of, walk_modules
+from ..inert import Budget, PersistentObject, mapping_of, state_of, walk_modules
 from ..reading import materialise
 from .weights import State, Weights, json_ready
 
@@ -17,14 +17,16 @@ _POSITIONAL = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels")
 _HINTED = ("conv_clamp", "use_noise", "activation")
 
 
-def module_tensors(root: object) -> dict[str, Any]:
+def module_tensors(root: object, budget: Budget) -> dict[str, Any]:
     """Parameters, then buffers, of a pickled module and its submodules, under ``state_dict`` names."""
     named: dict[str, Any] = {}
     for kind in ("_parameters", "_buffers"):
-        for prefix, node in walk_modules(root):
-            for name, tensor in mapping_of(state_of(node).get(kind)).items():
+        for prefix, node in walk_modules(root, budget):
+            tensors = mapping_of(state_of(node).get(kind))
+            budget.step(len(tensors))
+            for name, tensor in tensors.items():
                 if tensor is not None:
-                    named[f"{prefix}.{name}" if prefix else str(name)] = tensor
+                    named[budget.name(name, prefix, ".")] = tensor
     return named
 
 
@@ -33,12 +35,12 @@ def generator_of(tree: object) -> object:
     return tree["G_ema"] if isinstance(tree, dict) and "G_ema" in tree else tree
 
 
-def read(tree: object, file_size: int) -> Weights | None:
+def read(tree: object, budget: Budget) -> Weights | None:
     """The persistent ``G_ema`` as :class:`Weights`; None if there is none or it is no known generator."""
     generator = generator_of(tree)
     if not isinstance(generator, PersistentObject):
         return None
-    named = module_tensors(generator)
+    named = module_tensors(generator, budget)
     if "synthesis.b4.const" in named:
         family = "stylegan2"
     elif "synthesis.input.freqs" in named:
@@ -53,18 +55,18 @@ def read(tree: object, file_size: int) -> Weights | None:
     return Weights(
         layout=NAME,
         family=family,
-        config=json_ready(given),
-        tensors=materialise(named, 4 * file_size),
-        hints=_stylegan2_hints(generator) if family == "stylegan2" else {},
+        config=json_ready(given, budget),
+        tensors=materialise(named, 4 * budget.file_size),
+        hints=_stylegan2_hints(generator, budget) if family == "stylegan2" else {},
     )
 
 
-def _stylegan2_hints(generator: object) -> dict[str, Any]:
+def _stylegan2_hints(generator: object, budget: Budget) -> dict[str, Any]:
     """Settings as the layers really have them: the two repositories differ in their defaults."""
-    modules = dict(walk_modules(generator))
+    modules = dict(walk_modules(generator, budget))
     layer, block = state_of(modules.get("synthesis.b8.conv1")), state_of(modules.get("synthesis.b8"))
-    hints = {name: json_ready(layer[name]) for name in _HINTED if name in layer}
-    return {**hints, **({"architecture": json_ready(block["architecture"])} if "architecture" in block else {})}
+    hints = {name: json_ready(layer[name], budget) for name in _HINTED if name in layer}
+    return {**hints, **{name: json_ready(block[name], budget) for name in ("architecture",) if name in block}}
 
 
 def network(weights: Weights) -> tuple[dict[str, Any], State]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ...families.projected_gan import fold_spectral_norm
-from ..inert import InertObject, state_of
+from ..inert import Budget, InertObject, state_of
 from ..reading import materialise
 from .persistence import generator_of, module_tensors
 from .weights import State, Weights, json_ready, sides
@@ -19,17 +19,17 @@ _FIRST = "synthesis.init.init.0.weight"
 _ATTRIBUTES = ("z_dim", "c_dim", "w_dim", "img_resolution", "img_channels")
 
 
-def read(tree: object, file_size: int) -> Weights | None:
+def read(tree: object, budget: Budget) -> Weights | None:
     """The FastGAN ``G_ema`` as :class:`Weights`; None if the file holds something else."""
     generator = generator_of(tree)
     if not isinstance(generator, InertObject):
         return None
-    named = module_tensors(generator)
+    named = module_tensors(generator, budget)
     if _FIRST not in named and f"{_FIRST}_orig" not in named:
         return None
-    tensors = materialise(named, 4 * file_size)
+    tensors = materialise(named, 4 * budget.file_size)
     attributes = state_of(generator)
-    config = {name: json_ready(attributes[name]) for name in _ATTRIBUTES if name in attributes}
+    config = {name: json_ready(attributes[name], budget) for name in _ATTRIBUTES if name in attributes}
     return Weights(NAME, "projected_gan", {**config, **_settings(tensors, config)}, tensors)
 
 

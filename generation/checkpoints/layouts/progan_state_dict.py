@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..inert import mapping_of
+from ..inert import Budget, mapping_of
 from ..reading import materialise
 from ..torch_storage import StoredTensor
 from .weights import Consumed, State, Weights, sides
@@ -18,15 +18,16 @@ NAME: str = "progan-state-dict"
 _CONTAINERS = ("generator_smooth", "avgG", "G_ema", "state_dict", "generator", "netG")
 
 
-def read(tree: object, file_size: int) -> Weights | None:
+def read(tree: object, budget: Budget) -> Weights | None:
     """The smoothed generator as :class:`Weights`; its config is derived from names and shapes."""
     content = mapping_of(tree)
     for candidate in (*(mapping_of(content.get(name)) for name in _CONTAINERS), content):
-        named = {str(k).removeprefix("module."): v for k, v in candidate.items() if isinstance(v, StoredTensor)}
+        tensors = {k: v for k, v in candidate.items() if isinstance(k, str) and isinstance(v, StoredTensor)}
+        named = {k.removeprefix("module."): v for k, v in tensors.items()}
         if _dialect(named) is not None:
-            tensors = materialise(named, 4 * file_size)
-            plain = Weights(NAME, "progan", {}, tensors)
-            return Weights(NAME, "progan", network(plain)[0], tensors)
+            arrays = materialise(named, 4 * budget.file_size)
+            plain = Weights(NAME, "progan", {}, arrays)
+            return Weights(NAME, "progan", network(plain)[0], arrays)
     return None
 
 

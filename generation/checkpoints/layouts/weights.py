@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..inert import InertObject, describe, mapping_of
+from ..inert import Budget, InertObject, describe, mapping_of
 
 State = dict[str, np.ndarray]
 
@@ -36,21 +36,40 @@ class Weights:
     warnings: tuple[str, ...] = ()
 
 
-def json_ready(value: Any, depth: int = 0) -> Any:
-    """A pickled setting as JSON data: tuples become lists, NumPy numbers plain ones, objects a short description."""
+def json_ready(value: Any, budget: Budget, depth: int = 0) -> Any:
+    """A pickled setting as JSON data: tuples become lists, NumPy numbers plain ones, objects a short description.
+
+    UnpicklingError for settings that are nested too deeply, hold a giant integer or exceed the budget: what is
+    referenced twice counts twice.
+    """
     if depth > 16:
         raise UnpicklingError("settings that are nested too deeply")
-    if value is None or isinstance(value, bool | str):
+    budget.step()
+    if isinstance(value, str):
+        budget.copy(len(value))
+        return value
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, int) and abs(value) >= 1 << 64:
+        raise UnpicklingError("a setting that is a giant integer")
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, list | tuple) and len(value) <= 4096:
-        return [json_ready(item, depth + 1) for item in value]
+        return [json_ready(item, budget, depth + 1) for item in value]
     if isinstance(value, dict) or (isinstance(value, InertObject) and value.items):
-        return {str(key): json_ready(item, depth + 1) for key, item in mapping_of(value).items()}
+        content = mapping_of(value)
+        budget.step(len(content))
+        return {_setting(key, budget): json_ready(item, budget, depth + 1) for key, item in content.items()}
     return describe(value)
+
+
+def _setting(key: object, budget: Budget) -> str:
+    """The name of a setting: a text, a whole number, or what else it is in a few words."""
+    if isinstance(key, int) and abs(key) < 1 << 31:
+        return str(key)
+    return budget.name(key) if isinstance(key, str) else describe(key)
 
 
 class Consumed:

@@ -12,7 +12,7 @@ from ..noise import NoiseStream
 from .base import CODE_CHANNELS, Renderer
 
 
-@register_family
+@register_family("latent_diffusion-renderer")
 class LatentDiffusionRenderer(Renderer):
     """A 1x1 convolution and a pixel shuffle give the latent (two pixels for a code block), then the small decoder.
 
@@ -24,7 +24,6 @@ class LatentDiffusionRenderer(Renderer):
     latent_channels: of the latent. width: of all convolutions. blocks: residual blocks at sides 16, 32, 64.
     """
 
-    family: ClassVar[str] = "latent_diffusion-renderer"
     renders: ClassVar[str] = "latent_diffusion"
 
     def __init__(self, latent_channels: int, width: int, blocks: tuple[int, int, int]) -> None:

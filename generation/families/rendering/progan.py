@@ -16,14 +16,13 @@ from ..progan import ProGANBlock, activate
 from .base import CODE_CHANNELS, Renderer
 
 
-@register_family
+@register_family("progan-renderer")
 class ProGANRenderer(Renderer):
     """A 1x1 convolution in place of the doubling one at side 8, then ProGAN as it is.
 
     channels: widths at sides 8, 16, 32, 64.
     """
 
-    family: ClassVar[str] = "progan-renderer"
     renders: ClassVar[str] = "progan"
 
     def __init__(self, channels: Sequence[int]) -> None:

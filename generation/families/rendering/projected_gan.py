@@ -20,7 +20,7 @@ def _entrance(channels: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(CODE_CHANNELS, 2 * channels, 1, bias=False), nn.BatchNorm2d(2 * channels), nn.GLU(1))
 
 
-@register_family
+@register_family("projected_gan-renderer")
 class ProjectedGANRenderer(Renderer):
     """A 1x1 convolution with batch norm and GLU in place of the block of side 8, then FastGAN as it is.
 
@@ -29,7 +29,6 @@ class ProjectedGANRenderer(Renderer):
     channels: widths at sides 4, 8, 16, 32, 64. blocks: ``"big"`` or ``"lite"`` for 16, 32, 64.
     """
 
-    family: ClassVar[str] = "projected_gan-renderer"
     renders: ClassVar[str] = "projected_gan"
 
     def __init__(self, channels: Sequence[int], blocks: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from ..stylegan import Epilogue, StyleGANBlock
 from .base import CODE_CHANNELS, Renderer, code_statistics
 
 
-@register_family
+@register_family("stylegan-renderer")
 class StyleGANRenderer(Renderer):
     """A 1x1 convolution in place of the doubling one at side 8, then StyleGAN as it is.
 
@@ -26,7 +26,6 @@ class StyleGANRenderer(Renderer):
     channels: widths at sides 8, 16, 32, 64. w_dim: length of ``w``.
     """
 
-    family: ClassVar[str] = "stylegan-renderer"
     renders: ClassVar[str] = "stylegan"
 
     def __init__(self, channels: Sequence[int], w_dim: int = 64) -> None:

@@ -15,7 +15,7 @@ from ..stylegan2 import SynthesisBlock, SynthesisLayer, SynthesisOptions, ToRGB
 from .base import CODE_CHANNELS, Renderer, code_statistics
 
 
-@register_family
+@register_family("stylegan2-renderer")
 class StyleGAN2Renderer(Renderer):
     """A 1x1 convolution and leaky ReLU give the maps of side 8; then StyleGAN2 (skip architecture) as it is.
 
@@ -24,7 +24,6 @@ class StyleGAN2Renderer(Renderer):
     channel_base, channel_max: width ``min(channel_base // side, channel_max)``. w_dim: length of ``w``.
     """
 
-    family: ClassVar[str] = "stylegan2-renderer"
     renders: ClassVar[str] = "stylegan2"
 
     def __init__(self, channel_base: int, channel_max: int, w_dim: int = 64) -> None:

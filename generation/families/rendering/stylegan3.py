@@ -60,7 +60,7 @@ class CodedFourierFeatures(nn.Module):
         return self.mix((x[:, :, None] * self.features).flatten(1, 2))
 
 
-@register_family
+@register_family("stylegan3-renderer")
 class StyleGAN3Renderer(Renderer):
     """Fourier features with coded amplitudes at the rate of 32, then StyleGAN3's layers as they are.
 
@@ -70,7 +70,6 @@ class StyleGAN3Renderer(Renderer):
     cut-off 12 and first stop band 16. w_dim: length of ``w``.
     """
 
-    family: ClassVar[str] = "stylegan3-renderer"
     renders: ClassVar[str] = "stylegan3"
 
     def __init__(

@@ -12,7 +12,7 @@ from ..noise import NoiseStream
 from .base import CODE_CHANNELS, Renderer
 
 
-@register_family
+@register_family("taming-renderer")
 class TamingRenderer(Renderer):
     """A 1x1 convolution in place of the codebook, then VQGAN's post-quantisation convolution and decoder as they are.
 
@@ -22,7 +22,6 @@ class TamingRenderer(Renderer):
     ch, ch_mult: width ``ch * ch_mult[i]`` at side ``64 / 2**i``, four levels. z_channels: of the decoder's input.
     """
 
-    family: ClassVar[str] = "taming-renderer"
     renders: ClassVar[str] = "taming"
 
     def __init__(self, ch: int, ch_mult: Sequence[int], z_channels: int, norm_num_groups: int = 8) -> None:

@@ -68,7 +68,7 @@ def test_workers_change_nothing(source, tmp_path):
 def test_a_damaged_photograph_is_named(tree, tmp_path):
     path = tree / "beta" / "5.jpg"
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(DatasetError, match=r"5\.jpg: not a complete JPEG") as error:
+    with pytest.raises(DatasetError, match=r"5\.jpg: is not a complete image") as error:
         build_bank(photograph_source(tree, 16, 2, 0), tmp_path / "bank")
     assert "\n" not in str(error.value)
 

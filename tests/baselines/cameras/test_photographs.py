@@ -177,11 +177,11 @@ def test_truncated_and_foreign_files_are_named(tree):
     path = tree / "beta" / "3.jpg"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DatasetError, match=r"3\.jpg: not a complete JPEG") as error:
+    with pytest.raises(DatasetError, match=r"3\.jpg: is not a complete image") as error:
         read_photograph(path)
     assert "\n" not in str(error.value)
     path.write_bytes(b"\x89PNG no jpeg")
-    with pytest.raises(DatasetError, match=r"3\.jpg: not a readable JPEG"):
+    with pytest.raises(DatasetError, match=r"3\.jpg: is not a readable image .JPEG"):
         find_photographs(tree)
 
 

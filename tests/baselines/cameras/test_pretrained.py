@@ -1,6 +1,7 @@
 """Weight files: what is read back, what is refused, and how ``proposed`` starts from them."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,12 +11,13 @@ from safetensors.torch import load_file, save_file
 from osbench.baselines.cameras.pretrained import (
     CAMERA,
     SCRATCH,
+    find_packaged,
     load_pretrained,
-    packaged_weights,
     pinned,
     read_card,
     save_pretrained,
 )
+from osbench.baselines.cameras.pretraining import CameraPretraining
 from osbench.baselines.cameras.sources import virtual_source
 from osbench.baselines.inputs import Inputs
 from osbench.baselines.methods.proposed import FINE_TUNING_LR, Proposed
@@ -25,6 +27,7 @@ from osbench.core.errors import CheckpointError
 from osbench.generation.cameras.virtual import ASSIGNED, PROXY, virtual_cameras
 
 CARD = {"network": "mislnet", "crop_size": 48}
+PACKAGED = find_packaged("mislnet", 48) or Path("missing")
 
 
 @pytest.fixture
@@ -84,11 +87,6 @@ def test_weights_of_another_network_or_size(weights, tmp_path):
         load_pretrained(MISLNet(48), "mislnet", 48, str(tmp_path / "nan.safetensors"))
 
 
-def test_no_packaged_weights_says_how_to_make_them():
-    with pytest.raises(CheckpointError, match="osbench pretrain --network mislnet --crop-size 33"):
-        packaged_weights("mislnet", 33)
-
-
 def test_pins_follow_the_content(weights, tmp_path):
     path, network = weights
     assert pinned(SCRATCH) == SCRATCH
@@ -141,9 +139,8 @@ def test_proposed_fits_saves_and_loads_without_the_file(tmp_path, train_set, val
 
 
 def test_packaged_weights_say_what_they_are():
-    path = packaged_weights("mislnet", 48)
-    card = read_card(path)
-    assert path.stat().st_size < 2_000_000
+    card = read_card(PACKAGED)
+    assert PACKAGED.stat().st_size < 2_000_000
     assert (card["network"], card["crop_size"], card["cameras"]) == ("mislnet", 48, 70)
     assert card["trained_on"]["kind"] == PROXY
     assert {camera["sensor"]["origin"] for camera in card["trained_on"]["cameras"]} == {ASSIGNED}
@@ -153,7 +150,7 @@ def test_packaged_weights_say_what_they_are():
 
 def test_packaged_weights_come_from_todays_cameras():
     """Whoever changes how cameras are drawn must train these weights again: their header lists every parameter."""
-    stored = read_card(packaged_weights("mislnet", 48))["trained_on"]["cameras"]
+    stored = read_card(PACKAGED)["trained_on"]["cameras"]
     assert stored == json.loads(json.dumps([camera.describe() for camera in virtual_cameras(70, seed=0)]))
 
 
@@ -161,7 +158,7 @@ def test_packaged_weights_tell_cameras_apart_on_scenes_of_another_kind():
     """Trained on photographs; on procedural scenes the nearest class mean of the embedding names one of five cameras
     far more often than chance (0.2)."""
     network = MISLNet(48).eval()
-    load_pretrained(network, "mislnet", 48, CAMERA)
+    load_pretrained(network, "mislnet", 48, str(PACKAGED))
     source = virtual_source(5, 48, 4, 0, scene_count=12)
     with torch.inference_mode():
         h = [network(scale_pixels(source.crops(unit), network.input_range)).numpy() for unit in range(12)]
@@ -180,3 +177,26 @@ def test_proposed_takes_the_packaged_weights(train_set):
     method.prepare(Inputs(train_set, method.convert))
     loaded = method.model.network.state_dict()
     assert not torch.equal(fresh["fc1.weight"], loaded["fc1.weight"])
+
+
+def test_proposed_pre_trains_where_nothing_is_packaged(train_set, tmp_path, monkeypatch):
+    """Crops of 32 px: the weights are made with the cameras of the method's default, into the user's cache, once."""
+    made = []
+
+    def small(network, crop_size, how, folder, *, device):
+        made.append((network, crop_size, how, folder))
+        path = folder / "weights.safetensors"
+        save_pretrained(path, build_network(network, crop_size), {"network": network, "crop_size": crop_size})
+        return path
+
+    monkeypatch.setattr("osbench.baselines.cameras.pretraining.camera_weights", small)
+    monkeypatch.setenv("OSBENCH_CACHE", str(tmp_path))
+    method = Proposed(init=CAMERA)
+    method.device, method.crop_size = torch.device("cpu"), 32
+    method.model = method.build(3, 32)
+    method.prepare(Inputs(train_set, method.convert))
+    ((network, crop_size, how, folder),) = made
+    assert (network, crop_size, how) == ("mislnet", 32, CameraPretraining())
+    assert folder.is_relative_to(tmp_path)
+    stored = load_file(folder / "weights.safetensors")["fc1.weight"]
+    torch.testing.assert_close(method.model.network.state_dict()["fc1.weight"], stored)

@@ -102,12 +102,12 @@ def test_bad_folders_of_scenes(folder):
     with pytest.raises(DatasetError, match="0 photographs of at least 400x400"):
         photograph_scenes(folder, size=200)
     (folder / "3.jpg").write_bytes((folder / "3.jpg").read_bytes()[:2000])
-    with pytest.raises(DatasetError, match=r"3\.jpg: not a complete image"):
+    with pytest.raises(DatasetError, match=r"3\.jpg: is not a complete image"):
         photograph_scenes(folder, size=50).picture(3)
     other = folder / "other"
     other.mkdir()
     (other / "9.jpg").write_bytes(b"no image")
-    with pytest.raises(DatasetError, match=r"9\.jpg: not a readable image"):
+    with pytest.raises(DatasetError, match=r"9\.jpg: is not a readable image"):
         photograph_scenes(other, size=50)
 
 

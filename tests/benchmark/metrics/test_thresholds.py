@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osbench.benchmark.metrics import THRESHOLD_RULES, Outcome, accept_threshold, choose_threshold
+from osbench.benchmark.metrics import Outcome, accept_threshold, choose_threshold, threshold_names, threshold_rule
 from osbench.core.errors import RunError, UsageError
 
 from . import reference
@@ -80,9 +80,10 @@ def test_oracle_has_the_best_harmonic_mean(test: Outcome) -> None:
 
 
 def test_rules_say_whether_they_are_oracles() -> None:
-    assert {name for name, rule in THRESHOLD_RULES.items() if rule.oracle} == {"oracle-harmonic"}
+    assert {name for name in threshold_names() if threshold_rule(name).oracle} == {"oracle-harmonic"}
     validation = simulated(unseen_sizes=())
     assert choose_threshold("accept-95", validation) == accept_threshold(validation.known_score, 0.95)
+    assert choose_threshold("accept-99", validation) == accept_threshold(validation.known_score, 0.99)
 
 
 def test_rules_refuse_what_they_must_not_see() -> None:
@@ -91,4 +92,4 @@ def test_rules_refuse_what_they_must_not_see() -> None:
     with pytest.raises(ValueError, match="test outcome"):
         choose_threshold("oracle-harmonic", simulated(unseen_sizes=()))
     with pytest.raises(UsageError, match=r"Did you mean 'accept-95'\?"):
-        choose_threshold("accept-96", simulated(unseen_sizes=()))
+        choose_threshold("acept-95", simulated(unseen_sizes=()))

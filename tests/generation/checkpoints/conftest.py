@@ -15,6 +15,8 @@ import torch
 
 from osbench.generation import LoadedGenerator, load_generator
 
+from ...float64 import assert_equal_but_for_rounding, assert_equal_in_float64, in_float64
+
 TRIPWIRE = "raise SystemExit('tripwire: code embedded in a pickle was executed')\n"
 
 
@@ -144,11 +146,17 @@ def write(path: Path, data: bytes) -> LoadedGenerator:
     return load_generator(path, cache=False)
 
 
-def same_images(network: Any, loaded: LoadedGenerator, tolerance: float = 1e-5, **keywords: Any) -> None:
-    z = network.latents([1, 2])
-    keywords = {"seeds": [1, 2], **keywords}
-    expected = network.synthesize(z, **keywords)
-    np.testing.assert_allclose(loaded.synthesize(z, **keywords), expected, rtol=tolerance, atol=tolerance)
+def same_images(network: Any, loaded: LoadedGenerator, *, rounded: bool = False, **keywords: Any) -> None:
+    """The same images; ``rounded``: writing the file has rounded the weights once more."""
+
+    def images(one: Any) -> np.ndarray:
+        return one.synthesize(network.latents([1, 2]), **{"seeds": [1, 2], **keywords})
+
+    expected = in_float64(network, images)
+    if rounded:
+        assert_equal_but_for_rounding(loaded.network, images, expected)
+    else:
+        assert_equal_in_float64(in_float64(loaded.network, images), expected)
 
 
 def same_tensors(loaded: LoadedGenerator, stored: dict[str, Any]) -> None:

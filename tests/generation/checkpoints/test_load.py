@@ -147,7 +147,7 @@ def test_files_that_are_no_generators(tmp_path: Path, content: bytes, message: s
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.pkl", tmp_path):
-        with pytest.raises(CheckpointError, match=r"cannot be read|empty file"):
+        with pytest.raises(CheckpointError, match=r"cannot be read|is a folder"):
             load_generator(path)
 
 
@@ -211,7 +211,7 @@ def bombs(files: Any) -> dict[str, Any]:
 def test_endless_module_trees_end(files: Any, tmp_path: Path, name: str) -> None:
     (tmp_path / "bomb.pkl").write_bytes(files.dump(files.snapshot(bombs(files)[name])))
     started = time.perf_counter()
-    with pytest.raises(CheckpointError, match="module tree"):
+    with pytest.raises(CheckpointError, match=r"module tree|would multiply"):
         load_generator(tmp_path / "bomb.pkl")
     assert time.perf_counter() - started < 2
 

@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from osbench.core.errors import GenerationError, UsageError
-from osbench.core.publish import remove_partials
 from osbench.generation.engines import engine_names, get_engine, local
 from osbench.generation.generate import generate
 from osbench.generation.ledger import LEDGER, LedgerEntry
@@ -111,7 +110,6 @@ def test_a_pool_killed_three_times_ends_with_the_same_ledger(tiny_suite: Path, t
         process.wait()
         assert process.returncode == -signal.SIGKILL
     time.sleep(3)
-    remove_partials(out)
     before = shards(out)
     time.sleep(1)
     assert shards(out) == before, "an orphaned worker still publishes"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from osbench.core.errors import CheckpointError, UsageError
-from osbench.generation.families import family_class
+from osbench.generation.families import diffusers_pipeline, family_class
 from osbench.generation.families.diffusers_pipeline import PIPELINES, DiffusersPipeline
 
 
@@ -127,6 +128,27 @@ def test_no_python_and_no_pickles(folder: Path, tmp_path: Path) -> None:
     weights.rename(weights.with_suffix(".bin"))
     with pytest.raises(CheckpointError, match="from safetensors"):
         DiffusersPipeline(str(scripted))
+
+
+@pytest.mark.parametrize("place", ["model_index.json", "unet/config.json"])
+def test_special_files_in_a_folder_are_refused(folder: Path, tmp_path: Path, place: str) -> None:
+    copy = changed(folder, tmp_path)
+    (copy / place).unlink()
+    os.mkfifo(copy / place)
+    with pytest.raises(CheckpointError, match=rf"{place}: is a named pipe, not a regular file"):
+        DiffusersPipeline(str(copy))
+
+
+def test_a_folder_that_asks_for_millions_of_layers(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diffusers_pipeline, "_MAX_LAYERS", 5000)  # the real bound takes a little longer
+    copy = changed(folder, tmp_path)
+    config = json.loads((copy / "unet/config.json").read_text())
+    (copy / "unet/config.json").write_text(json.dumps({**config, "layers_per_block": 8_000_000}))
+    with pytest.raises(CheckpointError, match="more layers than it has tensors for") as caught:
+        DiffusersPipeline(str(copy))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("damage", ["empty", "no index", "half"])

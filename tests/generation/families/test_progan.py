@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from osbench.generation import load_generator
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.families.equalized import EqualizedConv2d, EqualizedLinear, EqualizedUpConv2d, pixel_norm
 from osbench.generation.families.progan import ProGAN
+
+from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
 
 
 @pytest.fixture
@@ -52,8 +55,13 @@ def literal(network: ProGAN, z: torch.Tensor) -> torch.Tensor:
 def test_equals_reference_outputs(checkpoint_fixtures: Path) -> None:
     with np.load(checkpoint_fixtures / "pggan-conv0.npz") as data:
         generator = load_generator(checkpoint_fixtures / "pggan-conv0-p3-trip.pkl", cache=False)
+
+        def synthesize(network: Any) -> np.ndarray:
+            return network.synthesize(data["z"])
+
+        np.testing.assert_allclose(data["output"], in_float64(generator.network, synthesize), rtol=0, atol=1e-4)
+        assert_float32_of(generator.network, synthesize)
         images = generator.synthesize(data["z"])
-        np.testing.assert_allclose(images, data["output"], rtol=0, atol=1e-4)
         assert np.abs(generator.to_uint8(images).astype(int) - data["uint8"]).max() <= 1
 
 
@@ -61,7 +69,8 @@ def test_equals_literal_transcription(small: ProGAN) -> None:
     for parameter in small.parameters():
         torch.nn.init.normal_(parameter)
     z = torch.from_numpy(small.latents([3, 4]))
-    np.testing.assert_allclose(small(z).detach(), literal(small, z), atol=2e-5)
+    assert_equal_in_float64(in_float64(small, lambda network: network(z)), literal(small, z))
+    assert_float32_of(small, lambda network: network(z))
 
 
 def test_config_rebuilds_the_network(small: ProGAN, tmp_path: Path) -> None:
@@ -73,7 +82,8 @@ def test_config_rebuilds_the_network(small: ProGAN, tmp_path: Path) -> None:
 
 def test_an_image_never_depends_on_its_batch(small: ProGAN) -> None:
     z = small.latents(range(4))
-    np.testing.assert_allclose(small.synthesize(z)[2], small.synthesize(z[2:3])[0], rtol=1e-4, atol=1e-4)
+    together = in_float64(small, lambda network: network.synthesize(z))
+    assert_equal_in_float64(in_float64(small, lambda network: network.synthesize(z[2:3])), together[2:3])
 
 
 def test_gradients_reach_every_parameter(small: ProGAN) -> None:
@@ -83,26 +93,26 @@ def test_gradients_reach_every_parameter(small: ProGAN) -> None:
 
 def test_upsampling_convolution_is_doubling_then_convolution() -> None:
     torch.manual_seed(0)
-    layer = EqualizedUpConv2d(5, 7, 3)
-    x = torch.randn(2, 5, 6, 6)
+    layer = EqualizedUpConv2d(5, 7, 3).double()
+    x = torch.randn(2, 5, 6, 6, dtype=torch.float64)
     doubled = F.interpolate(x, scale_factor=2, mode="nearest")
-    torch.testing.assert_close(layer(x), F.conv2d(doubled, layer.weight * layer.scale, padding=1), atol=1e-5, rtol=0)
+    assert_equal_in_float64(layer(x), F.conv2d(doubled, layer.weight * layer.scale, padding=1))
 
 
 def test_fused_tensorflow_kernel_is_the_plain_one_flipped() -> None:
     # G_paper's fused layer: pad by 1, add the four shifted copies, transposed convolution of stride 2.
     torch.manual_seed(0)
-    plain = EqualizedUpConv2d(3, 4, 3)
+    plain = EqualizedUpConv2d(3, 4, 3).double()
     fused = (plain.weight * plain.scale).detach().flip(2, 3).transpose(0, 1)
     box = F.pad(fused, (1, 1, 1, 1))
     box = box[:, :, 1:, 1:] + box[:, :, :-1, 1:] + box[:, :, 1:, :-1] + box[:, :, :-1, :-1]
-    x = torch.randn(1, 3, 5, 5)
-    literal_rows = torch.zeros(1, 4, 12, 12)
+    x = torch.randn(1, 3, 5, 5, dtype=torch.float64)
+    literal_rows = torch.zeros(1, 4, 12, 12, dtype=torch.float64)
     for row in range(5):  # every input pixel paints its 4x4 kernel at twice its position
         for column in range(5):
             patch = torch.einsum("i,iokl->okl", x[0, :, row, column], box)
             literal_rows[0, :, 2 * row : 2 * row + 4, 2 * column : 2 * column + 4] += patch
-    torch.testing.assert_close(plain(x), literal_rows[:, :, 1:-1, 1:-1], atol=1e-5, rtol=0)
+    assert_equal_in_float64(plain(x), literal_rows[:, :, 1:-1, 1:-1])
 
 
 def test_equalised_layers_keep_unit_variance() -> None:
@@ -118,10 +128,10 @@ def test_equalised_layers_keep_unit_variance() -> None:
 
 def test_learning_rate_multiplier_keeps_function_and_divides_steps() -> None:
     torch.manual_seed(0)
-    slow = EqualizedLinear(8, 8, lr_multiplier=0.01)
-    fast = EqualizedLinear(8, 8)
+    slow = EqualizedLinear(8, 8, lr_multiplier=0.01).double()
+    fast = EqualizedLinear(8, 8).double()
     fast.weight.data = slow.weight.data * 0.01
-    x = torch.randn(3, 8)
+    x = torch.randn(3, 8, dtype=torch.float64)
     torch.testing.assert_close(slow(x), fast(x))
     slow(x).sum().backward()
     fast(x).sum().backward()
@@ -131,8 +141,8 @@ def test_learning_rate_multiplier_keeps_function_and_divides_steps() -> None:
 
 
 def test_pixel_norm_gives_unit_mean_square() -> None:
-    x = torch.randn(2, 9, 3, 3) * 7
-    torch.testing.assert_close(pixel_norm(x).square().mean(1), torch.ones(2, 3, 3), atol=1e-5, rtol=0)
+    x = torch.randn(2, 9, 3, 3, dtype=torch.float64) * 7
+    torch.testing.assert_close(pixel_norm(x).square().mean(1), torch.ones(2, 3, 3).double(), atol=1e-6, rtol=0)
 
 
 def test_truncation_is_refused_where_there_is_none(small: ProGAN) -> None:

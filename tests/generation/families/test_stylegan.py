@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from osbench.core.errors import UsageError
 from osbench.generation import load_generator
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.families.stylegan import Epilogue, StyleGAN
+
+from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
 
 
 def make(resolution: int = 32) -> StyleGAN:
@@ -36,8 +39,14 @@ def small() -> StyleGAN:
 def test_equals_reference_outputs(checkpoint_fixtures: Path, psi: str) -> None:
     with np.load(checkpoint_fixtures / "stylegan1-128.npz") as data:
         generator = load_generator(checkpoint_fixtures / "stylegan1-128-p3-trip.pkl", cache=False)
+
+        def synthesize(network: Any) -> np.ndarray:
+            return network.synthesize(data["z"][:1], truncation_psi=float(psi))
+
+        reference = in_float64(generator.network, synthesize)
+        np.testing.assert_allclose(data[f"output_const_psi{psi}"], reference, rtol=0, atol=1e-4)
+        assert_float32_of(generator.network, synthesize)
         images = generator.synthesize(data["z"][:1], truncation_psi=float(psi))
-        np.testing.assert_allclose(images, data[f"output_const_psi{psi}"], rtol=0, atol=1e-4)
         assert np.abs(generator.to_uint8(images).astype(int) - data[f"uint8_const_psi{psi}"]).max() <= 1
 
 
@@ -45,7 +54,12 @@ def test_mapping_equals_reference(checkpoint_fixtures: Path) -> None:
     with np.load(checkpoint_fixtures / "stylegan1-128.npz") as data:
         network = load_generator(checkpoint_fixtures / "stylegan1-128-p3-trip.pkl", cache=False).network
         assert isinstance(network, StyleGAN)
-        np.testing.assert_allclose(network.mapping_network(torch.from_numpy(data["z"])), data["w"], atol=1e-5)
+
+        def styles(network: StyleGAN) -> torch.Tensor:
+            return network.mapping_network(torch.from_numpy(data["z"]))
+
+        np.testing.assert_allclose(data["w"], in_float64(network, styles), rtol=0, atol=1e-5)
+        assert_float32_of(network, styles)
 
 
 def test_official_size() -> None:
@@ -59,16 +73,16 @@ def test_official_size() -> None:
 
 def test_epilogue_order_is_noise_bias_activation_norm_style() -> None:
     torch.manual_seed(0)
-    layer = Epilogue(3, 5, 4)
+    layer = Epilogue(3, 5, 4).double()
     for parameter in layer.parameters():
         torch.nn.init.normal_(parameter)
-    x, w = torch.randn(2, 3, 4, 4), torch.randn(2, 5)
+    x, w = torch.randn(2, 3, 4, 4).double(), torch.randn(2, 5).double()
     p = dict(layer.named_parameters())
     y = x + layer.noise_const * p["noise_weight"][:, None, None] + p["bias"][:, None, None]
     y = F.instance_norm(F.leaky_relu(y, 0.2), eps=1e-8)
     style = w @ p["style.weight"].T / math.sqrt(5) + p["style.bias"]
     y = y * (style[:, :3, None, None] + 1) + style[:, 3:, None, None]
-    torch.testing.assert_close(layer(x, w, layer.noise_const), y, atol=1e-5, rtol=1e-5)
+    assert_equal_in_float64(layer(x, w, layer.noise_const), y)
 
 
 def test_config_rebuilds_the_network(small: StyleGAN, tmp_path: Path) -> None:
@@ -79,11 +93,11 @@ def test_config_rebuilds_the_network(small: StyleGAN, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["const", "random", "none"])
-def test_an_image_never_depends_on_its_batch(small: StyleGAN, mode: str) -> None:
+def test_an_image_never_depends_on_its_batch(small: StyleGAN, mode: Any) -> None:
     z = small.latents(range(3))
-    together = small.synthesize(z, noise_mode=mode, seeds=[7, 8, 9])  # type: ignore[arg-type]
-    alone = small.synthesize(z[1:2], noise_mode=mode, seeds=[8])  # type: ignore[arg-type]
-    np.testing.assert_allclose(together[1], alone[0], rtol=1e-4, atol=2e-4)
+    together = in_float64(small, lambda network: network.synthesize(z, noise_mode=mode, seeds=[7, 8, 9]))
+    alone = in_float64(small, lambda network: network.synthesize(z[1:2], noise_mode=mode, seeds=[8]))
+    assert_equal_in_float64(together[1:2], alone)
 
 
 def test_noise_modes_differ_and_random_noise_follows_its_seed(small: StyleGAN) -> None:

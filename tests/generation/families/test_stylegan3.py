@@ -28,6 +28,8 @@ from osbench.generation.families.stylegan3 import (
     upsample_fir,
 )
 
+from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
+
 SMALL: dict[str, Any] = {
     "z_dim": 8,
     "w_dim": 8,
@@ -57,24 +59,30 @@ def official_generator(official: dict[str, np.ndarray]) -> StyleGAN3:
     state = {k[6:]: torch.from_numpy(np.array(v)) for k, v in official.items() if k.startswith("param/")}
     for name, buffer in generator.named_buffers():
         if name.endswith("_filter"):
-            torch.testing.assert_close(buffer, state[name], atol=1e-7, rtol=0)
+            torch.testing.assert_close(buffer, state[name], atol=1e-7, rtol=0)  # made by NumPy and SciPy in float64
     generator.load_state_dict(state, strict=True)
     return generator.eval()
 
 
 @pytest.mark.parametrize("psi", [1, 0.7])
 def test_equals_official(official_generator: StyleGAN3, official: dict[str, np.ndarray], psi: float) -> None:
-    images = official_generator.synthesize(official["z"], truncation_psi=psi)
-    np.testing.assert_allclose(images, official[f"output_psi{psi}"], atol=3e-6, rtol=0)
-    np.testing.assert_array_equal(official_generator.to_uint8(images), official[f"uint8_psi{psi}"])
+    def synthesize(network: StyleGAN3) -> np.ndarray:
+        return network.synthesize(official["z"], truncation_psi=psi)
+
+    reference = in_float64(official_generator, synthesize)
+    np.testing.assert_allclose(official[f"output_psi{psi}"], reference, rtol=0, atol=3e-6)
+    assert_float32_of(official_generator, synthesize)
+    np.testing.assert_array_equal(official_generator.to_uint8(reference), official[f"uint8_psi{psi}"])
 
 
 def test_truncated_w_equals_official(official_generator: StyleGAN3, official: dict[str, np.ndarray]) -> None:
-    with torch.no_grad():
-        w = official_generator.mapping(torch.from_numpy(official["z"]), None)
-        w = official_generator.mapping.w_avg.lerp(w, 0.7)
+    def styles(network: StyleGAN3) -> torch.Tensor:
+        return network.mapping.w_avg.lerp(network.mapping(torch.from_numpy(official["z"]), None), 0.7)
+
+    reference = in_float64(official_generator, styles)
     for i in range(official["w_psi0.7"].shape[1]):
-        np.testing.assert_allclose(w, official["w_psi0.7"][:, i], atol=2e-6)
+        np.testing.assert_allclose(official["w_psi0.7"][:, i], reference, rtol=0, atol=2e-6)
+    assert_float32_of(official_generator, styles)
 
 
 def zero_insertion_fir(
@@ -259,11 +267,13 @@ def test_input_equals_sines_on_a_transformed_grid() -> None:
 def test_images_do_not_depend_on_their_batch(kind: str) -> None:
     generator = small(kind)
     z = generator.latents([1, 2, 3])
-    together = generator.synthesize(z)
+    together = in_float64(generator, lambda wide: wide.synthesize(z))
     assert together.shape == (3, 3, 32, 32)
     for i in range(3):
-        np.testing.assert_allclose(together[i], generator.synthesize(z[i : i + 1])[0], atol=2e-6)
-    np.testing.assert_array_equal(together, generator.synthesize(z, noise_mode="random", seeds=[4, 5, 6]))
+        alone = in_float64(generator, lambda wide, i=i: wide.synthesize(z[i : i + 1]))
+        assert_equal_in_float64(alone, together[i : i + 1])
+    as_if_noisy = generator.synthesize(z, noise_mode="random", seeds=[4, 5, 6])
+    np.testing.assert_array_equal(generator.synthesize(z), as_if_noisy)
 
 
 @pytest.mark.parametrize("kind", ["t", "r"])
@@ -296,8 +306,9 @@ def test_classes_and_truncation_change_the_image() -> None:
     generator = small(c_dim=2)
     a, b = generator.sample([1, 1], class_labels=[0, 1])
     assert (a != b).any()
-    flat = generator.synthesize(generator.latents([1, 2]), truncation_psi=0.0)
-    np.testing.assert_allclose(flat[0], flat[1], atol=2e-6)
+    z = generator.latents([1, 2])
+    flat = in_float64(generator, lambda wide: wide.synthesize(z, truncation_psi=0.0))
+    assert_equal_in_float64(flat[0], flat[1])
 
 
 def test_round_trip_and_bad_keywords(tmp_path: Path) -> None:

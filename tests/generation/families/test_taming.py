@@ -25,6 +25,8 @@ from osbench.generation.families.taming import (
     vqmodel_from_taming,
 )
 
+from ...float64 import assert_equal_in_float64, assert_float32_of, computed_in_float64, in_float64, widened
+
 VQGAN: dict[str, Any] = {
     "resolution": 16,
     "n_embed": 20,
@@ -64,9 +66,11 @@ def official_gpt(official: dict[str, np.ndarray]) -> torch.nn.Module:
 
 
 def test_logits_equal_official(official_gpt: Any, official: dict[str, np.ndarray]) -> None:
-    with torch.no_grad():
-        logits = official_gpt(input_ids=torch.from_numpy(official["full_tokens"])).logits
-    np.testing.assert_allclose(logits, official["logits"], atol=1e-5)
+    def logits(network: Any) -> Tensor:
+        return network(input_ids=torch.from_numpy(official["full_tokens"])).logits
+
+    np.testing.assert_allclose(official["logits"], in_float64(official_gpt, logits), rtol=0, atol=1e-5)
+    assert_float32_of(official_gpt, logits)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,8 @@ def test_sampled_tokens_equal_official(
     official_gpt: Any, official: dict[str, np.ndarray], key: str, top_k: int, top_p: float, temperature: float
 ) -> None:
     """As upstream: the whole batch from the global generator; ours differs only in using one per image."""
+    # In float64: the same draws on every processor, as no probability is where its kernels put it.
+    official_gpt = widened(official_gpt)
     torch.manual_seed(11)
     sequence = torch.from_numpy(official["cond"])
     for _ in range(official[key].shape[1]):
@@ -100,7 +106,7 @@ class UpstreamVQGAN:
 
     def parameter(self, name: str, *shape: int) -> Tensor:
         scale = 1 / np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else 0.3
-        drawn = torch.randn(*shape, generator=self.random) * scale
+        drawn = torch.randn(*shape, generator=self.random).double() * scale
         return self.state.setdefault(name, drawn)
 
     def conv(self, name: str, x: Tensor, out: int, k: int, stride: int = 1, padding: int | None = None) -> Tensor:
@@ -169,18 +175,18 @@ class UpstreamVQGAN:
 def test_vqgan_equals_upstreams_design_through_the_key_map(attention: list[int]) -> None:
     config = {**VQGAN, "attn_resolutions": attention}
     upstream = UpstreamVQGAN(config)
-    images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(5))
+    images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(5)).double()
     ids = upstream.quantize(upstream.encode(images))
     codes = upstream.state["quantize.embedding.weight"][ids].view(2, 4, 4, 6).permute(0, 3, 1, 2)
     expected = upstream.decode(codes)
-    generator = TamingTransformer(config, GPT).eval()
+    generator = TamingTransformer(config, GPT).eval().double()
     state = {**upstream.state, "loss.discriminator.main.0.weight": torch.zeros(1)}
     generator.vqgan.load_state_dict(vqmodel_from_taming(state), strict=True)
     assert len(ids.unique()) >= 3
     torch.testing.assert_close(generator.encode(images), ids)
     with torch.no_grad():
-        torch.testing.assert_close(generator.decode(ids), expected, atol=2e-5, rtol=1e-5)
-        torch.testing.assert_close(generator.reconstruct(images)[0], expected, atol=2e-5, rtol=1e-5)
+        assert_equal_in_float64(generator.decode(ids), expected)
+        assert_equal_in_float64(generator.reconstruct(images)[0], expected)
 
 
 def test_official_parameter_counts() -> None:
@@ -225,8 +231,9 @@ def test_filter_equals_its_definition(levels: list[int], temperature: float, top
     np.testing.assert_allclose(probabilities[0], slow_probabilities(row, temperature, top_k, top_p), atol=1e-9)
 
 
+@computed_in_float64()
 def test_cached_sampling_equals_uncached_and_ignores_the_batch() -> None:
-    generator = small(top_k=10, top_p=0.9, temperature=0.8)
+    generator = widened(small(top_k=10, top_p=0.9, temperature=0.8))
     seeds = [3, 2**63 + 5, 8]
     drawn = generator.draw_tokens(seeds)
     assert drawn.shape == (3, 16)
@@ -243,8 +250,9 @@ def test_cached_sampling_equals_uncached_and_ignores_the_batch() -> None:
     images = generator.sample(seeds)
     np.testing.assert_array_equal(images, generator.sample(seeds))
     assert (images[0] != images[1]).any()
-    one = generator.synthesize(generator.latents([8]), seeds=[8])
-    np.testing.assert_allclose(generator.synthesize(generator.latents(seeds), seeds=seeds)[2], one[0], atol=1e-5)
+    one = in_float64(generator, lambda wide: wide.synthesize(wide.latents([8]), seeds=[8]))
+    together = in_float64(generator, lambda wide: wide.synthesize(wide.latents(seeds), seeds=seeds))
+    assert_equal_in_float64(together[2:3], one)
 
 
 def test_logits_are_causal_and_start_at_the_class() -> None:

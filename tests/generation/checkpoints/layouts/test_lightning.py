@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +114,46 @@ def test_heads_come_from_the_project_file_or_are_asked_for(tmp_path: Path) -> No
         "model:\n  params:\n    transformer_config:\n      params:\n        n_head: 4\n"
     )
     assert load_generator(folder / "last.ckpt", cache=False).network.config["transformer"]["n_head"] == 4
+
+
+HEADS = "model: {params: {transformer_config: {params: {n_head: 4}}}}\n"
+LAUGHS = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 15))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (LAUGHS + HEADS, "aliases written out"),
+        ("date: 2021-13-41\n" + HEADS, "month must be in"),
+        ("a: &a [*a]\n" + HEADS, "contains itself"),
+        ("!!python/object/apply:os.system [touch canary]", "could not determine a constructor"),
+        (None, "a named pipe"),
+    ],
+    ids=["laughs", "date", "itself", "python", "pipe"],
+)
+def test_a_project_file_that_cannot_be_read_is_one_line(tmp_path: Path, text: str | None, message: str) -> None:
+    lightning(tmp_path / "last.ckpt")
+    project = tmp_path / "2021-project.yaml"
+    if text is None:
+        os.mkfifo(project)
+    else:
+        project.write_text(text)
+    started = time.process_time()
+    with pytest.raises(CheckpointError, match=rf"2021-project\.yaml: .*{message}") as caught:
+        load_generator(tmp_path / "last.ckpt", cache=False)
+    assert "\n" not in str(caught.value)
+    assert time.process_time() - started < 10
+    project.unlink()
+    project.write_text(HEADS)
+    assert load_generator(tmp_path / "last.ckpt", cache=False).network.config["transformer"]["n_head"] == 4
+
+
+def test_laughs_among_the_hyper_parameters_end(tmp_path: Path) -> None:
+    node: Any = ["lol"]
+    for _ in range(14):
+        node = [node] * 100
+    lightning(tmp_path / "last.ckpt", hyper_parameters=node)
+    started = time.process_time()
+    with pytest.raises(CheckpointError, match="nodes in its settings"):
+        load_generator(tmp_path / "last.ckpt", cache=False)
+    assert time.process_time() - started < 10

@@ -93,8 +93,8 @@ def test_tensorflow_stylegan(files: Any, tmp_path: Path, fused_scale: Any, resol
     assert (loaded.family, loaded.config) == ("stylegan", settings)
     parts = (("top", top), ("mapping", mapping), ("synthesis", synthesis))
     files.same_tensors(loaded, {f"{prefix}/{name}": v for prefix, part in parts for name, v in part.items()})
-    files.same_images(network, loaded, 1e-4)
-    files.same_images(network, loaded, 1e-4, truncation_psi=0.7, noise_mode="random")
+    files.same_images(network, loaded)
+    files.same_images(network, loaded, truncation_psi=0.7, noise_mode="random")
 
 
 @pytest.mark.parametrize("architecture", ["skip", "resnet", "orig"])
@@ -132,8 +132,9 @@ def test_tensorflow_stylegan2(files: Any, tmp_path: Path, architecture: str) -> 
     gs = files.tf_network({"lod": np.float32(0), "dlatent_avg": p["mapping.w_avg"].numpy()}, settings, components)
     loaded = files.load(tmp_path / "sg2.pkl", files.dump((gs, gs, gs)))
     assert (loaded.family, loaded.config) == ("stylegan2", settings)
-    files.same_images(network, loaded, 1e-4)
-    files.same_images(network, loaded, 1e-4, truncation_psi=0.5)
+    # The file holds the style biases less 1.
+    files.same_images(network, loaded, rounded=True)
+    files.same_images(network, loaded, rounded=True, truncation_psi=0.5)
 
 
 def test_unsupported_tensorflow_settings_are_refused(files: Any, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Where to cut: rules that choose the threshold from seen validation images, and oracle rules for diagnosis only.
 
-An image is accepted iff ``known_score >= threshold``, everywhere.
+An image is accepted iff ``known_score >= threshold``, everywhere. A rule is one module of this package, with one
+function under :func:`register_threshold`; other packages register theirs by entry points of ``osbench.thresholds``.
 """
 
 from __future__ import annotations
@@ -11,11 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...core.errors import unknown_name
-from .curves import af1_crr_curve
-from .outcome import Outcome, finite_scores
-from .rates import f1_at
-from .tally import Tally, at_least, mean_over_groups
+from ....core.registry import Registry
+from ..outcome import Outcome, finite_scores
+from ..tally import at_least
 
 
 def accept_threshold(val_known_scores: ArrayLike, rate: float = 0.95) -> float:
@@ -56,41 +55,29 @@ class ThresholdRule:
     choose: Callable[[Outcome], float]
 
 
-def _accept_95(validation: Outcome) -> float:
-    return accept_threshold(validation.known_score, 0.95)
+_RULES: Registry[ThresholdRule] = Registry("threshold rule", "osbench.thresholds")
+
+Chooser = Callable[[Outcome], float]
 
 
-def _f1_max(validation: Outcome) -> float:
-    tally = Tally(validation)
-    values = mean_over_groups(f1_at(tally, np.arange(tally.levels)))[0]
-    return float(validation.ranking[0][np.flatnonzero(values == values.max())[-1]])
+def register_threshold(name: str, description: str, *, oracle: bool = False) -> Callable[[Chooser], Chooser]:
+    """Decorator of the function that chooses: make a threshold rule known under ``name``."""
+
+    def register(choose: Chooser) -> Chooser:
+        _RULES.add(name, ThresholdRule(name, description, oracle, choose))
+        return choose
+
+    return register
 
 
-def _harmonic_max(test: Outcome) -> float:
-    thresholds, crr, af1 = af1_crr_curve(test)
-    values = 2 * crr * af1 / np.maximum(crr + af1, np.finfo(float).tiny)
-    return float(thresholds[:-1][np.flatnonzero(values[:-1] == values[:-1].max())[-1]])
-
-
-THRESHOLD_RULES: dict[str, ThresholdRule] = {
-    rule.name: rule
-    for rule in (
-        ThresholdRule("accept-95", "accepts 95 % of the seen validation images", False, _accept_95),
-        ThresholdRule(
-            "f1-max-val", "largest threshold with the best aF1 over the seen validation images", False, _f1_max
-        ),
-        ThresholdRule(
-            "oracle-harmonic", "best harmonic mean of aF1 and CRR on the test images themselves", True, _harmonic_max
-        ),
-    )
-}
+def threshold_names() -> list[str]:
+    """Names of all threshold rules, sorted; none is imported for it."""
+    return _RULES.names()
 
 
 def threshold_rule(name: str) -> ThresholdRule:
     """The rule of that name; UsageError lists those that exist."""
-    if name not in THRESHOLD_RULES:
-        raise unknown_name("threshold rule", name, THRESHOLD_RULES)
-    return THRESHOLD_RULES[name]
+    return _RULES.get(name)
 
 
 def choose_threshold(name: str, validation: Outcome, test: Outcome | None = None) -> float:

@@ -1,0 +1,216 @@
+"""Documents into frozen dataclasses, by the annotations of the dataclass: what does not fit is one line of error.
+
+The line names the file, the field, the value and what is expected: ``own.yaml: recipe.crop_size is 32.5; expected a
+whole number.`` Nothing is converted on the way but lists to tuples and texts to paths.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import types
+import typing
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .errors import OsbenchError, UsageError, unknown_name
+from .text import is_plain, printable
+
+T = TypeVar("T")
+
+_NAMES: dict[Any, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text on one line",
+    bool: "true or false",
+    type(None): "null",
+    Path: "a path",
+    dict: "names and values",
+    tuple: "a list",
+    Any: "plain data",
+}
+
+
+def read_record(kind: type[T], document: object, where: str, prefix: str = "", without: Collection[str] = ()) -> T:
+    """A dataclass from a mapping.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass whose fields are annotated with int, float, str, bool, None, Path, Literal, Any (plain data),
+        tuples, dictionaries with text keys, unions and dataclasses of these.
+    document : object
+        What should be a mapping of its field names.
+    where : str
+        What errors begin with: the file.
+    prefix : str
+        Where in the file the mapping lies (``"sources[2]"``).
+    without : collection of str
+        Fields that a document may not set.
+
+    Returns
+    -------
+    T
+        UsageError for anything else: an unknown or missing key, a value of another type, a number that is not
+        finite, a text with control characters, and whatever the dataclass itself refuses.
+    """
+    return _record(kind, document, _Place(where, prefix), frozenset(without))
+
+
+def check_keywords(function: Callable[..., Any], values: Mapping[str, Any], where: str, given: Collection[str]) -> None:
+    """UsageError unless ``values`` are keyword arguments of a function, by its annotations.
+
+    Parameters
+    ----------
+    function : callable
+        What will be called.
+    values : mapping of str to Any
+        Keyword arguments that a document states.
+    where : str
+        What errors begin with.
+    given : collection of str
+        Arguments that the caller gives itself, which a document may not set.
+    """
+    parameters = {name: p for name, p in inspect.signature(function).parameters.items() if name not in given}
+    try:
+        hints = typing.get_type_hints(function)
+    except NameError:  # annotated with names that exist for type checkers only
+        hints = {}
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        parameters |= {name: p for name in values if (p := parameters.get(name)) is None}
+    for name, value in values.items():
+        if name not in parameters:
+            raise unknown_name(f"key of {where}", name, parameters)
+        _value(hints.get(name, Any), value, _Place(where, "").at(name))
+
+
+class _Place:
+    """Where a value lies: in which file, and there under which name."""
+
+    def __init__(self, where: str, name: str) -> None:
+        self.where = where
+        self.name = name
+
+    def at(self, key: str | int) -> _Place:
+        step = f"[{key}]" if isinstance(key, int) else printable(key, 60)
+        dot = "." if self.name and isinstance(key, str) else ""
+        return _Place(self.where, f"{self.name}{dot}{step}")
+
+    def mismatch(self, value: object, expected: str) -> OsbenchError:
+        what = f"{self.name} is {_shown(value)}" if self.name else f"holds {_shown(value)}"
+        return UsageError(f"{self.where}: {what}; expected {expected}.")
+
+
+def _record(kind: type[T], document: object, place: _Place, without: frozenset[str] = frozenset()) -> T:
+    if not isinstance(document, Mapping):
+        raise place.mismatch(document, _NAMES[dict])
+    known: dict[str, Field[Any]] = {f.name: f for f in fields(kind) if f.name not in without}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(kind)
+    for key in document:
+        if not isinstance(key, str) or key not in known:
+            inside = f"{place.where} below {place.name}" if place.name else place.where
+            raise unknown_name(f"key of {inside}", key, known)
+    for name, field in known.items():
+        if name not in document and field.default is MISSING and field.default_factory is MISSING:
+            raise UsageError(f"{place.where}: {place.at(name).name} is missing; expected {_expected(hints[name])}.")
+    values = {key: _value(hints[key], value, place.at(key)) for key, value in document.items()}
+    try:
+        return kind(**values)
+    except UsageError as error:
+        inside = f"{place.name}: " if place.name else ""
+        raise UsageError(f"{place.where}: {inside}{error}") from error
+
+
+def _value(kind: Any, value: object, place: _Place) -> Any:
+    """The value as ``kind`` has it; UsageError if it is of another type."""
+    for option in _options(kind):
+        if _fits(option, value):
+            return _converted(option, value, place)
+    raise place.mismatch(value, _expected(kind))
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return tuple(option for part in typing.get_args(kind) for option in _options(part))
+    return (kind,)
+
+
+def _fits(kind: Any, value: object) -> bool:
+    """Whether the value itself, not yet what it contains, is of this kind (of which it is no union)."""
+    origin = typing.get_origin(kind) or kind
+    if kind is Any:
+        return value is None or isinstance(value, str | bool | int | float | list | tuple | dict)
+    if origin is typing.Literal:
+        return any(type(value) is type(choice) and value == choice for choice in typing.get_args(kind))
+    if origin is tuple:
+        return isinstance(value, list | tuple)
+    if origin is dict or is_dataclass(origin):
+        return isinstance(value, Mapping)
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, str | Path) if kind is Path else isinstance(value, kind)
+
+
+def _converted(kind: Any, value: Any, place: _Place) -> Any:
+    """A value that fits, with everything in it converted."""
+    if kind is Any:
+        kind = _kind_of(value)
+    origin, inner = typing.get_origin(kind) or kind, typing.get_args(kind)
+    if is_dataclass(origin):
+        return _record(typing.cast(type[Any], origin), value, place)
+    if origin is dict:
+        for key in value:
+            if not isinstance(key, str) or not all(map(is_plain, key)):
+                raise place.mismatch(key, "text on one line as a name")
+        return {key: _value(inner[1], item, place.at(key)) for key, item in value.items()}
+    if kind is list:
+        return [_value(Any, item, place.at(i)) for i, item in enumerate(value)]
+    if origin is tuple:
+        several = inner[-1] is Ellipsis
+        if not several and len(inner) != len(value):
+            raise place.mismatch(value, f"a list of {len(inner)}")
+        kinds = [inner[0]] * len(value) if several else inner
+        return tuple(_value(k, item, place.at(i)) for i, (k, item) in enumerate(zip(kinds, value, strict=True)))
+    if kind is float and not math.isfinite(_number(value, place)):
+        raise place.mismatch(value, "a finite number")
+    if isinstance(value, str) and not all(map(is_plain, value)):
+        raise place.mismatch(value, _NAMES[str])
+    return Path(value) if kind is Path else value
+
+
+def _kind_of(value: object) -> Any:
+    if isinstance(value, dict):
+        return dict[str, Any]
+    return list if isinstance(value, list | tuple) else type(value)
+
+
+def _number(value: int | float, place: _Place) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise place.mismatch(value, "a finite number") from error
+
+
+def _expected(kind: Any) -> str:
+    names = []
+    for option in _options(kind):
+        origin = typing.get_origin(option) or option
+        if origin is typing.Literal:
+            names.append(f"one of {', '.join(map(str, typing.get_args(option)))}")
+        else:
+            names.append(_NAMES.get(dict if is_dataclass(origin) else origin, str(getattr(origin, "__name__", origin))))
+    return " or ".join(dict.fromkeys(names))
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return f"'{printable(value, 60)}'"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, Mapping):
+        return "a mapping"
+    return f"the list {printable(list(value), 60)}" if isinstance(value, list | tuple) else printable(value, 60)

@@ -1,0 +1,26 @@
+"""Text that others wrote, made fit for one line of output."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_SHOWN = 200
+
+
+def printable(text: object, limit: int = _SHOWN) -> str:
+    """One line of ``str(text)`` without control, bidirectional or unpaired characters, cut after ``limit``."""
+    raw = text if isinstance(text, str) else _plain(text)
+    shown = "".join(c if is_plain(c) else " " for c in raw[: limit + 1])
+    return shown if len(raw) <= limit else f"{shown[:limit]}..."
+
+
+def is_plain(character: str) -> bool:
+    """Whether a character is neither control, bidirectional, private nor unpaired."""
+    return unicodedata.category(character)[0] != "C"
+
+
+def _plain(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return f"a {type(value).__name__} of very many digits"
