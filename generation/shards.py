@@ -172,8 +172,8 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
 
     images = sample(seeds)
     used = _redraw_blanks(sample, images, seeds) if network.may_blank else seeds
-    if unit.recipe.low_pass_swap and source.pictures is not None:
-        images = swap_low_frequencies(images, _pictures(source, indices), unit.recipe.low_pass_swap)
+    if source.pictures is not None:
+        images = _swapped(unit, images, _pictures(source, indices))
     batch = []
     for k, (index, image) in enumerate(zip(indices, images, strict=True)):
         _check_native(unit, index, image)
@@ -200,10 +200,17 @@ def _shown_batch(unit: Unit, indices: range) -> list[NativeImage]:
     images = _pictures(unit.source, indices)
     if unit.source.shows == RETAKEN:
         seeds = [image_seed(unit.namespace, unit.source.generator, unit.source.learned, i) for i in indices]
-        images = np.stack([retake(p, image_rng(s, RETAKEN)) for p, s in zip(images, seeds, strict=True)])
+        retaken = np.stack([retake(p, image_rng(s, RETAKEN)) for p, s in zip(images, seeds, strict=True)])
+        images = _swapped(unit, retaken, images)
     for index, image in zip(indices, images, strict=True):
         _check_native(unit, index, image)
     return [NativeImage(index, image, None) for index, image in zip(indices, images, strict=True)]
+
+
+def _swapped(unit: Unit, images: np.ndarray, originals: np.ndarray) -> np.ndarray:
+    """The images with the low frequencies of the originals, where the recipe says so."""
+    cutoff = unit.recipe.low_pass_swap
+    return swap_low_frequencies(images, originals, cutoff) if cutoff else images
 
 
 def _drawing_seed(unit: Unit, index: int, seed: int) -> int:

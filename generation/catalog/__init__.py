@@ -35,8 +35,8 @@ class Recipe:
     order, frame: see :mod:`..pixels`. qualities: JPEG qualities drawn uniformly, None = PNG. subsampling: of every
     JPEG. crop_size: side of the benchmark crop in pixels. shard_rows: images per shard, a multiple of batch_size.
     batch_size: images per network call; recorded because floating-point results may depend on it. margin: pixels along
-    every border that no crop touches. low_pass_swap: frequency in cycles per pixel below which a rendered picture gets
-    the original's content (:mod:`..low_pass_swap`); 0 leaves it as it is.
+    every border that no crop touches. low_pass_swap: frequency in cycles per pixel below which a rendered or retaken
+    picture gets the original's content (:mod:`..low_pass_swap`); 0 leaves it as it is.
     """
 
     order: str = "compress-then-crop"
