@@ -59,7 +59,7 @@ class Training(ABC):
     average: Generator
     stateful: ClassVar[tuple[str, ...]]
     report_images: ClassVar[int] = 512
-    report_seconds: ClassVar[float] = REPORT_SECONDS
+    checkpoint_seconds: ClassVar[float] = CHECKPOINT_SECONDS
 
     def __init__(
         self,
@@ -98,12 +98,12 @@ class Training(ABC):
             elapsed = self.progress.seconds / budget
             losses = self._step(elapsed)
             self.progress.step += 1
-            if self.progress.seconds - self.progress.curve[-1]["seconds"] >= max(self.report_seconds, budget / 16):
+            if self.progress.seconds - self.progress.curve[-1]["seconds"] >= self._report_interval(budget):
                 self._report(losses, elapsed)
             now = self.clock()
             self.progress.seconds += now - last
             last = now
-            if now - saved > CHECKPOINT_SECONDS:
+            if now - saved > self.checkpoint_seconds:
                 self._save()
                 saved = now
         self._report({}, 1.0)
@@ -130,6 +130,10 @@ class Training(ABC):
     def finished(self) -> bool:
         """Whether the training has reached an aim other than its time."""
         return False
+
+    def _report_interval(self, budget: float) -> float:
+        """Seconds from one report to the next in a training of ``budget`` seconds."""
+        return max(REPORT_SECONDS, budget / 16)
 
     def _figures(self) -> dict[str, float]:
         """Further numbers for a report."""

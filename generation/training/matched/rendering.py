@@ -31,7 +31,8 @@ class RenderRecipe(BaseRecipe):
 
     luma, chroma, sharpness: what it is trained to, see :class:`.figures.Figures`: training ends as soon as luma is
     reached, while the weight of the chroma loss and the asked-for energy are moved at every report so that the others
-    arrive at the same time. channels_last: memory layout that is faster for this family on a CPU.
+    arrive at the same time. channels_last: memory layout that is faster for this family on a CPU. report_seconds: from
+    one report to the next; a family that learns fast would miss the aim between two reports that are far apart.
     """
 
     luma: float = 23.2
@@ -42,6 +43,7 @@ class RenderRecipe(BaseRecipe):
     energy_weight: float = 1.0
     decay: float = 0.98
     channels_last: bool = True
+    report_seconds: float = 6.0
 
 
 class RenderTraining(Training):
@@ -52,7 +54,7 @@ class RenderTraining(Training):
 
     stateful: ClassVar[tuple[str, ...]] = ("model", "average", "optimiser")
     report_images: ClassVar[int] = 96
-    report_seconds: ClassVar[float] = 6.0
+    checkpoint_seconds: ClassVar[float] = 20.0
     recipe: RenderRecipe
     average: Renderer
 
@@ -74,6 +76,9 @@ class RenderTraining(Training):
         self.model = self.hardware.place(model)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.optimiser = adam(self.model.parameters(), recipe.learning_rate, (0.9, 0.99), self.hardware)
+
+    def _report_interval(self, budget: float) -> float:
+        return self.recipe.report_seconds
 
     def _step(self, elapsed: float) -> dict[str, Tensor]:
         recipe = self.recipe
