@@ -1,10 +1,12 @@
-# make demo and make test are all a newcomer needs; both install first, into .venv.
+# make demo and make test are all a newcomer needs; both install first, into .venv: the first osbench alone, the second
+# also what tests, lint and the documentation need.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEV := $(VENV)/.developer
 
-.PHONY: help install demo test test-all lint bench bench-generate bench-gpu zoo zoo-all reference scale clean
+.PHONY: help install demo test test-processors test-all lint docs release bench bench-generate bench-gpu zoo zoo-all reference scale clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,32 +15,47 @@ help:  ## this list
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/pip install -q -c constraints.txt --config-settings editable_mode=compat -e .
+	@touch $@
+
+$(DEV): $(STAMP)
 	$(BIN)/pip install -q -c constraints.txt --config-settings editable_mode=compat -e ".[dev]"
 	@touch $@
 
-install: $(STAMP)  ## create .venv and install osbench with its test tools
+install: $(DEV)  ## create .venv and install osbench with the tools of a developer
 
 demo: $(STAMP)  ## install, then the whole line on the embedded mini suite; the board is in build/demo/leaderboard
 	$(BIN)/osbench run --suite mini --out build/demo
 
-test: $(STAMP)  ## the test suite (under 10 minutes on 2 cores)
+test: $(DEV)  ## the test suite (under 10 minutes on 2 cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-test-all: $(STAMP)  ## the test suite and the longer checks
+# Two settings of oneDNN and of torch's own kernels: what a processor without AVX-512 and AMX computes.
+test-processors: $(DEV)  ## the numeric tests once more as an older processor computes them (under 2 minutes)
+	OMP_NUM_THREADS=1 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 $(BIN)/python -m pytest -n 2 -m "numeric and not slow"
+
+test-all: $(DEV)  ## the test suite and the longer checks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m ""
 
-lint: $(STAMP)  ## ruff and pyright
+lint: $(DEV)  ## ruff and pyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-bench: $(STAMP)  ## speed ratios against the public way of doing the same work, into build/bench.json
+docs: $(DEV)  ## the documentation, into build/docs/index.html; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "build/docs/index.html"
+
+release: $(DEV)  ## check and build a release into build/release; PUSH=1 also makes the tag and pushes it
+	PYTHON=$(BIN)/python PUSH=$(PUSH) .ci/release
+
+bench: $(DEV)  ## speed ratios against the public way of doing the same work, into build/bench.json
 	OMP_NUM_THREADS=2 $(BIN)/python -m tests.bench
 
-bench-generate: $(STAMP)  ## images per second of every family against a straightforward loop, into build/bench-generate.json
+bench-generate: $(DEV)  ## images per second of every family against a straightforward loop, into build/bench-generate.json
 	$(BIN)/python -m tests.bench_generate
 
-bench-gpu: $(STAMP)  ## throughput of families and of training on a GPU, into build/bench-gpu.json
+bench-gpu: $(DEV)  ## throughput of families and of training on a GPU, into build/bench-gpu.json
 	$(BIN)/python -m tests.bench_gpu
 
 MODEL ?= stylegan2/landscape
@@ -67,8 +84,7 @@ scale: $(STAMP)  ## reference runs in the paper's size: make scale SUITE=mini-v2
 	$(BIN)/osbench generate --suite $(LARGE) --count $(COUNT) --workers $(JOBS) --device $(ON) --out $(SCALE)/data
 	$(BIN)/osbench evaluate --method all $(FITS) --out $(SCALE)/runs
 	$(BIN)/osbench reproduce fang2023 $(FITS) $(if $(PRETRAIN_EPOCHS),--pretrain-epochs $(PRETRAIN_EPOCHS)) --out $(SCALE)
-	$(BIN)/osbench pack $(SCALE)/runs --out $(SCALE)/packed \
-		--rejection native --rejection never --rejection msp --rejection centroid-sigma
+	$(BIN)/osbench pack $(SCALE)/runs --out $(SCALE)/packed
 	$(BIN)/osbench leaderboard build $(SCALE)/packed --data $(SCALE)/data --out $(SCALE)/leaderboard
 	$(BIN)/osbench evaluate --method proposed --protocol rotate --fold all $(FITS) --out $(SCALE)/rotate
 	$(BIN)/osbench pack $(SCALE)/rotate --out $(SCALE)/rotate-packed

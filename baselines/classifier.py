@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..benchmark.method import Scores
 from .networks import build_network, scale_pixels
-from .rejection import Activations, LinearHead, RejectionRule, build_rule, rule_names
+from .rejection import Activations, LinearHead, RejectionRule, build_rule, normalised_distances, rule_names
 from .trained import TRAINING_DEFAULTS, AttributionModel, TrainedMethod
 from .training import Recipe
 
@@ -48,6 +48,7 @@ class Classifier(TrainedMethod):
     """
 
     rejections: ClassVar[tuple[str, ...]] = rule_names()
+    normalised_distances: ClassVar[tuple[str, ...]] = normalised_distances()
     network: ClassVar[str]
     defaults: ClassVar[dict[str, Any]] = CLASSIFIER_DEFAULTS
 

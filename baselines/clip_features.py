@@ -185,7 +185,8 @@ def preprocess(images: np.ndarray, size: int, device: torch.device | str = "cpu"
     if images.shape[1] != size:
         resized = [Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC) for image in images]
         images = np.stack([np.asarray(image) for image in resized])
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).float() / 255
+    # A copy: the images may be a read-only memory map.
+    pixels = torch.tensor(images).to(device).permute(0, 3, 1, 2).float() / 255
     mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (MEAN, STD))
     return (pixels - mean) / std
 

@@ -29,7 +29,8 @@ from torch import Tensor, nn
 from ..benchmark.images import ImageSet
 from ..benchmark.method import Context, Scores
 from ..benchmark.method_code import code_sha256
-from ..core.errors import RunError, UsageError
+from ..benchmark.options import at_least, one_of
+from ..core.errors import RunError
 from ..core.home import cache_folder
 from ..core.locking import exclusive
 from ..core.progress import get_logger
@@ -128,13 +129,18 @@ class PairwiseMethod(TrainedMethod):
     and shared by all folds of all protocols.
     """
 
+    normalised_distances = ("native",)
     defaults: ClassVar[dict[str, Any]] = PAIR_DEFAULTS
+    limits = {
+        "trained_on": one_of(CAMERAS, SEEN),
+        "cameras": at_least(1),
+        "scene_count": at_least(1),
+        "crops": at_least(1),
+    }
     sigmas: np.ndarray
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        if self.options["trained_on"] not in (CAMERAS, SEEN):
-            raise UsageError(f"trained_on is '{CAMERAS}' or '{SEEN}', not '{self.options['trained_on']}'")
         if self.options["weights"] != RETRAINED:
             self.options["weights"] = pinned_checkpoint(self.options["weights"])
 

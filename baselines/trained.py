@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from ..benchmark.images import ImageSet
 from ..benchmark.method import Context, Method, Scores
+from ..benchmark.options import above, at_least, one_of
 from ..core.errors import CheckpointError, RunError, UsageError
 from ..core.publish import write_atomically
 from .inputs import Inputs
-from .precision import FLOAT32, autocast, choose_precision
+from .precision import FLOAT32, PRECISIONS, autocast, choose_precision
 from .rejection import Activations
 from .training import Recipe, Validation, seeded_torch, train_network
 
@@ -62,6 +63,16 @@ class AttributionModel(nn.Module):
 class TrainedMethod(Method):
     """``fit``, ``predict``, ``save`` and ``load``; a method says how its model is built and how it answers."""
 
+    limits = {
+        "epochs": at_least(1),
+        "batch_size": at_least(1),
+        "lr": above(0),
+        "lr_decay": above(0, at_most=1),
+        "decay_every": at_least(1),
+        "weight_decay": at_least(0),
+        "patience": at_least(1),
+        "precision": one_of(*PRECISIONS),
+    }
     model: AttributionModel
     class_names: tuple[str, ...]
     crop_size: int
@@ -208,7 +219,7 @@ class TrainedMethod(Method):
             tensors = load_file(folder / WEIGHTS)
             method = cls(**settings["options"])
             method.class_names, method.crop_size = tuple(settings["class_names"]), settings["crop_size"]
-            # A rule that was added to the project since has nothing to say about this model.
+            # The model has learned the rules that existed when it was saved, and no later ones.
             method.rejections = tuple(settings["rejections"])  # type: ignore[misc]
             method.device = torch.device("cpu")
             method.model = method.build(len(method.class_names), method.crop_size)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import DatasetError
+from ..core.documents import to_json
+from ..core.errors import DatasetError, OsbenchError, RunError
+from ..core.text import printable
 from ..generation.image_files import check_8_bit_colour, open_image
-from .method import Method, Scores
-from .runs import Run, load_model
-from .score import threshold_of
-
-UNKNOWN = "unknown"
+from .answers import DEFAULT_THRESHOLD_RULE
+from .method import Method
+from .models import load_model
+from .runs import NATIVE, Run
+from .score import UNKNOWN
+from .scores import Scores
 
 _BATCH = 256
 
@@ -24,14 +27,24 @@ _BATCH = 256
 class Attribution:
     """The answer for one image.
 
-    Attributes
+    Parameters
     ----------
-    candidate: the seen generator it is most alike.
-    known_score, threshold: it is accepted iff ``known_score >= threshold``.
-    source: the candidate if accepted, else ``"unknown"``.
-    class_scores: every seen generator's score, higher = more alike.
-    percentile: share of seen validation images whose known_score is lower, 0..1.
-    why: one sentence for people.
+    image : str
+        Its path.
+    candidate : str
+        The seen generator it is most alike.
+    known_score, threshold : float
+        It is accepted iff ``known_score >= threshold``.
+    accepted : bool
+        Whether it is.
+    source : str
+        The candidate if accepted, else ``"unknown"``.
+    class_scores : dict of str to float
+        Every seen generator's score, higher = more alike.
+    percentile : float
+        Share of seen validation images whose known_score is lower, 0..1.
+    why : str
+        One sentence for people.
     """
 
     image: str
@@ -44,35 +57,98 @@ class Attribution:
     percentile: float
     why: str
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """JSON-able form."""
-        return asdict(self)
+        return to_json(self)
+
+
+@dataclass(frozen=True)
+class NotAttributed:
+    """An image without an answer, and why, in one line."""
+
+    image: str
+    error: str
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able form."""
+        return to_json(self)
 
 
 def attribute(
-    images: Sequence[Path], run: Run, *, threshold_rule: str = "accept-95", method_file: str | None = None
-) -> list[Attribution]:
+    images: Sequence[Path],
+    run: Run,
+    *,
+    rule: str = NATIVE,
+    threshold_rule: str = DEFAULT_THRESHOLD_RULE,
+    method_file: str | None = None,
+) -> list[Attribution | NotAttributed]:
     """Attribute image files with the model of a run.
 
     The centre crop of the run's crop size is judged, nothing is resampled. The threshold comes from the run's own
-    answers for seen validation images, so no dataset is needed. ``method_file``: where the method is defined, if it
-    is not registered.
+    answers for seen validation images, so no dataset is needed.
 
-    Raises DatasetError for a file that is no image or too small, RunError for a run without model or manifest.
+    Parameters
+    ----------
+    images : sequence of Path
+        The files. One that is no image, or too small, costs its own answer.
+    run : Run
+        The run to ask.
+    rule : str
+        Its rejection rule (see :meth:`.runs.Run.rule`).
+    threshold_rule : str
+        How the threshold is chosen; no oracle.
+    method_file : str, optional
+        The user's own file where the method is defined, if it is not registered.
+
+    Returns
+    -------
+    list
+        One answer per image, in their order. RunError for a run without model or manifest.
     """
-    crop_size = int(run.info["config"]["resolved"]["crop_size"])
-    threshold, val_scores = threshold_of(run, run.manifest(), threshold_rule)
+    answers = run.answers(rule)
+    threshold, validation = answers.blind_threshold(threshold_rule), answers.validation.known_score
     method = load_model(run, method_file)
-    batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
-    scores = Scores.concatenate([_answers(method, run.rejection, batch, crop_size) for batch in batches]).check()
-    return [
-        _explain(str(path), scores, i, run.class_names, threshold, val_scores, threshold_rule)
-        for i, path in enumerate(images)
-    ]
+    found: list[Attribution | NotAttributed] = []
+    for start in range(0, len(images), _BATCH):
+        batch = [_crop_or_error(Path(path), run.info.config.crop_size) for path in images[start : start + _BATCH]]
+        crops = [crop for crop in batch if not isinstance(crop, NotAttributed)]
+        scores = _ask(method, answers.rule, np.stack(crops), len(run.class_names)) if crops else None
+        row = 0
+        for path, crop in zip(images[start : start + _BATCH], batch, strict=True):
+            if isinstance(crop, NotAttributed):
+                found.append(crop)
+            else:
+                assert scores is not None
+                found.append(_explain(str(path), scores, row, run.class_names, threshold, validation, threshold_rule))
+                row += 1
+    return found
 
 
-def _answers(method: Method, rejection: str, images: Sequence[Path], crop_size: int) -> Scores:
-    return method.predict(np.stack([read_centre_crop(Path(path), crop_size) for path in images]))[rejection]
+def _ask(method: Method, rule: str, pixels: np.ndarray, n_classes: int) -> Scores:
+    try:
+        found = method.predict(pixels)
+    except OsbenchError:
+        raise
+    except Exception as error:  # a model that somebody else made need not fit its own method
+        raise RunError(
+            f"the model of {method.name} gives no answer: {type(error).__name__}: {printable(error)}"
+        ) from error
+    if rule not in found:
+        raise RunError(f"method {method.name} gave no scores for its rejection rule '{rule}'.")
+    scores = found[rule].check()
+    if scores.class_scores.shape != (len(pixels), n_classes):
+        raise RunError(
+            f"the model of {method.name} gives scores {scores.class_scores.shape} for {len(pixels)} images; the run "
+            f"has {n_classes} seen generators."
+        )
+    return scores
+
+
+def _crop_or_error(path: Path, size: int) -> np.ndarray | NotAttributed:
+    try:
+        return read_centre_crop(path, size)
+    except DatasetError as error:
+        return NotAttributed(str(path), str(error))
 
 
 def read_centre_crop(path: Path, size: int) -> np.ndarray:

@@ -10,27 +10,33 @@ from typing import Any
 
 import numpy as np
 
-from .metrics import PRIMARY, Difference, Outcome, null_for_nan
-from .metrics.paired import difference_of, side_of
+from .metrics import PRIMARY, Difference, null_for_nan
+from .metrics.paired import Side, difference_of
 from .metrics.summary import metric
 
 
 @dataclass(frozen=True)
 class Contender:
-    """A method with its answers: one outcome and one threshold for each training seed.
+    """A method as one side of every pair.
 
-    The thresholds (from seen validation images) are read by metrics at a threshold; None for the others. fit: names the
-    trained networks; contenders of one fit (its rejection rules) are compared seed by seed. Empty = a fit of its own.
+    Attributes
+    ----------
+    name : str
+        Different from all others.
+    side : Side
+        Its metric; all contenders met the same resamples of the same images.
+    fit : str
+        Names the trained networks: contenders of one fit (its rejection rules) are compared seed by seed. Empty = a fit
+        of its own.
     """
 
     name: str
-    outcomes: Sequence[Outcome]
-    thresholds: Sequence[float | None]
+    side: Side
     fit: str = ""
 
     def shares_fits(self, other: Contender) -> bool:
         """Whether seed k of both is the same trained network."""
-        return bool(self.fit) and self.fit == other.fit and len(self.outcomes) == len(other.outcomes)
+        return bool(self.fit) and self.fit == other.fit and len(self.side.each) == len(other.side.each)
 
 
 @dataclass(frozen=True)
@@ -81,40 +87,34 @@ class Comparison:
         return null_for_nan(head | {"pairs": pairs, "ties": self.ties})
 
 
-def compare(
-    contenders: Sequence[Contender],
-    metric_name: str = PRIMARY,
-    *,
-    replicates: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Comparison:
-    """Compare every pair by `metrics.paired_difference`; all of them meet the same resamples of the images.
+def compare(contenders: Sequence[Contender], metric_name: str = PRIMARY, *, level: float = 0.95) -> Comparison:
+    """Compare every pair by `metrics.paired_difference`.
 
     With probability ``level`` no two equally good contenders are called different (Holm).
 
     Raises
     ------
-    RunError: not the same images. UsageError: unknown metric. ValueError: no contender, or two of one name.
+    UsageError
+        Unknown metric.
+    ValueError
+        No contender, or two of one name.
     """
     by_name = {c.name: c for c in contenders}
     if not by_name or len(by_name) < len(contenders):
         raise ValueError(f"a comparison needs contenders of different names, not {[c.name for c in contenders]}.")
-    sides = {
-        c.name: side_of(c.outcomes, c.thresholds, metric_name, replicates=replicates, seed=seed) for c in contenders
-    }
+    estimates = {c.name: c.side.estimate for c in contenders}
     sign = 1 if metric(metric_name).lower_is_better else -1
-    best_first = sorted(by_name, key=lambda n: (math.isnan(sides[n].estimate), sign * sides[n].estimate, n))
-    couples = list(itertools.combinations(best_first, 2))
+    best_first = sorted(by_name, key=lambda n: (math.isnan(estimates[n]), sign * estimates[n], n))
+    couples = [(by_name[a], by_name[b]) for a, b in itertools.combinations(best_first, 2)]
     differences = [
-        difference_of(sides[a], sides[b], metric_name, level=level, same_fits=by_name[a].shares_fits(by_name[b]))
-        for a, b in couples
+        difference_of(a.side, b.side, metric_name, level=level, same_fits=a.shares_fits(b)) for a, b in couples
     ]
     adjusted = holm([d.p_value for d in differences])
     pairs = [
-        Pair(a, b, d, p, bool(p <= 1 - level)) for (a, b), d, p in zip(couples, differences, adjusted, strict=True)
+        Pair(a.name, b.name, d, p, bool(p <= 1 - level))
+        for (a, b), d, p in zip(couples, differences, adjusted, strict=True)
     ]
-    return Comparison(metric_name, level, {name: sides[name].estimate for name in best_first}, pairs)
+    return Comparison(metric_name, level, {name: estimates[name] for name in best_first}, pairs)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

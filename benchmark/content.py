@@ -8,7 +8,9 @@ difficulty, so that one fold should be read beside the others.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,19 +19,45 @@ from .manifest import Manifest
 from .metrics import Outcome
 
 
-def content_rows(validation: Outcome, test: Outcome, manifest: Manifest, threshold: float) -> list[dict[str, Any]]:
-    """One row for the images of every split, openness and training set; empty unless the manifest holds one out.
+@dataclass(frozen=True)
+class ContentRow:
+    """The answers to the images of one split, openness and training set.
 
-    Keys: ``split`` (val or test), ``openness``, ``training_set``, ``held_out`` (whether it is the held-out one),
-    ``images``, ``accuracy`` (share whose nearest seen generator is the right one, accepted or not; None for unseen
-    images), ``rejected`` (share below ``threshold``).
+    Parameters
+    ----------
+    split : str
+        ``val`` or ``test``.
+    openness : str
+        ``seen`` or ``unseen``.
+    training_set : str
+        The content.
+    held_out : bool
+        Whether it is the held-out one.
+    images : int
+        How many.
+    accuracy : float, optional
+        Share whose nearest seen generator is the right one, accepted or not; None for unseen images.
+    rejected : float
+        Share below the threshold.
     """
+
+    split: Literal["val", "test"]
+    openness: Literal["seen", "unseen"]
+    training_set: str
+    held_out: bool
+    images: int
+    accuracy: float | None
+    rejected: float
+
+
+def content_rows(validation: Outcome, test: Outcome, manifest: Manifest, threshold: float) -> list[ContentRow]:
+    """One row for the images of every split, openness and training set; empty unless the manifest holds one out."""
     if not manifest.held_out:
         return []
     return [*_rows("val", validation, manifest, threshold), *_rows("test", test, manifest, threshold)]
 
 
-def _rows(split: str, answers: Outcome, manifest: Manifest, threshold: float) -> list[dict[str, Any]]:
+def _rows(split: Literal["val", "test"], answers: Outcome, manifest: Manifest, threshold: float) -> list[ContentRow]:
     rows = manifest.rows(split)
     openness, training_set = (np.asarray(rows[name], dtype=str) for name in ("openness", "training_set"))
     right, rejected = answers.candidate == answers.truth, answers.known_score < threshold
@@ -37,31 +65,31 @@ def _rows(split: str, answers: Outcome, manifest: Manifest, threshold: float) ->
     for known, content in sorted(set(zip(openness.tolist(), training_set.tolist(), strict=True))):
         members = (openness == known) & (training_set == content)
         found.append(
-            {
-                "split": split,
-                "openness": known,
-                "training_set": content,
-                "held_out": content == manifest.held_out,
-                "images": int(np.sum(members)),
-                "accuracy": float(np.mean(right[members])) if known == "seen" else None,
-                "rejected": float(np.mean(rejected[members])),
-            }
+            ContentRow(
+                split=split,
+                openness=known,
+                training_set=content,
+                held_out=content == manifest.held_out,
+                images=int(np.sum(members)),
+                accuracy=float(np.mean(right[members])) if known == "seen" else None,
+                rejected=float(np.mean(rejected[members])),
+            )
         )
     return found
 
 
-def content_table(rows: list[dict[str, Any]]) -> str:
+def content_table(rows: Sequence[ContentRow]) -> str:
     """Rows of :func:`content_rows` for people."""
     table = pd.DataFrame(
         [
             (
-                row["training_set"],
-                "yes" if row["held_out"] else "no",
-                row["split"],
-                row["openness"],
-                row["images"],
-                "-" if row["accuracy"] is None else f"{row['accuracy']:.3f}",
-                f"{row['rejected']:.3f}",
+                row.training_set,
+                "yes" if row.held_out else "no",
+                row.split,
+                row.openness,
+                row.images,
+                "-" if row.accuracy is None else f"{row.accuracy:.3f}",
+                f"{row.rejected:.3f}",
             )
             for row in rows
         ],

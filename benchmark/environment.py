@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from ..generation.record import library_versions as image_library_versions
+from .run_info import Git, Hardware
 
 _LIBRARIES = ("osbench", "datasets", "pandas", "safetensors", "scikit-learn", "scipy")
 
@@ -25,7 +26,7 @@ def _installed(name: str) -> bool:
     return bool(list(metadata.distributions(name=name)))
 
 
-def git_revision() -> dict[str, object] | None:
+def git_revision() -> Git | None:
     """``{"revision", "dirty"}`` of the checkout this package runs from, None if it is installed otherwise.
 
     A package installed into an environment that happens to lie in somebody's repository is no checkout: this file
@@ -35,8 +36,10 @@ def git_revision() -> dict[str, object] | None:
     if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
         return None
     revision = _git(here.parent, "rev-parse", "HEAD")
-    changes = _git(here.parent, "status", "--porcelain")
-    return None if revision is None else {"revision": revision.strip(), "dirty": bool(changes and changes.strip())}
+    changes = (_git(here.parent, "status", "--porcelain") or "").splitlines()
+    # A file that git does not know changes nothing unless it is code.
+    dirty = any(not line.startswith("??") or line.endswith((".py", "/")) for line in changes)
+    return None if revision is None else Git(revision.strip(), dirty)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
@@ -48,16 +51,16 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return result.stdout
 
 
-def hardware(device: torch.device) -> dict[str, object]:
+def hardware(device: torch.device) -> Hardware:
     """Processor, cores, memory in GB, and the device that did the work."""
-    return {
-        "device": str(device),
-        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gb": _memory_gb(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
+    return Hardware(
+        device=str(device),
+        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        processor=_processor(),
+        cores=os.cpu_count(),
+        memory_gb=_memory_gb(),
+        system=f"{platform.system()} {platform.machine()}",
+    )
 
 
 def _processor() -> str:

@@ -1,7 +1,7 @@
-"""The harness: fit a method once per seed, ask it about validation and test, publish one run per rejection rule.
+"""The harness: fit a method once per seed, ask it about validation and test, publish one run per fit.
 
 Everything can be killed at any moment and started again: published runs are skipped, a fitted model is loaded, an
-unfinished fit continues from the method's own checkpoints.
+unfinished fit continues from the method's own checkpoints. A run that was damaged since is made again.
 """
 
 from __future__ import annotations
@@ -14,57 +14,89 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 
-from ..core.errors import RunError, UsageError, unknown_name
+from ..core.errors import OsbenchError, RunError, UsageError
 from ..core.locking import exclusive
 from ..core.progress import get_logger, progress_bar
 from ..core.publish import write_atomically
 from ..generation.dataset import Dataset
+from .contract import answer_fault
 from .environment import git_revision, hardware, library_versions
 from .images import ImageSet, load_images
 from .manifest import Manifest
-from .method import Context, Method, Scores, get_method, source_sha256
+from .method import Context, Method, get_method, source_sha256
 from .method_code import code_sha256
 from .predictions import Predictions
-from .runs import MODEL_FOLDER, RUN_SCHEMA_VERSION, Run, link_tree, run_id, store_manifest
+from .run_info import Config, ManifestInfo, RunInfo
+from .runs import MODEL_FOLDER, Run, run_id, store_manifest
+from .scores import Scores
 
 #: Images per call of ``predict``; methods may cut them into smaller batches.
 PREDICT_BATCH = 512
 
+#: Images that a method is asked about before it is saved and after it is loaded again.
+_CHECKED_IMAGES = 64
+
+#: By so much may its scores differ then, in standard deviations of the scores and relative to their size, ...
+_SAME_STD, _SAME_RELATIVE = 1e-2, 1e-4
+
+#: ... for this share of the images: a rule that counts neighbours may jump for a few.
+_SAME_SHARE = 0.98
+
 
 @dataclass(frozen=True)
-class _Plan:
-    """One fit: a method, its configuration and a seed on one manifest."""
+class Plan:
+    """One fit: a method, its configuration and a seed on one manifest.
 
+    Parameters
+    ----------
+    name : str
+        The method as it was asked for: a registered name or a path.
+    cls : type[Method]
+        Its class.
+    config : Config
+        Its settings.
+    manifest : Manifest
+        What is asked.
+    seed : int
+        Of the fit.
+    out : Path
+        The runs folder.
+    device : str
+        Where it is fitted.
+    """
+
+    name: str
     cls: type[Method]
-    config: dict[str, Any]
+    config: Config
     manifest: Manifest
     seed: int
     out: Path
-    device: torch.device
+    device: str
 
     @property
     def config_hash(self) -> str:
-        document = [self.config["resolved"], self.manifest.manifest_id]
-        return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
-
-    @property
-    def method_folder(self) -> Path:
-        return self.out / self.cls.name
+        """Of everything that makes two runs of one method and seed different."""
+        document = f"{self.config.key} {self.manifest.manifest_id}"
+        return hashlib.sha256(document.encode()).hexdigest()[:8]
 
     @property
     def fit_folder(self) -> Path:
-        return self.method_folder / f".fit-seed{self.seed}-{self.config_hash}"
+        """Where an unfinished fit lies."""
+        return self.out / self.cls.name / f".fit-seed{self.seed}-{self.config_hash}"
 
-    def run_folder(self, rejection: str) -> Path:
-        return self.method_folder / run_id(rejection, self.seed, self.config_hash)
+    @property
+    def run_folder(self) -> Path:
+        """Where its run is published."""
+        return self.out / self.cls.name / run_id(self.seed, self.config_hash)
 
 
 def evaluate(
@@ -76,25 +108,48 @@ def evaluate(
     out: Path,
     device: str = "cpu",
     options: Mapping[str, Any] | None = None,
-    rejections: Sequence[str] | None = None,
     epochs: int | None = None,
     crop_size: int | None = None,
     check: bool = False,
+    label: str | None = None,
 ) -> list[Run]:
-    """Fit and test a method; returns its runs, seed by seed in the order of ``rejections``.
+    """Fit and test a method; returns its runs, one per seed, with answers by all its rejection rules.
 
     Parameters
     ----------
-    method_name: a registered name or ``path/to/file.py``.
-    out: the runs folder; runs go to ``out/<method>/<rejection>-seed<seed>-<hash>/``.
-    options: hyper-parameters that differ from the method's defaults.
-    rejections: a choice of the method's rejection rules, None = all.
-    crop_size: side of the centre crop in pixels, None = as stored.
-    check: compare every image with its ``pixel_sha256`` first.
+    method_name : str
+        A registered name or ``path/to/file.py``.
+    dataset : Dataset
+        The images.
+    manifest : Manifest
+        A manifest of that dataset.
+    seeds : sequence of int
+        Of the fits.
+    out : Path
+        The runs folder; runs go to ``out/<method>/seed<seed>-<hash>/``.
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    options : mapping, optional
+        Hyper-parameters that differ from the method's defaults.
+    epochs : int, optional
+        Short for the option ``epochs``; a method without one ignores it.
+    crop_size : int, optional
+        Side of the centre crop in pixels; as stored without it.
+    check : bool
+        Compare every image with its ``pixel_sha256`` first.
+    label : str, optional
+        What the runs are called on a board; without it, those that exist keep theirs.
 
-    Raises UsageError for unknown names, DatasetError for bad images, RunError for answers that are not finite.
+    Raises
+    ------
+    UsageError
+        Unknown names.
+    DatasetError
+        Bad images.
+    RunError
+        Answers that are not finite, a method that is another one after it was saved and loaded.
     """
-    plans, wanted = _plans(
+    plans = plan_fits(
         method_name,
         dataset,
         manifest,
@@ -102,31 +157,21 @@ def evaluate(
         out=out,
         device=device,
         options=options,
-        rejections=rejections,
         epochs=epochs,
         crop_size=crop_size,
     )
     store_manifest(out, manifest)
-    missing = [plan for plan in plans if not _finished(plan, wanted)]
+    missing = [plan for plan in plans if not is_finished(plan)]
     if missing:
         images = load_images(dataset, manifest, crop_size=crop_size, check=check)
         for plan in missing:
-            _run_seed(plan, images, wanted)
-    runs = [Run.open(plan.run_folder(name)) for plan in plans for name in wanted]
+            _run_seed(plan, images)
+    runs = [Run.open(plan.run_folder) for plan in plans]
     _warn_of_other_code(get_method(method_name), runs)
-    return runs
+    return runs if label is None else [run.labelled(label) for run in runs]
 
 
-def unfinished_seeds(method_name: str, dataset: Dataset, manifest: Manifest, **arguments: Any) -> list[int]:
-    """The seeds for which :func:`evaluate` would have something to do; UsageError as there. Changes nothing.
-
-    arguments: as :func:`evaluate` takes them, but ``check``.
-    """
-    plans, wanted = _plans(method_name, dataset, manifest, **arguments)
-    return [plan.seed for plan in plans if not _finished(plan, wanted)]
-
-
-def _plans(
+def plan_fits(
     method_name: str,
     dataset: Dataset,
     manifest: Manifest,
@@ -135,25 +180,34 @@ def _plans(
     out: Path,
     device: str = "cpu",
     options: Mapping[str, Any] | None = None,
-    rejections: Sequence[str] | None = None,
     epochs: int | None = None,
     crop_size: int | None = None,
-) -> tuple[list[_Plan], tuple[str, ...]]:
-    """One plan for each seed, and the rejection rules that runs are wanted of."""
+) -> list[Plan]:
+    """One plan for each seed; UsageError as :func:`evaluate`, whose parameters these are. Changes nothing."""
     cls = get_method(method_name)
-    wanted = _chosen_rejections(cls, rejections)
     config = _config(cls, dict(options or {}), epochs, crop_size or dataset.crop_size)
-    return [_Plan(cls, config, manifest, seed, out, torch_device(device)) for seed in seeds], wanted
+    torch_device(device)
+    return [Plan(method_name, cls, config, manifest, seed, out, device) for seed in seeds]
 
 
-def _finished(plan: _Plan, wanted: Sequence[str]) -> bool:
-    return all(_published(plan.run_folder(name)) for name in wanted)
+def is_finished(plan: Plan) -> bool:
+    """Whether the run of a plan is there and whole; a damaged one is named in the log, and is to be made again."""
+    if not plan.run_folder.exists():
+        return False
+    try:
+        run = Run.open(plan.run_folder)
+        if (run.method, run.seed, run.info.config.key) != (plan.cls.name, plan.seed, plan.config.key):
+            raise RunError(f"{run.folder} holds a run of {run.method}, seed {run.seed}, with other settings.")
+        run.predictions(plan.manifest)
+    except OsbenchError as error:
+        get_logger().warning("a damaged run is made again: %s", error)
+        return False
+    return True
 
 
 def _warn_of_other_code(cls: type[Method], runs: Sequence[Run]) -> None:
-    """Runs without the hash are from before there was one: nothing is known of them."""
     now = code_sha256(cls)
-    other = [run for run in runs if run.info.get("code_sha256", now) != now]
+    other = [run for run in runs if run.info.code_sha256 != now]
     if other:
         get_logger().warning(
             "%s: %d of %d runs were made before its code changed, first %s; delete them to evaluate again",
@@ -164,23 +218,17 @@ def _warn_of_other_code(cls: type[Method], runs: Sequence[Run]) -> None:
         )
 
 
-def _chosen_rejections(cls: type[Method], rejections: Sequence[str] | None) -> tuple[str, ...]:
-    for name in rejections or ():
-        if name not in cls.rejections:
-            raise unknown_name(f"rejection rule of method {cls.name}", name, cls.rejections)
-    return tuple(dict.fromkeys(rejections)) if rejections else cls.rejections
-
-
-def _config(cls: type[Method], given: dict[str, Any], epochs: int | None, crop_size: int) -> dict[str, Any]:
+def _config(cls: type[Method], given: dict[str, Any], epochs: int | None, crop_size: int) -> Config:
     """Defaults apart from given values, and what they resolve to: the identity of a run besides data and seed."""
-    options = cls(**given).options
-    resolved = {"options": options, "epochs": epochs, "crop_size": crop_size}
-    file_hash = source_sha256(cls)
-    return {
-        "given": given | ({} if epochs is None else {"epochs": epochs}),
-        "defaults": dict(cls.defaults),
-        "resolved": resolved if file_hash is None else resolved | {"method_sha256": file_hash},
-    }
+    if epochs is not None and "epochs" in cls.defaults:
+        given = given | {"epochs": epochs}
+    return Config(
+        given=given,
+        defaults=dict(cls.defaults),
+        options=cls(**given).options,
+        crop_size=crop_size,
+        method_sha256=source_sha256(cls),
+    )
 
 
 def torch_device(name: str) -> torch.device:
@@ -196,77 +244,85 @@ def torch_device(name: str) -> torch.device:
     return device
 
 
-def _published(folder: Path) -> bool:
-    return (folder / "run.json").is_file()
-
-
-def _run_seed(plan: _Plan, images: ImageSet, wanted: Sequence[str]) -> None:
+def _run_seed(plan: Plan, images: ImageSet) -> None:
     plan.fit_folder.mkdir(parents=True, exist_ok=True)
     get_logger().info("%s, seed %d", plan.cls.name, plan.seed)
     busy = RunError(f"{plan.fit_folder}: another 'osbench evaluate' is at this fit. Wait for it or stop it.")
     with exclusive(plan.fit_folder / "lock", busy):
+        info = _run_info(plan)
         with _wall_time(plan.fit_folder):
             method = _fitted(plan, images)
             asked = images.subset(images.split_name != "train")
-            answers = _predict(method.to(plan.device), asked, f"{plan.cls.name} predict")
-        for rejection in wanted:
-            if rejection not in answers:
-                raise RunError(f"method {plan.cls.name} gave no scores for its rejection rule '{rejection}'.")
-            _publish(plan, rejection, Predictions(asked.image_ids, answers[rejection]))
+            answers = _predict(method, asked, f"{plan.cls.name} predict")
+        predictions = Predictions.of(asked.image_ids, {rule: answers[rule] for rule in method.rejections})
+        info = replace(
+            info,
+            rules=predictions.rules,
+            precision=method.precision,
+            wall_time_s=round(_seconds(plan.fit_folder), 3),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        Run.write(plan.run_folder, info, predictions, staging=plan.fit_folder / "run")
         shutil.rmtree(plan.fit_folder)
 
 
-def _publish(plan: _Plan, rejection: str, predictions: Predictions) -> None:
-    folder = plan.run_folder(rejection)
-    if not _published(folder):
-        info = _run_info(plan, rejection, _seconds(plan.fit_folder)) | _fit_code(plan)
-        Run.write(folder, info, predictions, plan.fit_folder / "model")
-
-
-def _fit_code(plan: _Plan) -> dict[str, str]:
-    """Hash of the code that fitted the model: of an earlier sitting, where its other rules were published then."""
-    sibling = _published_sibling(plan)
-    if sibling is None:
-        return {"code_sha256": code_sha256(plan.cls)}
-    return {key: value for key, value in sibling.info.items() if key == "code_sha256"}
-
-
-def _fitted(plan: _Plan, images: ImageSet) -> Method:
-    """The fitted method: loaded if this fit was finished before, else fitted (or resumed) now."""
-    model = plan.fit_folder / "model"
-    sibling = _published_sibling(plan)
-    if not model.is_dir() and sibling is not None:
-        _write_seconds(plan.fit_folder, float(sibling.info["wall_time_s"]))
-        link_tree(sibling.model, model)
+def _fitted(plan: Plan, images: ImageSet) -> Method:
+    """The fitted method on its device: loaded if this fit was finished before, else fitted (or resumed) now."""
+    model = plan.fit_folder / "run" / MODEL_FOLDER
+    device = torch_device(plan.device)
     if model.is_dir():
-        return plan.cls.load(model)
-    method = plan.cls(**plan.config["resolved"]["options"])
+        return plan.cls.load(model).to(device)
+    method = plan.cls(**plan.config.options)
     seed_everything(plan.seed)
     method.fit(images.split("train"), images.split("val"), _context(plan, method))
     partial = plan.fit_folder / ".model.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    method.save(partial)
+    try:
+        method.save(partial)
+    except SafetensorError as error:  # its text for a full disk, among others
+        raise RunError(f"{partial}: the fitted model cannot be written: {error}") from error
+    method = method.to(device)
+    _check_loaded(method, plan.cls.load(partial).to(device), images.split("val")[:_CHECKED_IMAGES])
+    model.parent.mkdir(exist_ok=True)
     os.replace(partial, model)
     return method
 
 
-def _published_sibling(plan: _Plan) -> Run | None:
-    """A run of the same fit with another rejection rule, if there is one with its model."""
-    folders = map(plan.run_folder, plan.cls.rejections)
-    return next((Run.open(folder) for folder in folders if (folder / MODEL_FOLDER).is_dir()), None)
+def _check_loaded(method: Method, loaded: Method, pixels: np.ndarray) -> None:
+    """RunError unless a method that was saved and loaded answers as it did before."""
+    try:
+        before, after = ask(method, pixels), ask(loaded, pixels)
+    except RunError as error:
+        raise RunError(f"method {method.name}: {error}") from error
+    for rule, scores in before.items():
+        other = after.get(rule)
+        if other is None or not (
+            _alike(scores.known_score, other.known_score) and _alike(scores.class_scores, other.class_scores)
+        ):
+            raise RunError(
+                f"method {method.name}: after save and load it gives other answers (rule '{rule}') than before; mend "
+                "its save or load."
+            )
 
 
-def _context(plan: _Plan, method: Method) -> Context:
+def _alike(first: np.ndarray, second: np.ndarray) -> bool:
+    if first.shape != second.shape:
+        return False
+    tolerance = _SAME_STD * float(first.std()) + _SAME_RELATIVE * np.abs(first)
+    return float(np.mean(np.abs(first - second) <= tolerance)) >= _SAME_SHARE
+
+
+def _context(plan: Plan, method: Method) -> Context:
     folder = plan.fit_folder / "context"
     folder.mkdir(exist_ok=True)
     return Context(
         seed=plan.seed,
-        device=plan.device,
+        device=torch_device(plan.device),
         folder=folder,
         class_names=plan.manifest.seen,
-        crop_size=plan.config["resolved"]["crop_size"],
-        epochs=plan.config["resolved"]["epochs"],
+        crop_size=plan.config.crop_size,
+        epochs=method.options.get("epochs"),
         options=method.options,
     )
 
@@ -293,12 +349,11 @@ def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Sc
 
 
 def ask(method: Method, pixels: np.ndarray) -> dict[str, Scores]:
-    """Checked answers to uint8 (N, S, S, 3), by rejection rule; RunError unless each has N rows of finite scores."""
+    """Answers to uint8 (N, S, S, 3), by rejection rule; RunError unless each rule has N rows of finite scores."""
     answers = method.predict(pixels)
-    for scores in answers.values():
-        if len(scores) != len(pixels):
-            raise RunError(f"{len(scores)} scores for {len(pixels)} images.")
-        scores.check()
+    fault = answer_fault(answers, method.rejections, len(pixels))
+    if fault is not None:
+        raise RunError(f"{fault}.")
     return answers
 
 
@@ -307,7 +362,7 @@ def _wall_time(folder: Path) -> Iterator[None]:
     """Add the time spent inside to what earlier attempts at the same fit took; a killed one counts to its last file."""
     begun = folder / "begun"
     if begun.exists():
-        changes = [path.stat().st_mtime for name in ("context", "model") for path in (folder / name).rglob("*")]
+        changes = [path.stat().st_mtime for name in ("context", "run") for path in (folder / name).rglob("*")]
         _write_seconds(folder, _seconds(folder) + max(0.0, max(changes, default=0.0) - begun.stat().st_mtime))
     begun.touch()
     start = time.monotonic()
@@ -327,28 +382,22 @@ def _seconds(folder: Path) -> float:
     return float(json.loads(path.read_text())) if path.exists() else 0.0
 
 
-def _run_info(plan: _Plan, rejection: str, seconds: float) -> dict[str, Any]:
-    manifest = plan.manifest
-    return {
-        "schema_version": RUN_SCHEMA_VERSION,
-        "method": plan.cls.name,
-        "rejection": rejection,
-        "seed": plan.seed,
-        "card": asdict(plan.cls.card),
-        "config": plan.config,
-        "manifest": {
-            "manifest_id": manifest.manifest_id,
-            "protocol": manifest.protocol,
-            "fold": manifest.fold,
-            "suite": manifest.suite,
-            "seen": list(manifest.seen),
-            "unseen": list(manifest.unseen),
-            "crop_size": manifest.crop_size,
-            "counts": manifest.counts(),
-        },
-        "versions": library_versions(),
-        "git": git_revision(),
-        "hardware": hardware(plan.device),
-        "wall_time_s": round(seconds, 3),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+def _run_info(plan: Plan) -> RunInfo:
+    """How the run is made; RunError before anything is fitted if a card or an option could not be written down."""
+    info = RunInfo(
+        method=plan.cls.name,
+        seed=plan.seed,
+        rules=tuple(plan.cls.rejections),
+        card=plan.cls.card,
+        config=plan.config,
+        manifest=ManifestInfo.of(plan.manifest),
+        code_sha256=code_sha256(plan.cls),
+        versions=library_versions(),
+        git=git_revision(),
+        hardware=hardware(torch_device(plan.device)),
+        precision=plan.cls.precision,
+        wall_time_s=0.0,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        normalised_distances=plan.cls.normalised_distances,
+    )
+    return RunInfo.from_json(info.to_json(), f"method {plan.cls.name}")

@@ -11,7 +11,7 @@
     epochs: 20                        # of entries that do not say their own
     rules: [native, never, msp]       # rows of a table and of the board; without it, every rule of a method
     entries:
-      proposed: {}                    # the key is the label on the board
+      proposed: {}                    # the key is the label on the board, and the method unless one is named
       proposed, paper-literal: {method: proposed, options: {preset: paper-literal}, epochs: 30}
       dct-cnn: {rules: [never]}
     columns: [auc_af1_crr, af1, crr]  # of the table of results
@@ -29,143 +29,163 @@ Experiments of the package lie in ``benchmark/experiments``; anybody's file has 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
+from ..core.documents import json_schema
 from ..core.errors import UsageError, unknown_name
-from ..core.foreign import printable
+from ..core.schema import Limits, read_record
+from ..core.text import printable
 from ..core.yaml import read_yaml
+from .run_info import Label, Options, RuleName
 
 _FOLDER = Path(__file__).resolve().parent / "experiments"
-_MAX_ENTRIES = 1000
-_MAX_SEEDS = 1000
 
-OptionValue = str | int | float | bool | None
+Positive = Annotated[int, Limits(least=1, most=10**9)]
+Rules = Annotated[tuple[RuleName, ...], Limits(shortest=1, longest=200, unique=True)]
+Metrics = Annotated[tuple[Label, ...], Limits(shortest=1, longest=50, unique=True)]
+
+SHOWN = ("auc_af1_crr", "af1", "crr", "accuracy")
+"""Metrics of a table of results that says nothing else."""
+
+F1_EACH, CRR_EACH = "f1", "crr_each"
+"""Columns that stand for one column per seen or unseen generator: ``f1.ProGAN``, ``crr.StyleGAN``."""
 
 
 @dataclass(frozen=True)
-class ExperimentEntry:
-    """One configuration of a method.
+class Configuration:
+    """One way of fitting a method.
 
-    Attributes
+    Parameters
     ----------
-    label : str
-        Its name on the board and in tables.
-    method : str
-        A registered name, or the path of a method's file.
-    options : Mapping[str, OptionValue]
+    method : str, optional
+        A registered name, or the path of a method's file; without it, the label is the name.
+    options : dict
         Hyper-parameters that differ from the method's defaults.
-    epochs : int or None
-        Number of epochs; None means the experiment's, else the method's own.
-    rules : tuple of str or None
-        Rejection rules that get a row; None means the experiment's, else all.
+    epochs : int, optional
+        Short for the option ``epochs``; without it the experiment's, else the method's own.
+    rules : tuple of str, optional
+        Rejection rules that get a row; without it the experiment's, else all that the method has.
     """
 
-    label: str
-    method: str
-    options: Mapping[str, OptionValue] = field(default_factory=dict)
-    epochs: int | None = None
-    rules: tuple[str, ...] | None = None
+    method: Label | None = None
+    options: Options = field(default_factory=dict)
+    epochs: Positive | None = None
+    rules: Rules | None = None
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A comparison that the experiment asks for: ``better`` minus ``than``, in every metric of ``metrics``."""
+    """A difference of two entries on the same images: ``better`` minus ``than``.
 
-    better: str
-    than: str
-    metrics: tuple[str, ...]
+    Parameters
+    ----------
+    better, than : str
+        Labels.
+    metrics : tuple of str
+        What is subtracted.
+    """
+
+    better: Label
+    than: Label
+    metrics: Metrics = ("auc_af1_crr",)
 
 
 @dataclass(frozen=True)
 class Published:
     """What a paper prints.
 
-    Attributes
+    Parameters
     ----------
     paper, url : str
         Where it is printed.
-    setting : Mapping[str, int]
-        Sizes of the paper's experiment: images per source, sources, crop in pixels, training images per class.
-    values : Mapping[str, Mapping[str, float]]
-        Label of an entry -> metric -> number. ``f1.ProGAN`` is the F1 of one seen architecture, ``crr.StyleGAN`` the
-        rejection rate of one unseen architecture.
+    setting : dict of str to int
+        Sizes of the paper's experiment: ``images_per_source``, ``sources``, ``crop_size`` (pixels) and
+        ``train_per_class`` (training images of a class).
+    values : dict
+        Label of an entry -> metric -> number. ``f1.ProGAN`` is the F1 of a seen architecture, ``crr.StyleGAN`` the
+        rejection rate of an unseen one.
     """
 
-    paper: str
-    url: str = ""
-    setting: Mapping[str, int] = field(default_factory=dict)
-    values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    paper: Label
+    url: Annotated[str, Limits(longest=500)] = ""
+    setting: dict[str, int] = field(default_factory=dict)
+    values: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What to evaluate. See the module's text for the file that it is read from.
+    """What to evaluate.
 
-    Attributes
+    Parameters
     ----------
+    entries : dict of str to Configuration
+        Label -> configuration.
     name : str
-        The file's name without its ending.
-    entries : tuple of ExperimentEntry
-        Labels are unique.
+        The name of its file.
     title : str
         One line for people.
     suite : str
         What ``osbench run`` generates: a packaged suite, or the path of a suite file.
-    count : int or None
-        Images per source; None means the suite's.
+    count : int, optional
+        Images per source; without it, the suite's.
     protocol : str
         A packaged protocol, or the path of a protocol file.
-    fold : str or None
-        A fold of the protocol, or ``"all"``.
+    fold : str, optional
+        A fold of the protocol, or ``all``; not needed where there is only one.
     seeds : int
         Every entry is fitted with seeds 0 to ``seeds - 1``.
-    rules : tuple of str or None
-        Rejection rules that get a row, for methods that have them; None means all.
-    epochs : int or None
-        Of entries that do not say their own; None means the methods' own.
+    rules : tuple of str, optional
+        Rejection rules that get a row, for methods that have them; without it, all.
+    epochs : int, optional
+        Of entries that do not say their own.
+    crop_size : int, optional
+        Side of the centre crop in pixels; as stored without it.
     columns : tuple of str
-        Metrics of the table of results.
+        Metrics of the table of results; ``f1`` and ``crr_each`` stand for one column per generator.
     compare : tuple of Difference
-        Differences that the table of results shows.
-    published : Published or None
+        Differences that the results show.
+    published : Published, optional
         What a paper prints.
+    notes : tuple of str
+        What a reader of the results should know; a paragraph each.
     """
 
-    name: str
-    entries: tuple[ExperimentEntry, ...]
-    title: str = ""
-    suite: str = "mini"
-    count: int | None = None
-    protocol: str = "fang2023"
-    fold: str | None = None
-    seeds: int = 1
-    rules: tuple[str, ...] | None = None
-    epochs: int | None = None
-    columns: tuple[str, ...] = ("auc_af1_crr", "af1", "crr", "accuracy")
-    compare: tuple[Difference, ...] = ()
+    entries: Annotated[dict[Label, Configuration], Limits(shortest=1, longest=1000)]
+    name: Label = "experiment"
+    title: Annotated[str, Limits(longest=500)] = ""
+    suite: Label = "mini"
+    count: Positive | None = None
+    protocol: Label = "fang2023"
+    fold: Label | None = None
+    seeds: Annotated[int, Limits(least=1, most=1000)] = 1
+    rules: Rules | None = None
+    epochs: Positive | None = None
+    crop_size: Annotated[int, Limits(least=1, most=65535)] | None = None
+    columns: Metrics = SHOWN
+    compare: Annotated[tuple[Difference, ...], Limits(longest=1000)] = ()
     published: Published | None = None
+    notes: Annotated[tuple[Annotated[str, Limits(longest=2000)], ...], Limits(longest=50)] = ()
 
-    def entry(self, label: str) -> ExperimentEntry:
-        """The entry of that label; UsageError if there is none."""
-        found = {entry.label: entry for entry in self.entries}
-        if label not in found:
-            raise unknown_name(f"entry of experiment {self.name}", label, found)
-        return found[label]
+    def configuration(self, label: str) -> Configuration:
+        """The configuration of an entry, with the experiment's epochs and rules where it has none of its own.
+
+        UsageError for an unknown label.
+        """
+        if label not in self.entries:
+            raise unknown_name(f"entry of experiment {self.name}", label, self.entries)
+        own = self.entries[label]
+        return Configuration(own.method or label, own.options, own.epochs or self.epochs, own.rules or self.rules)
 
     def chosen(self, labels: Sequence[str]) -> Experiment:
-        """This experiment with these entries alone, all for none; UsageError for an unknown label."""
-        if not labels:
-            return self
-        kept = {self.entry(label).label for label in labels}
-        values = vars(self) | {
-            "entries": tuple(entry for entry in self.entries if entry.label in kept),
-            "compare": tuple(one for one in self.compare if {one.better, one.than} <= kept),
-        }
-        return Experiment(**values)
+        """This experiment with these entries alone, all of them for none; UsageError for an unknown label."""
+        for label in labels:
+            self.configuration(label)
+        kept = {label: own for label, own in self.entries.items() if not labels or label in labels}
+        compare = tuple(one for one in self.compare if {one.better, one.than} <= kept.keys())
+        return replace(self, entries=kept, compare=compare)
 
 
 def experiment_names() -> list[str]:
@@ -179,8 +199,13 @@ def load_experiment(name: str | Path) -> Experiment:
     Parameters
     ----------
     name : str or Path
-        The name of a packaged experiment, or the path of a YAML file. A ``suite``, ``protocol`` or method file that
-        the experiment names by a relative path lies beside the experiment's file.
+        The name of a packaged experiment, or the path of a YAML file. A suite, protocol or method file that it names by
+        a relative path lies beside it.
+
+    Returns
+    -------
+    Experiment
+        Its names of methods, rules and metrics are not looked up yet.
 
     Raises
     ------
@@ -194,148 +219,36 @@ def load_experiment(name: str | Path) -> Experiment:
         path = Path(name)
     else:
         raise unknown_name("experiment", text, experiment_names())
-    document = read_yaml(path, UsageError)
     where = printable(path)
-    if not isinstance(document, dict):
-        raise UsageError(f"{where}: is no experiment; it needs 'entries'.")
-    return _experiment(_Reader(document, where), path)
+    document = read_yaml(path, UsageError)
+    if isinstance(document, dict):
+        document = {"name": path.stem} | document
+    experiment = read_record(Experiment, document, where)
+    _check_labels(experiment, where)
+    entries = {
+        label: replace(own, method=_beside(path.parent, own.method)) for label, own in experiment.entries.items()
+    }
+    suite, protocol = _beside(path.parent, experiment.suite), _beside(path.parent, experiment.protocol)
+    return replace(experiment, entries=entries, suite=suite, protocol=protocol)
 
 
-def _experiment(read: _Reader, path: Path) -> Experiment:
-    read.refuse_unknown({f.name for f in fields(Experiment)} - {"name"})
-    listed = read.mapping("entries")
-    if not listed or len(listed) > _MAX_ENTRIES:
-        raise UsageError(f"{read.where}: entries needs 1 to {_MAX_ENTRIES} entries, not {len(listed)}.")
-    experiment = Experiment(
-        name=path.stem,
-        entries=tuple(_entry(read, label, value, path.parent) for label, value in listed.items()),
-        title=read.text("title", ""),
-        suite=_beside(path.parent, read.text("suite", "mini")),
-        count=read.number("count", 1, 10**9),
-        protocol=_beside(path.parent, read.text("protocol", "fang2023")),
-        fold=read.text("fold", None),
-        seeds=read.number("seeds", 1, _MAX_SEEDS) or 1,
-        rules=read.names("rules"),
-        epochs=read.number("epochs", 1, 10**6),
-        columns=read.names("columns") or Experiment.columns,
-        compare=tuple(_difference(read, number, value) for number, value in enumerate(read.sequence("compare"))),
-        published=_published(read),
-    )
-    labels = {entry.label for entry in experiment.entries}
+def _check_labels(experiment: Experiment, where: str) -> None:
     for one in experiment.compare:
         for label in (one.better, one.than):
-            if label not in labels:
-                raise unknown_name(f"label in {read.where}: compare", label, labels)
+            if label not in experiment.entries:
+                raise unknown_name(f"label under 'compare' of {where}", label, experiment.entries)
     for label in experiment.published.values if experiment.published else ():
-        if label not in labels:
-            raise unknown_name(f"label in {read.where}: published", label, labels)
-    return experiment
+        if label not in experiment.entries:
+            raise unknown_name(f"label under 'published' of {where}", label, experiment.entries)
 
 
-def _entry(read: _Reader, label: str, value: Any, folder: Path) -> ExperimentEntry:
-    if not label.strip() or printable(label, 80) != label:
-        raise UsageError(
-            f"{read.where}: the label {printable(label)!r} is empty, too long or holds control characters."
-        )
-    inner = _Reader({} if value is None else value, f"{read.where}: entry {label}")
-    inner.refuse_unknown({"method", "options", "epochs", "rules"})
-    options = inner.mapping("options")
-    for key, option in options.items():
-        if not isinstance(option, str | int | float | bool | None):
-            raise UsageError(f"{inner.where}: option {printable(key)} must be one value, not {type(option).__name__}.")
-    return ExperimentEntry(
-        label=label,
-        method=_beside(folder, inner.text("method", label)),
-        options=MappingProxyType(options),
-        epochs=inner.number("epochs", 1, 10**6),
-        rules=inner.names("rules"),
-    )
-
-
-def _difference(read: _Reader, number: int, value: Any) -> Difference:
-    inner = _Reader(value, f"{read.where}: compare, number {number + 1}")
-    inner.refuse_unknown({"better", "than", "metrics"})
-    return Difference(inner.text("better"), inner.text("than"), inner.names("metrics") or ("auc_af1_crr",))
-
-
-def _published(read: _Reader) -> Published | None:
-    if "published" not in read.document:
-        return None
-    inner = _Reader(read.document["published"], f"{read.where}: published")
-    inner.refuse_unknown({f.name for f in fields(Published)})
-    values: dict[str, dict[str, float]] = {}
-    for label, row in inner.mapping("values").items():
-        numbers = _Reader(row, f"{inner.where}, {label}")
-        values[label] = {metric: numbers.real(metric) for metric in numbers.document}
-    setting = inner.mapping("setting")
-    counts = _Reader(setting, f"{inner.where}, setting")
-    return Published(
-        paper=inner.text("paper"),
-        url=inner.text("url", ""),
-        setting={key: counts.number(key, 0, 10**12) or 0 for key in setting},
-        values=values,
-    )
-
-
-def _beside(folder: Path, name: str) -> str:
-    """A relative path of a file is meant from the experiment's folder; a name stays a name."""
-    if name.endswith((".yaml", ".yml", ".py")) and not Path(name).is_absolute() and (folder / name).exists():
+def _beside(folder: Path, name: str | None) -> Any:
+    """The path of a file that lies in ``folder``; any other name stays as it is."""
+    if name is not None and name.endswith((".yaml", ".yml", ".py")) and (folder / name).exists():
         return str(folder / name)
     return name
 
 
-class _Reader:
-    """Typed values of a YAML mapping; UsageError with the place, the key and what is expected."""
-
-    def __init__(self, document: Any, where: str) -> None:
-        if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
-            raise UsageError(f"{where}: must be a mapping from names to values, not {type(document).__name__}.")
-        self.document: dict[str, Any] = document
-        self.where = where
-
-    def refuse_unknown(self, known: set[str]) -> None:
-        for key in self.document:
-            if key not in known:
-                raise UsageError(f"{self.where}: {unknown_name('key', printable(key), known)}")
-
-    def text(self, key: str, default: Any = ...) -> Any:
-        value = self.document.get(key, default)
-        if value is ... or (value is not default and not isinstance(value, str)):
-            raise self._wrong(key, "a text")
-        return value
-
-    def number(self, key: str, low: int, high: int) -> int | None:
-        value = self.document.get(key)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise self._wrong(key, f"a whole number from {low} to {high}")
-        return value
-
-    def real(self, key: str) -> float:
-        value = self.document.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self._wrong(key, "a number")
-        return float(value)
-
-    def names(self, key: str) -> tuple[str, ...] | None:
-        value = self.document.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
-            raise self._wrong(key, "a list of names")
-        return tuple(dict.fromkeys(value))
-
-    def sequence(self, key: str) -> list[Any]:
-        value = self.document.get(key, [])
-        if not isinstance(value, list):
-            raise self._wrong(key, "a list")
-        return value
-
-    def mapping(self, key: str) -> dict[str, Any]:
-        value = self.document.get(key)
-        return _Reader({} if value is None else value, f"{self.where}: {key}").document
-
-    def _wrong(self, key: str, expected: str) -> UsageError:
-        given = repr(self.document[key]) if key in self.document else "nothing"
-        return UsageError(f"{self.where}: {key} must be {expected}, not {printable(given, 60)}.")
+def experiment_schema() -> dict[str, object]:
+    """The JSON Schema of an experiment file."""
+    return json_schema(Experiment)

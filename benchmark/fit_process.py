@@ -45,7 +45,16 @@ def _make(fit: Fit) -> None:
     if fit.module:
         importlib.import_module(fit.module)
     manifest = read_manifest(Path(fit.manifest))
-    evaluate(fit.method, Dataset.open(fit.data), manifest, seeds=[fit.seed], out=Path(fit.out), **fit.settings)
+    evaluate(
+        fit.method,
+        Dataset.open(fit.data),
+        manifest,
+        seeds=[fit.seed],
+        out=Path(fit.out),
+        device=fit.device,
+        options=fit.options,
+        crop_size=fit.crop_size,
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Several fits at a time, each in a process of its own (:mod:`.fit_process`).
 
-For GPUs and many cores, which one small network does not fill; two cores it nearly does. A process makes one fit,
-publishes its runs and ends: what it held in memory ends with it, however it ended.
+One small network does not fill a GPU or many cores; it nearly fills two cores. Each process makes one fit, publishes
+its run and ends. Its memory is free again then, also after an error.
 """
 
 from __future__ import annotations
@@ -13,20 +13,19 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import torch
 
 from ..core.progress import get_logger, progress_bar
 from ..generation.dataset import Dataset
-from .evaluate import unfinished_seeds
+from .evaluate import Plan
 from .images import load_images
 from .manifest import Manifest
-from .method import get_method
+from .run_info import Option
 from .runs import store_manifest
 
 
@@ -34,12 +33,16 @@ from .runs import store_manifest
 class Fit:
     """One seed of a method on a manifest, in values that JSON can carry to another process.
 
-    Attributes
+    Parameters
     ----------
-    label: for people, and to name files after.
-    method: as :func:`~.method.get_method` takes it; module: whose import makes a registered name known, "" for a file.
-    data, manifest, out: paths of the dataset, of the manifest's file, of the runs folder.
-    settings: the other keyword arguments of :func:`~.evaluate.evaluate`.
+    label : str
+        For people, and to name files after.
+    method, module : str
+        As :func:`~.method.get_method` takes it; the module whose import makes a registered name known, "" for a file.
+    data, manifest, out : str
+        Paths of the dataset, of the manifest's file, of the runs folder.
+    seed, device, options, crop_size
+        As :func:`~.evaluate.evaluate` takes them.
     """
 
     label: str
@@ -47,42 +50,27 @@ class Fit:
     module: str
     data: str
     manifest: str
-    seed: int
     out: str
-    settings: dict[str, Any]
+    seed: int
+    device: str
+    options: dict[str, Option]
+    crop_size: int
 
-
-def missing_fits(
-    method_name: str,
-    dataset: Dataset,
-    manifest: Manifest,
-    *,
-    seeds: Sequence[int],
-    out: Path,
-    options: Mapping[str, Any] | None = None,
-    rejections: Sequence[str] | None = None,
-    **settings: Any,
-) -> list[Fit]:
-    """The fits that :func:`~.evaluate.evaluate` would make for these arguments; UsageError as there."""
-    settings |= {"options": dict(options or {}), "rejections": list(rejections) if rejections else None}
-    unfinished = unfinished_seeds(method_name, dataset, manifest, seeds=seeds, out=out, **settings)
-    if not unfinished:
-        return []
-    cls = get_method(method_name)
-    stored = store_manifest(out, manifest)
-    return [
-        Fit(
-            label=f"{cls.name} on {manifest.fold}, seed {seed}",
-            method=method_name,
-            module="" if method_name.endswith(".py") else cls.__module__,
+    @classmethod
+    def of(cls, plan: Plan, dataset: Dataset) -> Fit:
+        """The fit of a plan; its manifest is stored in the runs folder for the other process."""
+        return cls(
+            label=f"{plan.cls.name} on {plan.manifest.fold}, seed {plan.seed}",
+            method=plan.name,
+            module="" if plan.name.endswith(".py") else plan.cls.__module__,
             data=str(dataset.path),
-            manifest=str(stored),
-            seed=seed,
-            out=str(out),
-            settings=settings,
+            manifest=str(store_manifest(plan.out, plan.manifest)),
+            out=str(plan.out),
+            seed=plan.seed,
+            device=plan.device,
+            options=plan.config.given,
+            crop_size=plan.config.crop_size,
         )
-        for seed in unfinished
-    ]
 
 
 def run_fits(

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ from ..core.foreign import TableBudget, read_table
 from ..core.home import cache_folder
 from ..core.progress import get_logger, track
 from ..core.publish import publishing
+from ..core.schema import Limits, read_record
 from ..core.text import printable
 from ..generation.dataset import Dataset
 from .leaks import refuse_copies, refuse_repeated_ids, refuse_twins
@@ -43,8 +45,25 @@ _SCHEMA = pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) fo
 _METADATA_KEY = b"osbench"
 
 _BUDGET = TableBudget(rows=1_000_000, bytes=400 << 20, file_bytes=400 << 20)
+
 _LONGEST_TEXT = 300
-_MOST_GENERATORS = 10_000
+
+
+_Label = Annotated[str, Limits(longest=200, shortest=1)]
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the file says of itself, beside its rows."""
+
+    schema_version: Literal[1]
+    protocol: _Label
+    fold: _Label
+    suite: _Label
+    crop_size: Annotated[int, Limits(least=1, most=65535)]
+    seen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
+    unseen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
+    held_out: Annotated[str, Limits(longest=200)] = ""
 
 
 @dataclass(frozen=True)
@@ -107,9 +126,9 @@ def build_manifest(
 ) -> Manifest:
     """The manifest of one fold (a name may be left out if the protocol has only one).
 
-    Every source is split by the protocol's ratios; unseen generators keep their test part only, so that the mix of
-    seen and unseen test images does not depend on the fold. So does a held-out training set, and whoever has it loses
-    the test part of its other training sets. ``index``: the dataset's, for those who have read it already.
+    Every source is split by the protocol's ratios. Unseen generators keep their test images only, so the mix of seen
+    and unseen test images does not depend on the fold. A held-out training set keeps its test images only, too;
+    generators that have it are tested on it alone. ``index``: the dataset's index, if the caller has read it already.
 
     Raises
     ------
@@ -276,57 +295,56 @@ def read_manifest(path: Path) -> Manifest:
 
     DatasetError for a missing, damaged, too large or edited file; LeakError for a leak.
     """
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         raise DatasetError(f"no manifest {path}: run `osbench split` first.")
     table = read_table(path, DatasetError, _BUDGET, schema=_SCHEMA)
-    try:
-        _check_cells(table)
-        header = json.loads((table.schema.metadata or {})[_METADATA_KEY])
-        manifest_id = _text(header.pop("manifest_id"))
-        version = header["schema_version"]
-        if version != MANIFEST_SCHEMA_VERSION:
-            raise DatasetError(
-                f"manifest {path} has schema version {printable(version, 20)}, this osbench reads "
-                f"{MANIFEST_SCHEMA_VERSION}: split again."
-            )
-        manifest = Manifest(
-            protocol=_text(header["protocol"]),
-            fold=_text(header["fold"]),
-            seen=_texts(header["seen"]),
-            unseen=_texts(header["unseen"]),
-            table=table.to_pandas(),
-            manifest_id=manifest_id,
-            suite=_text(header["suite"]),
-            crop_size=int(header["crop_size"]),
-            held_out=_text(header.get("held_out", "")),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise DatasetError(f"{path} is not a readable manifest ({printable(error)}): split again.") from error
+    _check_cells(table, path)
+    document = _header_document(table, path)
+    manifest_id = document.pop("manifest_id", None)
+    header = read_record(_Header, document, f"{path}, header", error=DatasetError)
+    manifest = Manifest(
+        protocol=header.protocol,
+        fold=header.fold,
+        seen=header.seen,
+        unseen=header.unseen,
+        table=table.to_pandas(),
+        manifest_id=str(manifest_id),
+        suite=header.suite,
+        crop_size=header.crop_size,
+        held_out=header.held_out,
+    )
     check_manifest(manifest)
-    if _manifest_id(header, manifest.table) != manifest_id:
+    if _manifest_id(document, manifest.table) != manifest_id:
         raise DatasetError(f"manifest {path} was edited: its rows do not give its manifest_id; split again.")
     return manifest
 
 
-def _check_cells(table: pa.Table) -> None:
+def _check_cells(table: pa.Table, path: Path) -> None:
     for name, column in zip(COLUMNS, table.columns, strict=True):
         if column.null_count:
-            raise ValueError(f"column {name} has empty cells")
-        # As an array of text every cell would take as much room as the longest one.
+            raise DatasetError(f"{path} is not a readable manifest (column {name} has empty cells): split again.")
+        # As an array of text every cell would take as much memory as the longest one.
         if name not in _INTEGERS and len(column) and pc.max(pc.binary_length(column)).as_py() > _LONGEST_TEXT:
-            raise ValueError(f"column {name} has a text of more than {_LONGEST_TEXT} bytes")
+            raise DatasetError(
+                f"{path} is not a readable manifest (column {name} has a text of more than {_LONGEST_TEXT} bytes):"
+                " split again."
+            )
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or printable(value, _LONGEST_TEXT) != value:
-        raise ValueError(f"{printable(repr(value)[:60])} is no short text of one line")
-    return value
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) > _MOST_GENERATORS:
-        raise ValueError(f"{printable(repr(value)[:60])} is no list of at most {_MOST_GENERATORS:,} names")
-    return tuple(map(_text, value))
+def _header_document(table: pa.Table, path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads((table.schema.metadata or {})[_METADATA_KEY])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{path} is no manifest: it has no readable header; split again.") from error
+    if not isinstance(document, dict):
+        raise DatasetError(f"{path} is no manifest: its header is no JSON object; split again.")
+    version = document.get("schema_version")
+    if version != MANIFEST_SCHEMA_VERSION:
+        raise DatasetError(
+            f"manifest {path} has schema version {printable(repr(version), 20)}, this osbench reads "
+            f"{MANIFEST_SCHEMA_VERSION}: split again."
+        )
+    return document
 
 
 def manifest_path(folder: Path, fold: str) -> Path:

@@ -17,95 +17,24 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
 import yaml
 
-from ..core.errors import RunError, UsageError, unknown_name
+from ..core.errors import UsageError, unknown_name
 from ..core.registry import Registry
+from .card import MethodCard
 from .images import ImageSet
-
-
-@dataclass(frozen=True)
-class MethodCard:
-    """What a reader must know about a method before trusting its numbers.
-
-    Attributes
-    ----------
-    faithful, deviations: what follows the paper, and what does not.
-    published: numbers printed in the paper, metric name -> value; never mixed with ours.
-    input_range: what the network sees for pixel values 0..255, e.g. ``"0..1"``.
-    """
-
-    title: str
-    paper: str
-    url: str
-    faithful: list[str] = field(default_factory=list)
-    deviations: list[str] = field(default_factory=list)
-    licence: str = "Apache-2.0"
-    published: dict[str, float] = field(default_factory=dict)
-    input_range: str = "0..1"
-
-
-@dataclass
-class Scores:
-    """The answer to N images, over K seen generators.
-
-    Attributes
-    ----------
-    class_scores: float32 (N, K), higher = more alike that seen generator.
-    known_score: float32 (N,), higher = more likely from any seen generator.
-    candidate: int64 (N,), the seen generator the image goes to if it is accepted; 0..K-1.
-    """
-
-    class_scores: np.ndarray
-    known_score: np.ndarray
-    candidate: np.ndarray
-
-    def __post_init__(self) -> None:
-        self.class_scores = np.asarray(self.class_scores, np.float32)
-        self.known_score = np.asarray(self.known_score, np.float32)
-        self.candidate = np.asarray(self.candidate, np.int64)
-
-    def __len__(self) -> int:
-        return len(self.known_score)
-
-    def check(self) -> Self:
-        """RunError, naming the first bad row, unless shapes agree, values are finite and candidates exist."""
-        n = len(self)
-        if self.class_scores.ndim != 2 or self.class_scores.shape[0] != n or self.candidate.shape != (n,):
-            raise RunError(
-                f"scores of different lengths: class_scores {self.class_scores.shape}, known_score "
-                f"{self.known_score.shape}, candidate {self.candidate.shape}."
-            )
-        finite = np.isfinite(self.class_scores).all(axis=1) & np.isfinite(self.known_score)
-        if not finite.all():
-            raise RunError(f"scores of row {int(np.argmin(finite))} are not finite; the method diverged.")
-        known = (self.candidate >= 0) & (self.candidate < self.class_scores.shape[1])
-        if not known.all():
-            row = int(np.argmin(known))
-            raise RunError(
-                f"candidate {self.candidate[row]} of row {row} is none of the {self.class_scores.shape[1]} seen "
-                "generators."
-            )
-        return self
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[Scores]) -> Scores:
-        """One Scores from the batches of a pass, in order."""
-        return cls(
-            np.concatenate([p.class_scores for p in parts]),
-            np.concatenate([p.known_score for p in parts]),
-            np.concatenate([p.candidate for p in parts]),
-        )
+from .options import Limit, checked_option, limits_of
+from .run_info import is_method_name
+from .scores import Scores
 
 
 @dataclass
@@ -137,23 +66,40 @@ class Method(ABC):
     Class attributes
     ----------------
     name: set by :func:`register_method`.
-    rejections: names of the rejection rules that ``predict`` answers for; each becomes its own run.
+    rejections: names of the rejection rules that ``predict`` answers for; a run has all of them.
+    normalised_distances: those of them whose known_score is minus a distance divided by the spread of its class.
     defaults: every hyper-parameter with its default value.
+    limits: what its value may be, for hyper-parameters that not every value of the default's type makes sense of
+        (:mod:`.options`). The limits of base classes hold too.
     """
 
     name: ClassVar[str]
     card: ClassVar[MethodCard]
     rejections: ClassVar[tuple[str, ...]] = ("native",)
+    normalised_distances: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
+    limits: ClassVar[Mapping[str, Limit]] = {}
 
     options: dict[str, Any]
 
+    precision: str = "float32"
+    """Of the arithmetic that it was trained in; a run records it."""
+
     def __init__(self, **options: Any) -> None:
-        """Keep ``defaults`` overridden by ``options`` in ``self.options``; UsageError for an unknown option."""
+        """Keep ``defaults`` overridden by ``options`` in ``self.options``.
+
+        UsageError for an unknown option, and for a value of another type or out of its limit.
+        """
+        self.options = {**self.defaults, **self.checked(options)}
+
+    @classmethod
+    def checked(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The given options, by name; UsageError as on construction."""
+        limits = limits_of(cls)
         for key in options:
-            if key not in self.defaults:
-                raise unknown_name(f"option of method {self.name}", key, self.defaults)
-        self.options = {**self.defaults, **options}
+            if key not in cls.defaults:
+                raise unknown_name(f"option of method {cls.name}", key, cls.defaults)
+        return {k: checked_option(cls.name, k, v, cls.defaults[k], limits.get(k)) for k, v in options.items()}
 
     def missing(self) -> str | None:
         """What this method needs and this machine lacks (weights, a package) and how to get it; None if it can run.
@@ -168,7 +114,10 @@ class Method(ABC):
 
     @abstractmethod
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
-        """Answer for uint8 (N, S, S, 3): one :class:`Scores` per name in ``rejections``, from one forward pass."""
+        """Answer for uint8 (N, S, S, 3): one :class:`Scores` per name in ``rejections``, from one forward pass.
+
+        All rules share their ``class_scores``; ``known_score`` and ``candidate`` are each rule's own.
+        """
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -184,7 +133,6 @@ class Method(ABC):
         return self
 
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _METHODS: Registry[type[Method]] = Registry("method", "osbench.methods")
 _FILES: dict[Path, str] = {}
 _FILE_SHA256: dict[Path, str] = {}
@@ -197,8 +145,8 @@ def register_method(name: str) -> Callable[[M], M]:
 
     Runs lie in a folder of that name: letters, digits, '_', '-' and '.', a letter or digit first.
     """
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"'{name}' cannot name a method: use letters, digits, '_', '-' and '.'.")
+    if not is_method_name(name):
+        raise UsageError(f"'{name}' cannot name a method: use at most 80 letters, digits, '_', '-' and '.', not '.py'.")
 
     def decorate(cls: M) -> M:
         _METHODS.add(name, cls)
@@ -220,6 +168,11 @@ def get_method(name: str) -> type[Method]:
     """
     if name.endswith(".py"):
         return _method_of_file(Path(name))
+    return registered_method(name)
+
+
+def registered_method(name: str) -> type[Method]:
+    """The method class of a registered name; UsageError if there is none. Never opens the file that a name may be."""
     return _METHODS.get(name)
 
 
@@ -235,7 +188,7 @@ def source_sha256(cls: type[Method]) -> str | None:
 
 
 def parse_options(cls: type[Method], pairs: Sequence[str]) -> dict[str, Any]:
-    """``["bins=16"]`` -> ``{"bins": 16}``; values are read as YAML and must have the type of the default."""
+    """``["bins=16"]`` -> ``{"bins": 16}``; values are read as YAML, and checked as on construction."""
     options: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
@@ -243,11 +196,11 @@ def parse_options(cls: type[Method], pairs: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"option '{pair}' is not of the form key=value.")
         if key not in cls.defaults:
             raise unknown_name(f"option of method {cls.name}", key, cls.defaults)
-        options[key] = _typed(key, text, cls.defaults[key])
-    return options
+        options[key] = _read(text, cls.defaults[key])
+    return cls.checked(options)
 
 
-def _typed(key: str, text: str, default: object) -> Any:
+def _read(text: str, default: object) -> Any:
     if isinstance(default, str):
         return text
     try:
@@ -256,10 +209,25 @@ def _typed(key: str, text: str, default: object) -> Any:
         if isinstance(default, float) and not isinstance(value, bool):
             return float(value)
     except (yaml.YAMLError, TypeError, ValueError):
-        value = text
-    if default is not None and type(value) is not type(default):
-        raise UsageError(f"option {key}={text}: expected {type(default).__name__}, like the default {default!r}.")
+        return text
     return value
+
+
+def _refuse_broken(path: Path, name: str) -> None:
+    """UsageError if the method of a file breaks the contract; it is forgotten then."""
+    from .contract import contract_faults  # which is about what stands above
+
+    faults = contract_faults(_METHODS.get(name))
+    if faults:
+        _METHODS.forget(name)
+        more = f" (and {len(faults) - 1} more: osbench check-method)" if len(faults) > 1 else ""
+        raise UsageError(f"{path}: method '{name}' breaks the contract: {faults[0]}{more}.")
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ImportError | SyntaxError):
+        return str(error)
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
 
 
 def _method_of_file(path: Path) -> type[Method]:
@@ -276,12 +244,16 @@ def _method_of_file(path: Path) -> type[Method]:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except (ImportError, SyntaxError) as error:
+    except UsageError:
         del sys.modules[module_name]
-        raise UsageError(f"{path} cannot be imported: {error}.") from error
+        raise
+    except Exception as error:
+        del sys.modules[module_name]
+        raise UsageError(f"{path} cannot be imported: {_first_line(error)}.") from error
     found = [name for name, cls in _METHODS.registered().items() if cls.__module__ == module_name]
     if len(found) != 1:
         raise UsageError(f"{path} registers {len(found)} methods; it needs exactly one class under @register_method.")
+    _refuse_broken(path, found[0])
     _FILES[path] = found[0]
     _FILE_SHA256[path] = hashlib.sha256(path.read_bytes()).hexdigest()
     return _METHODS.get(found[0])

@@ -1,14 +1,15 @@
-"""A run: what one method, one rejection rule and one seed answered on one manifest.
+"""A run: what one fit of a method answered on one manifest, by all its rejection rules.
 
 ::
 
-    RUNS/<method>/<run_id>/run.json               how it was made
-                           predictions.parquet    what it answered for every validation and test image
-                           model/                 the fitted method (never part of a submission)
-                           laundered/             answers to laundered test images, if asked (nor this)
-    RUNS/manifests/<manifest_id>.parquet          once for all runs on it
+    RUNS/<method>/seed<k>-<hash>/run.json               how it was made (:mod:`.run_info`)
+                                 predictions.parquet    what it answered for every validation and test image
+                                 model/                 the fitted method (never part of a submission)
+                                 laundered.parquet      answers to laundered test images, if asked (:mod:`.robustness`)
+    RUNS/manifests/<manifest_id>.parquet                once for all runs on it
 
-Numbers are not part of a run: they are derived from its predictions whenever somebody asks.
+Numbers are not part of a run: they are derived from its predictions whenever somebody asks. Reading and scoring need no
+torch, and open nothing that a run names.
 """
 
 from __future__ import annotations
@@ -16,88 +17,71 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import RunError
-from ..core.publish import partial_path
-from .manifest import Manifest, read_manifest, write_manifest
-from .method import Method, get_method
-from .predictions import Predictions, read_predictions, write_predictions
+import numpy as np
+import pandas as pd
 
-RUN_SCHEMA_VERSION = 1
-RUN_FILE = "run.json"
+from ..core.errors import OsbenchError, RunError, unknown_name
+from ..core.publish import publishing_folder, sync_folder, write_atomically
+from ..core.text import printable
+from .answers import DEFAULT_THRESHOLD_RULE, Answers
+from .manifest import Manifest, read_manifest, write_manifest
+from .predictions import Predictions, read_predictions, write_predictions
+from .robustness import Laundered, check_clean, read_laundered, surface
+from .run_info import RUN_FILE, RunInfo, read_run_info
+from .score import Score
+
 PREDICTIONS_FILE = "predictions.parquet"
 MODEL_FOLDER = "model"
 MANIFESTS_FOLDER = "manifests"
 
-#: A run.json is a few kilobytes; a submitted one of a gigabyte is refused before it is read.
-MAX_RUN_JSON_BYTES = 1 << 20
-
-_KEYS: dict[str, type | tuple[type, ...]] = {
-    "schema_version": int,
-    "method": str,
-    "rejection": str,
-    "seed": int,
-    "card": dict,
-    "config": dict,
-    "manifest": dict,
-    "versions": dict,
-    "git": (dict, type(None)),
-    "hardware": dict,
-    "wall_time_s": (int, float),
-    "created": str,
-}
-_MANIFEST_KEYS: dict[str, type] = {
-    "manifest_id": str,
-    "protocol": str,
-    "fold": str,
-    "suite": str,
-    "seen": list,
-    "unseen": list,
-    "crop_size": int,
-    "counts": dict,
-}
+NATIVE = "native"
+"""The rule that a run is read by unless another is named; of a method without one of that name, its first rule."""
 
 
 @dataclass(frozen=True)
 class Run:
     """A published run folder.
 
-    Attributes
+    Parameters
     ----------
-    info: the checked content of ``run.json``.
+    folder : Path
+        Where it lies.
+    info : RunInfo
+        The checked content of ``run.json``.
     """
 
     folder: Path
-    info: dict[str, Any]
+    info: RunInfo
 
     @property
     def method(self) -> str:
         """Registered name of the method."""
-        return self.info["method"]
-
-    @property
-    def rejection(self) -> str:
-        """Name of the rejection rule."""
-        return self.info["rejection"]
+        return self.info.method
 
     @property
     def seed(self) -> int:
         """Seed of the fit."""
-        return self.info["seed"]
+        return self.info.seed
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Rejection rules that it has answers of."""
+        return self.info.rules
 
     @property
     def manifest_id(self) -> str:
         """Which manifest was answered."""
-        return self.info["manifest"]["manifest_id"]
+        return self.info.manifest.manifest_id
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """The seen generators; ``candidate`` i of the predictions means ``class_names[i]``."""
-        return tuple(self.info["manifest"]["seen"])
+        return self.info.manifest.seen
 
     @property
     def model(self) -> Path:
@@ -107,143 +91,270 @@ class Run:
     @classmethod
     def open(cls, folder: Path) -> Run:
         """Read and check ``run.json``; RunError in one line if anything about it is wrong."""
-        return cls(folder, read_run_info(folder / RUN_FILE))
+        if (folder / RUN_FILE).exists() or not folder.is_dir():
+            return cls(folder, read_run_info(folder / RUN_FILE))
+        raise RunError(f"{printable(folder)} is not a run: it has no {RUN_FILE}.{_run_nearby(folder)}")
 
     @classmethod
     def write(
         cls,
         folder: Path,
-        info: dict[str, Any],
+        info: RunInfo,
         predictions: Predictions,
-        model: Path | None = None,
         *,
+        staging: Path | None = None,
         compact: bool = False,
     ) -> Run:
         """Publish a run: everything is written beside the target and renamed into place in one step.
 
-        ``model`` is a folder whose files are hard-linked (copied across file systems). A run that already lies
-        there is replaced. compact: see :func:`.predictions.write_predictions`.
+        Parameters
+        ----------
+        folder : Path
+            Where; a run that already lies there is replaced.
+        info : RunInfo
+            How it was made.
+        predictions : Predictions
+            Answers by every rule of ``info``.
+        staging : Path, optional
+            A folder of the same file system that becomes the run, with the ``model/`` that lies in it; it stays if
+            something fails.
+        compact : bool
+            See :meth:`~.predictions.Predictions.to_table`.
         """
-        check_run_info(info, str(folder))
-        predictions.check()
-        partial = partial_path(folder)
-        for abandoned in folder.parent.glob(f".{folder.name}.partial-*"):
-            shutil.rmtree(abandoned, ignore_errors=True)
-        partial.mkdir(parents=True)
-        try:
+        document = info.to_json()
+        RunInfo.from_json(document, str(folder))  # what is written can be read again
+        if predictions.check().rules != info.rules:
+            raise RunError(f"{folder}: answers by {', '.join(predictions.rules)}, not by {', '.join(info.rules)}.")
+
+        if predictions.n_classes != len(info.manifest.seen):
+            raise RunError(
+                f"{folder}: class scores for {predictions.n_classes} generators; {len(info.manifest.seen)} are seen."
+            )
+
+        def fill(partial: Path) -> None:
             write_predictions(predictions, partial / PREDICTIONS_FILE, compact=compact)
-            (partial / RUN_FILE).write_text(json.dumps(info, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-            if model is not None:
-                link_tree(model, partial / MODEL_FOLDER)
+            (partial / RUN_FILE).write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+        if staging is None:
+            with publishing_folder(folder) as partial:
+                fill(partial)
+        else:
+            staging.mkdir(parents=True, exist_ok=True)
+            fill(staging)
             if folder.exists():
                 shutil.rmtree(folder)
-            os.replace(partial, folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            os.replace(staging, folder)
+            sync_folder(folder.parent)
         return cls(folder, info)
+
+    def labelled(self, label: str) -> Run:
+        """This run under another label; only its ``run.json`` is written anew, and only if the label differs."""
+        if label == self.info.label:
+            return self
+        info = RunInfo.from_json(replace(self.info, label=label).to_json(), str(self.folder))
+        text = json.dumps(info.to_json(), indent=2, allow_nan=False) + "\n"
+        write_atomically(self.folder / RUN_FILE, text.encode())
+        return Run(self.folder, info)
+
+    def rule(self, name: str = NATIVE) -> str:
+        """The rule to read the run by: ``name``, or its first rule where it has no ``native`` one.
+
+        UsageError for any other rule that it does not have.
+        """
+        if name in self.rules:
+            return name
+        if name == NATIVE:
+            return self.rules[0]
+        raise unknown_name(f"rejection rule of {self.method}", name, self.rules)
 
     def manifest(self) -> Manifest:
         """The manifest of this run, from the ``manifests`` folder of the runs it lies in."""
         return find_manifest(self.folder.resolve().parents[1], self.manifest_id)
 
     def predictions(self, manifest: Manifest | None = None) -> Predictions:
-        """The answers; with a manifest: checked against it and in the order of its val and test rows."""
-        predictions = read_predictions(self.folder / PREDICTIONS_FILE, n_classes=len(self.class_names))
-        if manifest is None:
-            return predictions
-        if manifest.manifest_id != self.manifest_id:
+        """The answers by every rule, checked against a manifest and in the order of its val and test rows.
+
+        Without a manifest: against the one that lies with the run. RunError in one line if they do not fit exactly.
+        """
+        manifest = manifest or self.manifest()
+        self.check_manifest(manifest)
+        rows = len(manifest.rows("val", "test"))
+        path = self.folder / PREDICTIONS_FILE
+        return read_predictions(path, self.rules, len(manifest.seen), rows).join(manifest, printable(self.folder))
+
+    def check_manifest(self, manifest: Manifest) -> None:
+        """RunError unless this run says of the manifest what it is: a ``seen`` in another order names other makers."""
+        where, said = printable(self.folder), self.info.manifest
+        if manifest.manifest_id != said.manifest_id:
             raise RunError(
-                f"{self.folder} answers manifest {self.manifest_id[:12]}, not {manifest.manifest_id[:12]}: scores "
+                f"{where} answers manifest {said.manifest_id[:12]}, not {manifest.manifest_id[:12]}: scores "
                 "would not compare; evaluate again on this dataset."
             )
-        return predictions.join(manifest, str(self.folder))
+        for name in ("seen", "unseen", "protocol", "fold", "suite", "crop_size"):
+            if getattr(said, name) != getattr(manifest, name):
+                raise RunError(f"{where}: manifest.{name} of its {RUN_FILE} is not that of the manifest it names.")
+
+    def answers(self, rule: str = NATIVE, manifest: Manifest | None = None) -> Answers:
+        """The answers by one rule, with the truth (see :meth:`rule` and :meth:`predictions`)."""
+        manifest = manifest or self.manifest()
+        return Answers.of(self.info, self.rule(rule), self.predictions(manifest), manifest)
+
+    def every_answer(self, manifest: Manifest | None = None) -> dict[str, Answers]:
+        """Rule -> answers, of all rules, from one reading of the file."""
+        manifest = manifest or self.manifest()
+        predictions = self.predictions(manifest)
+        return {rule: Answers.of(self.info, rule, predictions, manifest) for rule in self.rules}
+
+    def laundered(self, manifest: Manifest | None = None) -> Laundered:
+        """The answers to laundered test images, by cell; empty if it was never laundered. RunError if damaged."""
+        manifest = manifest or self.manifest()
+        found = read_laundered(self.folder, self.info, manifest)
+        if found:
+            check_clean(found, answers_to_test(self.predictions(manifest), manifest), self.folder)
+        return found
+
+    def score(
+        self,
+        rule: str = NATIVE,
+        *,
+        manifest: Manifest | None = None,
+        threshold_rule: str = DEFAULT_THRESHOLD_RULE,
+        bootstrap: int = 1000,
+        seed: int = 0,
+    ) -> Score:
+        """Every number of this run by one rejection rule.
+
+        Parameters
+        ----------
+        rule : str
+            The rejection rule (see :meth:`rule`).
+        manifest : Manifest, optional
+            The manifest of the run; without it, the one that lies with the run.
+        threshold_rule, bootstrap, seed
+            As :meth:`.score.Score.of` takes them.
+        """
+        manifest = manifest or self.manifest()
+        answers = self.answers(rule, manifest)
+        rows = surface(answers, self.laundered(manifest), answers.threshold(threshold_rule))
+        return Score.of(answers, threshold_rule=threshold_rule, bootstrap=bootstrap, seed=seed, laundered=rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """``folder``, and the document of ``run.json`` under ``info``."""
+        return {"folder": str(self.folder), "info": self.info.to_json()}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Run:
+        """The run of a document that :meth:`to_json` made; RunError names the first wrong key."""
+        return cls(Path(document["folder"]), RunInfo.from_json(document["info"], document["folder"]))
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per rejection rule: ``method``, ``seed``, ``rule``, ``fold``, ``manifest_id``, ``run``."""
+        made = self.info.manifest
+        rows = [(self.method, self.seed, rule, made.fold, made.manifest_id, str(self.folder)) for rule in self.rules]
+        return pd.DataFrame(rows, columns=["method", "seed", "rule", "fold", "manifest_id", "run"])
 
 
-def load_model(run: Run, method_file: str | None = None) -> Method:
-    """The fitted method of a run. ``method_file``: where the method is defined, if it is not registered.
+def answers_to_test(predictions: Predictions, manifest: Manifest) -> Predictions:
+    """Of predictions in the order of the manifest's val and test rows, those of the test rows."""
+    return predictions.take(np.asarray(manifest.rows("val", "test")["split"] == "test"))
 
-    RunError for a run without a model, or if the file defines another method; UsageError for an unknown method.
+
+def run_id(seed: int, config_hash: str) -> str:
+    """Folder name of a run, e.g. ``seed0-1a2b3c4d``."""
+    return f"seed{seed}-{config_hash}"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A run folder that cannot be used, and why, in one line."""
+
+    folder: Path
+    reason: str
+
+
+def find_runs(runs_dir: Path) -> tuple[list[Run], list[Refused]]:
+    """All runs below ``runs_dir``, sorted by path, and the folders that look like one and are not.
+
+    A folder that cannot be read is refused like any other: none vanishes. RunError if ``runs_dir`` is no folder.
     """
-    cls = get_method(method_file or run.method)
-    if cls.name != run.method:
-        raise RunError(f"{run.folder} is a run of {run.method}, but {method_file} defines {cls.name}.")
-    if not run.model.is_dir():
-        raise RunError(f"{run.folder} has no model/ folder (a submission has none): evaluate again.")
-    return cls.load(run.model)
-
-
-def read_run_info(path: Path) -> dict[str, Any]:
-    """The checked document of a ``run.json``; RunError in one line otherwise."""
-    try:
-        if path.stat().st_size > MAX_RUN_JSON_BYTES:
-            raise RunError(f"{path} is {path.stat().st_size} bytes long; a run.json has at most {MAX_RUN_JSON_BYTES}.")
-        info = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise RunError(f"{path.parent} is not a run: it has no {path.name}.") from error
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} is not a readable JSON document: {error}.") from error
-    check_run_info(info, str(path))
-    return info
-
-
-def check_run_info(info: Any, where: str) -> None:
-    """RunError, naming ``where`` and the first bad key, unless ``info`` is a complete run document."""
-    if not isinstance(info, dict):
-        raise RunError(f"{where}: not a JSON object.")
-    version = info.get("schema_version")
-    if version != RUN_SCHEMA_VERSION:
-        raise RunError(f"{where}: run schema version {version!r}, this osbench reads {RUN_SCHEMA_VERSION}.")
-    _check_keys(info, _KEYS, where)
-    _check_keys(info["manifest"], _MANIFEST_KEYS, f"{where}, manifest")
-    for key in ("seen", "unseen"):
-        names = info["manifest"][key]
-        if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-            raise RunError(f"{where}: manifest.{key} is not a list of different names.")
-
-
-def _check_keys(document: dict[str, Any], keys: Mapping[str, type | tuple[type, ...]], where: str) -> None:
-    for key, kind in keys.items():
-        if key not in document:
-            raise RunError(f"{where}: key '{key}' is missing.")
-        if not isinstance(document[key], kind) or isinstance(document[key], bool):
-            raise RunError(f"{where}: key '{key}' is {document[key]!r:.40}, which is not of the expected type.")
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def link_tree(source: Path, target: Path) -> None:
-    """Copy a folder by hard links; files are copied where the file system has no links."""
-
-    def link(a: str, b: str) -> None:
+    if not runs_dir.is_dir():
+        raise RunError(
+            f"no runs folder {printable(runs_dir)}: run `osbench evaluate --out {printable(runs_dir)}` first."
+        )
+    runs, refused = [], []
+    for folder in _run_folders(runs_dir, refused):
         try:
-            os.link(a, b)
-        except OSError:
-            shutil.copy2(a, b)
-
-    shutil.copytree(source, target, copy_function=link)
-
-
-def run_id(rejection: str, seed: int, config_hash: str) -> str:
-    """Folder name of a run, e.g. ``never-seed0-1a2b3c4d``."""
-    return f"{rejection}-seed{seed}-{config_hash}"
+            runs.append(Run.open(folder))
+        except OsbenchError as error:
+            refused.append(Refused(folder, str(error)))
+    return runs, refused
 
 
 def list_runs(runs_dir: Path) -> list[Run]:
-    """All runs under ``runs_dir``, sorted by path; RunError if there is none or one is damaged."""
-    if not runs_dir.is_dir():
-        raise RunError(f"no runs folder {runs_dir}: run `osbench evaluate --out {runs_dir}` first.")
-    runs = [Run.open(path.parent) for path in _run_files(runs_dir)]
+    """All runs below ``runs_dir``, sorted by path; RunError if there is none or one is damaged."""
+    runs, refused = find_runs(runs_dir)
+    if refused:
+        raise RunError(refused[0].reason)
     if not runs:
-        raise RunError(f"{runs_dir} holds no run: run `osbench evaluate --out {runs_dir}` first.")
+        raise RunError(no_runs(runs_dir))
     return runs
 
 
-def _run_files(runs_dir: Path) -> Iterator[Path]:
-    for path in sorted(runs_dir.glob(f"*/*/{RUN_FILE}")):
-        if not any(part.startswith(".") for part in path.relative_to(runs_dir).parts):
-            yield path
+def no_runs(runs_dir: Path) -> str:
+    """What to say of a folder without runs; names the one that was meant, where it can be told."""
+    name = printable(runs_dir)
+    return f"{name} holds no run.{_runs_nearby(runs_dir) or f' Run `osbench evaluate --out {name}` first.'}"
+
+
+def _runs_nearby(folder: Path) -> str:
+    """`` Did you mean X?`` for a folder without runs of its own, where X is one or two levels away; else empty."""
+    path = folder.absolute()
+    inside = [path / "runs"] if _holds_runs(path / "runs") else []
+    above = [p for p in (path.parent, path.parent.parent) if _holds_runs(p)] if _is_run_or_method(path) else []
+    meant = [*inside, *above]
+    return f" Did you mean {printable(meant[0])}?" if meant else ""
+
+
+def _run_nearby(folder: Path) -> str:
+    """The same for a folder that is no run."""
+    path = folder.absolute()
+    for pattern in (f"[!.]*/{RUN_FILE}", f"[!.]*/[!.]*/{RUN_FILE}", f"runs/[!.]*/[!.]*/{RUN_FILE}"):
+        found = sorted(path.glob(pattern))
+        if found:
+            return f" Did you mean {printable(found[0].parent)}?"
+    return ""
+
+
+def _is_run_or_method(path: Path) -> bool:
+    return (path / RUN_FILE).exists() or any(path.glob(f"[!.]*/{RUN_FILE}"))
+
+
+def _holds_runs(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.glob(f"[!.]*/[!.]*/{RUN_FILE}"))
+
+
+def _run_folders(runs_dir: Path, refused: list[Refused]) -> list[Path]:
+    folders = []
+    for method in _folders(runs_dir, refused):
+        if method.name != MANIFESTS_FOLDER:
+            folders += [run for run in _folders(method, refused) if _may_be_run(run, refused)]
+    return folders
+
+
+def _folders(parent: Path, refused: list[Refused]) -> Sequence[Path]:
+    try:
+        return sorted(path for path in parent.iterdir() if not path.name.startswith(".") and path.is_dir())
+    except OSError as error:
+        refused.append(Refused(parent, f"{printable(parent)}: cannot be read ({error.strerror})."))
+        return []
+
+
+def _may_be_run(folder: Path, refused: list[Refused]) -> bool:
+    try:
+        return any(path.name in (RUN_FILE, PREDICTIONS_FILE) for path in folder.iterdir())
+    except OSError as error:
+        refused.append(Refused(folder, f"{printable(folder)}: cannot be read ({error.strerror})."))
+        return False
 
 
 def store_manifest(runs_dir: Path, manifest: Manifest) -> Path:
@@ -257,11 +368,11 @@ def store_manifest(runs_dir: Path, manifest: Manifest) -> Path:
 def find_manifest(runs_dir: Path, manifest_id: str) -> Manifest:
     """The stored manifest of that id; RunError if it is not there or not that one."""
     if not manifest_id.isalnum():
-        raise RunError(f"'{manifest_id:.40}' is not a manifest id.")
+        raise RunError(f"'{printable(manifest_id, 40)}' is not a manifest id.")
     path = runs_dir / MANIFESTS_FOLDER / f"{manifest_id}.parquet"
     if not path.is_file():
-        raise RunError(f"manifest {manifest_id[:12]} is not in {path.parent}: give the dataset with --data.")
+        raise RunError(f"manifest {manifest_id[:12]} is not in {printable(path.parent)}: give the dataset with --data.")
     manifest = read_manifest(path)
     if manifest.manifest_id != manifest_id:
-        raise RunError(f"{path} holds manifest {manifest.manifest_id[:12]} under another name.")
+        raise RunError(f"{printable(path)} holds manifest {manifest.manifest_id[:12]} under another name.")
     return manifest

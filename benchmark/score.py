@@ -1,205 +1,276 @@
-"""From a run's answers to its numbers. Always computed, never stored as the truth."""
+"""A score: every number of a run by one rejection rule. Always computed from its answers, never stored as the truth."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from ..core.errors import UsageError
-from .content import content_rows, content_table
+from ..core.documents import Limits, from_json, to_json
+from ..core.errors import RunError, UsageError
+from .answers import DEFAULT_THRESHOLD_RULE, Answers
+from .content import ContentRow, content_rows
 from .manifest import Manifest
-from .metrics import (
-    Outcome,
-    auroc_per_generator,
-    bootstrap_intervals,
-    choose_threshold,
-    crr_per_generator,
-    generator_interval,
-    null_for_nan,
-    per_generator_intervals,
-)
-from .metrics import threshold_rule as rule_of
-from .predictions import Predictions
-from .runs import Run
+from .metrics import METRICS, PER_GENERATOR, Outcome, af1_crr_curve, generator_interval
+from .metrics import threshold_rule as threshold_rule_of
+from .metrics.intervals import Interval, interval_of, intervals_of
+from .metrics.resampling import Replicates, Resamples, replicate
+from .robustness import SurfaceRow
 
-DEFAULT_RULE = "accept-95"
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+UNKNOWN = "unknown"
+
+_GRID = np.linspace(0.0, 1.0, 101)
 
 
 @dataclass(frozen=True)
-class Answers:
-    """A run's answers as the input of the metrics: seen validation images, and all test images."""
+class ScoredManifest:
+    """What was answered."""
 
-    validation: Outcome
-    test: Outcome
-
-
-def answers_of(run: Run, manifest: Manifest) -> Answers:
-    """Join a run's predictions with the truth; RunError if they do not fit the manifest exactly."""
-    predictions = run.predictions(manifest)
-    is_test = np.asarray(manifest.rows("val", "test")["split"] == "test")
-    return Answers(
-        validation=_outcome(predictions.take(~is_test), manifest, "val", 0),
-        test=outcome_of_test(predictions.take(is_test), manifest),
-    )
+    manifest_id: str
+    protocol: str
+    fold: str
+    suite: str
 
 
-def outcome_of_test(predictions: Predictions, manifest: Manifest) -> Outcome:
-    """The answers to all test images, in the order of the manifest, with the truth."""
-    return _outcome(predictions, manifest, "test", len(manifest.unseen))
+@dataclass(frozen=True)
+class Threshold:
+    """A threshold, the rule that chose it, and whether that rule looked at test labels (then it is never ranked)."""
+
+    rule: str
+    value: float
+    oracle: bool
 
 
-def _outcome(predictions: Predictions, manifest: Manifest, split: str, n_unseen: int) -> Outcome:
-    rows, scores = manifest.rows(split), predictions.scores
-    groups = {name: i for i, name in enumerate(manifest.unseen)}
-    return Outcome(
-        truth=np.asarray(rows["class_index"], dtype=np.int64),
-        unseen_group=np.array([groups.get(name, -1) for name in rows["generator"]], dtype=np.int64),
-        candidate=scores.candidate,
-        known_score=scores.known_score.astype(np.float64),
-        n_classes=len(manifest.seen),
-        n_unseen=n_unseen,
-    )
+@dataclass(frozen=True)
+class GeneratorScore:
+    """The numbers of one generator: ``f1`` of a seen one, ``crr`` and ``auroc`` of an unseen one."""
+
+    openness: Literal["seen", "unseen"]
+    images: int
+    f1: Interval | None = None
+    crr: Interval | None = None
+    auroc: Interval | None = None
 
 
-def threshold_of(run: Run, manifest: Manifest, rule: str = DEFAULT_RULE) -> tuple[float, np.ndarray]:
-    """The threshold for images that nobody has labelled, and the known_scores of seen validation images (n,).
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of test images: rows = true generator (seen, then unseen), columns = answer, the last one ``unknown``."""
 
-    UsageError for an oracle rule: it needs the labels of the very images that are asked about.
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """aF1 over CRR: points (101,) for drawing. Where one CRR has several thresholds the best aF1 is drawn.
+
+    The exact area is the metric ``auc_af1_crr``, not the area under this drawing.
     """
-    if rule_of(rule).oracle:
-        raise UsageError(
-            f"threshold rule '{rule}' looks at test labels; choose one that does not, e.g. {DEFAULT_RULE}."
+
+    crr: Annotated[tuple[float, ...], Limits(longest=1000)]
+    af1: Annotated[tuple[float, ...], Limits(longest=1000)]
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How the intervals were resampled."""
+
+    replicates: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """Every number of one run by one rejection rule.
+
+    A metric is also an attribute: ``score.auc_af1_crr.estimate``.
+
+    Parameters
+    ----------
+    method, rule : str
+        The method and its rejection rule.
+    seed : int
+        Of the fit.
+    manifest : ScoredManifest
+        What was answered.
+    threshold : Threshold
+        Where images are accepted.
+    metrics : dict of str to Interval
+        All of :data:`~osbench.benchmark.metrics.METRICS`, with intervals over images (*these generators*).
+    new_generator : dict of str to Interval
+        ``crr`` and ``auroc_macro`` with intervals over unseen generators (*a generator nobody has tested*).
+    per_generator : dict of str to GeneratorScore
+        Seen generators, then unseen ones.
+    confusion : Confusion
+        Who was taken for whom.
+    curve : Curve
+        aF1 over CRR.
+    composition : dict
+        Images by source and split.
+    bootstrap : Bootstrap
+        How the intervals were resampled.
+    content : tuple of ContentRow
+        Answers by training set, where the manifest holds one out.
+    laundered : tuple of SurfaceRow
+        Metrics under every treatment that the run was asked about.
+    """
+
+    method: str
+    rule: str
+    seed: int
+    manifest: ScoredManifest
+    threshold: Threshold
+    metrics: dict[str, Interval]
+    new_generator: dict[str, Interval]
+    per_generator: dict[str, GeneratorScore]
+    confusion: Confusion
+    curve: Curve
+    composition: dict[str, dict[str, int]]
+    bootstrap: Bootstrap
+    content: tuple[ContentRow, ...] = ()
+    laundered: tuple[SurfaceRow, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        answers: Answers,
+        *,
+        threshold_rule: str = DEFAULT_THRESHOLD_RULE,
+        bootstrap: int = 1000,
+        seed: int = 0,
+        laundered: Sequence[SurfaceRow] = (),
+    ) -> Score:
+        """Compute every number of some answers.
+
+        Parameters
+        ----------
+        answers : Answers
+            Of one run by one rejection rule.
+        threshold_rule : str
+            How the threshold is chosen; UsageError for an unknown one.
+        bootstrap : int
+            Replicates of every interval.
+        seed : int
+            Of the resampling.
+        laundered : sequence of SurfaceRow
+            The run's robustness surface, if it has one.
+        """
+        manifest, test = answers.manifest, answers.test
+        threshold = answers.threshold(threshold_rule)
+        found = replicate([test], [threshold], METRICS | PER_GENERATOR, Resamples(test, bootstrap, seed))
+        return cls(
+            method=answers.info.method,
+            rule=answers.rule,
+            seed=answers.info.seed,
+            manifest=ScoredManifest(manifest.manifest_id, manifest.protocol, manifest.fold, manifest.suite),
+            threshold=Threshold(threshold_rule, threshold, threshold_rule_of(threshold_rule).oracle),
+            metrics={name: interval_of(found, name) for name in METRICS},
+            new_generator=new_generator_intervals(found),
+            per_generator=generator_scores(found, manifest),
+            confusion=confusion(test, manifest, threshold),
+            curve=drawn_curve(test),
+            composition=manifest.counts(),
+            bootstrap=Bootstrap(bootstrap, seed),
+            content=tuple(content_rows(answers.validation, test, manifest, threshold)),
+            laundered=tuple(laundered),
         )
-    validation = answers_of(run, manifest).validation
-    return choose_threshold(rule, validation), validation.known_score
+
+    def __getattr__(self, name: str) -> Interval:
+        metrics = self.__dict__.get("metrics", {})
+        if name in metrics:
+            return metrics[name]
+        raise AttributeError(f"a score has no '{name}'; its metrics are {', '.join(metrics)}.")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *(name for name in self.metrics if name.isidentifier())]
+
+    def to_json(self) -> dict[str, Any]:
+        """The score as a JSON document; undefined numbers are None."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, document: Any, where: str = "score") -> Score:
+        """The score of a document that :meth:`to_json` made; RunError names the first wrong key."""
+        return from_json(cls, document, where, RunError)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The metrics, one row each: ``metric``, ``estimate``, ``low``, ``high``."""
+        rows = [(name, i.estimate, i.low, i.high) for name, i in self.metrics.items()]
+        return pd.DataFrame(rows, columns=["metric", "estimate", "low", "high"])
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw aF1 over CRR.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure without it.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            With the curve. UsageError if matplotlib is not installed: it is the extra ``plot``.
+        """
+        try:
+            from matplotlib import pyplot
+        except ImportError as error:
+            raise UsageError("drawing needs matplotlib: pip install 'osbench[plot]'.") from error
+        axes = ax if ax is not None else pyplot.subplots()[1]
+        label = f"{self.method}, {self.rule} (area {_number(self.auc_af1_crr.estimate)})"
+        axes.plot([*self.curve.crr, 1.0], [*self.curve.af1, 0.0], label=label)
+        axes.plot(self.crr.estimate, self.af1.estimate, "o", color=axes.lines[-1].get_color())
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="CRR", ylabel="aF1", title=self.manifest.fold)
+        axes.legend()
+        return axes
 
 
-def score_run(
-    run: Run, manifest: Manifest, *, threshold_rule: str = DEFAULT_RULE, bootstrap: int = 1000, seed: int = 0
-) -> dict[str, Any]:
-    """Every number of one run, as a JSON-able document (undefined numbers are None).
-
-    Keys: ``run``, ``method``, ``rejection``, ``seed``, ``manifest`` (id, protocol, fold, suite), ``threshold``
-    (``rule``, ``value``, ``oracle``), ``metrics`` (name -> estimate and interval over images: *these generators*),
-    ``new_generator`` (name -> interval over unseen generators: *a generator nobody has tested*), ``per_generator``
-    (seen: ``f1``; unseen: ``crr``, ``auroc``; each with its interval), ``confusion`` (``rows``, ``columns`` ending in
-    ``unknown``, ``counts``), ``composition`` (images per source and split), ``bootstrap`` (``replicates``, ``seed``);
-    where the manifest holds a training set out also ``content`` (see :func:`.content.content_rows`).
-
-    Raises UsageError for an unknown threshold rule, RunError for answers that do not fit the manifest.
-    """
-    answers = answers_of(run, manifest)
-    threshold = choose_threshold(threshold_rule, answers.validation, answers.test)
-    intervals = bootstrap_intervals(answers.test, threshold, replicates=bootstrap, seed=seed)
-    new_generator = {
-        "crr": generator_interval(crr_per_generator(answers.test, threshold)),
-        "auroc_macro": generator_interval(auroc_per_generator(answers.test)),
+def new_generator_intervals(found: Replicates) -> dict[str, Interval]:
+    """``crr`` and ``auroc_macro`` of a generator that nobody has tested, from the means over seeds."""
+    means = {name: found.each[name].mean(axis=0) for name in ("crr_per_generator", "auroc_per_generator")}
+    return {
+        "crr": generator_interval(means["crr_per_generator"]),
+        "auroc_macro": generator_interval(means["auroc_per_generator"]),
     }
-    return null_for_nan(
-        {
-            "run": str(run.folder),
-            "method": run.method,
-            "rejection": run.rejection,
-            "seed": run.seed,
-            "manifest": {
-                "manifest_id": manifest.manifest_id,
-                "protocol": manifest.protocol,
-                "fold": manifest.fold,
-                "suite": manifest.suite,
-            },
-            "threshold": {"rule": threshold_rule, "value": threshold, "oracle": rule_of(threshold_rule).oracle},
-            "metrics": {name: interval.to_json() for name, interval in intervals.items()},
-            "new_generator": {name: interval.to_json() for name, interval in new_generator.items()},
-            "per_generator": _per_generator(answers.test, manifest, threshold, bootstrap, seed),
-            "confusion": confusion(answers.test, manifest, threshold),
-            "composition": manifest.counts(),
-            "bootstrap": {"replicates": bootstrap, "seed": seed},
-            **_content(answers, manifest, threshold),
-        }
-    )
 
 
-def _content(answers: Answers, manifest: Manifest, threshold: float) -> dict[str, Any]:
-    rows = content_rows(answers.validation, answers.test, manifest, threshold)
-    return {"content": rows} if rows else {}
-
-
-def _per_generator(
-    test: Outcome, manifest: Manifest, threshold: float, replicates: int, seed: int
-) -> dict[str, dict[str, Any]]:
-    intervals = per_generator_intervals(test, threshold, replicates=replicates, seed=seed)
+def generator_scores(found: Replicates, manifest: Manifest) -> dict[str, GeneratorScore]:
+    """The numbers of every generator, seen ones first."""
     images = Counter(manifest.rows("test")["generator"])
-    seen = {
-        name: {"openness": "seen", "images": images[name], "f1": f1.to_json()}
-        for name, f1 in zip(manifest.seen, intervals["f1_per_class"], strict=True)
-    }
+    f1, crr, auroc = (intervals_of(found, name) for name in PER_GENERATOR)
+    seen = {name: GeneratorScore("seen", images[name], f1=own) for name, own in zip(manifest.seen, f1, strict=True)}
     unseen = {
-        name: {"openness": "unseen", "images": images[name], "crr": crr.to_json(), "auroc": auroc.to_json()}
-        for name, crr, auroc in zip(
-            manifest.unseen, intervals["crr_per_generator"], intervals["auroc_per_generator"], strict=True
-        )
+        name: GeneratorScore("unseen", images[name], crr=rejected, auroc=area)
+        for name, rejected, area in zip(manifest.unseen, crr, auroc, strict=True)
     }
     return seen | unseen
 
 
-def confusion(test: Outcome, manifest: Manifest, threshold: float) -> dict[str, Any]:
-    """Counts of test images: rows = true generator (seen, then unseen), columns = answer, the last one ``unknown``."""
+def confusion(test: Outcome, manifest: Manifest, threshold: float) -> Confusion:
+    """Who was taken for whom at a threshold."""
     n = test.n_classes
     truth = np.where(test.truth >= 0, test.truth, n + test.unseen_group)
     answer = np.where(test.known_score >= threshold, test.candidate, n)
     counts = np.zeros((n + test.n_unseen, n + 1), np.int64)
     np.add.at(counts, (truth, answer), 1)
-    return {
-        "rows": [*manifest.seen, *manifest.unseen],
-        "columns": [*manifest.seen, "unknown"],
-        "counts": counts.tolist(),
-    }
+    rows = tuple(tuple(row) for row in counts.tolist())
+    return Confusion((*manifest.seen, *manifest.unseen), (*manifest.seen, UNKNOWN), rows)
 
 
-def score_tables(document: dict[str, Any]) -> str:
-    """The document of :func:`score_run` for people: metrics, generators, content if some is held out, confusion."""
-    threshold = document["threshold"]
-    head = (
-        f"{document['method']} / {document['rejection']}, seed {document['seed']}, {document['manifest']['fold']}: "
-        f"threshold {threshold['value']:.4g} by {threshold['rule']}"
-        f"{' (oracle: never ranked)' if threshold['oracle'] else ''}"
-    )
-    metrics = pd.DataFrame(
-        [(name, _number(m["estimate"]), _range(m)) for name, m in document["metrics"].items()],
-        columns=["metric", "value", "95 % (these generators)"],
-    )
-    fresh = pd.DataFrame(
-        [(name, _number(m["estimate"]), _range(m)) for name, m in document["new_generator"].items()],
-        columns=["metric", "value", "95 % (a new generator)"],
-    )
-    confusion = document["confusion"]
-    generators = pd.DataFrame(
-        [
-            (
-                name,
-                g["openness"],
-                g["images"],
-                *(_number(g.get(key, {}).get("estimate")) for key in ("f1", "crr", "auroc")),
-            )
-            for name, g in document["per_generator"].items()
-        ],
-        columns=["generator", "", "images", "F1", "rejected", "AUROC"],
-    )
-    counts = pd.DataFrame(confusion["counts"], index=confusion["rows"], columns=confusion["columns"])
-    tables = [table.to_string(index=False) for table in (metrics, fresh, generators)]
-    tables += [content_table(document["content"])] if "content" in document else []
-    return "\n\n".join(
-        [head, *tables, "answers (columns) to the test images of each generator (rows):\n" + str(counts)]
-    )
+def drawn_curve(test: Outcome) -> Curve:
+    """The aF1-CRR curve of some answers at 101 equal steps of CRR."""
+    _, crr, af1 = af1_crr_curve(test)
+    levels, first = np.unique(crr, return_index=True)
+    values = np.interp(_GRID, levels, np.maximum.reduceat(af1, first))
+    return Curve(tuple(_GRID.tolist()), tuple(values.tolist()))
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _range(interval: dict[str, Any]) -> str:
-    return f"{_number(interval['low'])} .. {_number(interval['high'])}"
+def _number(value: float) -> str:
+    return f"{value:.3f}" if np.isfinite(value) else "-"

@@ -7,21 +7,28 @@ import pkgutil
 
 import click
 
-_NOT_VERBS = {"options"}
+_NOT_VERBS = {"completion", "options"}
 
 
 class _Verbs(click.Group):
     """Loads ``cli/<verb>.py`` only when the verb is used, so that ``--help`` stays quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        names = (m.name for m in pkgutil.iter_modules(__path__))
-        return sorted(name.rstrip("_") for name in names if name not in _NOT_VERBS)
+        return sorted(self._modules())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
+        module = self._modules().get(cmd_name)
+        if module is None:
             return None
-        modules = {m.name.rstrip("_"): m.name for m in pkgutil.iter_modules(__path__)}
-        return importlib.import_module(f".{modules[cmd_name]}", __name__).command
+        from .completion import with_completion
+
+        return with_completion(importlib.import_module(f".{module}", __name__).command)
+
+    @staticmethod
+    def _modules() -> dict[str, str]:
+        """Verb -> its module: ``check-method`` -> ``check_method``."""
+        names = (m.name for m in pkgutil.iter_modules(__path__))
+        return {name.rstrip("_").replace("_", "-"): name for name in names if name not in _NOT_VERBS}
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         if args and args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
@@ -45,5 +52,7 @@ def main() -> None:
       osbench leaderboard build runs --out site         open site/index.html
       osbench attribute photo.png --run runs/proposed/...
 
-    Every verb has --help and --json. Exit codes: 0 success, 2 usage error, 1 any other error.
+    Every verb has --help, --json and --quiet. Exit codes: 0 success, 1 an error, 2 a usage error, 130 stopped by
+    Ctrl-C (the same command again goes on). The shell completes verbs, options and names after
+    `eval "$(_OSBENCH_COMPLETE=bash_source osbench)"` (bash; zsh_source for zsh, `fish_source | source` for fish).
     """

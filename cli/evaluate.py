@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from ..core.columns import text_columns
 from .options import device_option, emit, handle_errors, jobs_option, json_option
 
 if TYPE_CHECKING:
+    from ..benchmark.experiment import Configuration
+    from ..benchmark.orchestrator import ExperimentRuns, Summary
     from ..benchmark.runs import Run
-    from ..benchmark.survey import Summary, Survey
 
 
 @click.command()
@@ -22,12 +24,6 @@ if TYPE_CHECKING:
 @click.option("--protocol", default="fang2023", show_default=True, help="Its manifest is written if it is missing.")
 @click.option("--fold", default=None, help="One fold of the protocol, or all. Not needed if there is only one.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Fit with seeds 0 to N-1.")
-@click.option(
-    "--rejection",
-    "rejections",
-    multiple=True,
-    help="Only this rejection rule. Repeatable; default: all, which cost seconds more, not a training each.",
-)
 @click.option("--epochs", type=click.IntRange(min=1), default=None, help="Instead of the method's own default.")
 @click.option(
     "--crop-size", type=click.IntRange(min=1), default=None, help="Centre crop in pixels; default: as stored."
@@ -61,7 +57,6 @@ def command(
     protocol: str,
     fold: str | None,
     seeds: int,
-    rejections: tuple[str, ...],
     epochs: int | None,
     crop_size: int | None,
     device: str,
@@ -73,21 +68,23 @@ def command(
     launder_grid: str | None,
     as_json: bool,
 ) -> None:
-    """Fit methods on seen generators, ask them about validation and test, publish one run per rejection rule.
+    """Fit methods on seen generators, ask them about validation and test, publish one run per fit with all its rules.
 
-    Interrupted? The same command continues where it stopped; finished runs are skipped. With --method all, a method
-    whose weights are not on this machine is left out and named, and one that fails does not stop the others.
+    Interrupted? The same command continues where it stopped; finished runs are skipped, damaged ones made again. A
+    method that fails does not stop the others. With --method all, one whose weights are not on this machine is left out
+    and named.
 
     --jobs N makes N fits (a method, a seed, a fold) side by side: as many as fill a GPU and its memory, or many cores;
-    on two cores it gains little. One that fails does not stop the others.
+    on two cores it gains little.
 
     --launder shows how much of a result survives a platform: after `osbench leaderboard build` the page has a heat map
     for every laundered run, and `osbench score RUN` prints it.
     """
+    from ..benchmark.experiment import Configuration, Experiment
     from ..benchmark.laundering import Grid, parse_grid
     from ..benchmark.manifest import open_manifests
     from ..benchmark.method import get_method, method_names, parse_options
-    from ..benchmark.survey import summarize, survey
+    from ..benchmark.orchestrator import run_experiment, summarize
     from ..core.errors import RunError
     from ..generation.dataset import Dataset
 
@@ -99,75 +96,89 @@ def command(
     grid = parse_grid(launder_grid) if launder_grid is not None else Grid() if launder else None
     dataset = Dataset.open(data)
     manifests = open_manifests(dataset, protocol, fold)
-    found = survey(
-        names,
-        dataset,
-        manifests,
-        seeds=range(seeds),
-        out=out,
-        options=parsed,
-        grid=grid,
-        jobs=jobs,
-        unattended=everything,
-        check=check,
-        device=device,
-        rejections=rejections or None,
-        epochs=epochs,
-        crop_size=crop_size,
+    entries = {get_method(name).name: Configuration(name, parsed[name]) for name in names}
+    refused = _rehearse_files(entries, crop_size or dataset.crop_size, device, out)
+    entries = {label: own for label, own in entries.items() if label not in refused}
+    if not entries:
+        raise RunError("; ".join(refused.values()))
+    experiment = Experiment(entries, name="evaluate", seeds=seeds, epochs=epochs, crop_size=crop_size)
+    found = run_experiment(
+        experiment, dataset, manifests, out=out, device=device, grid=grid, jobs=jobs, check=check, keep_labels=True
     )
+    found.failed |= refused
+    runs = found.all_runs()
     documents = [
         {
             "run": str(run.folder),
             "method": run.method,
-            "rejection": run.rejection,
             "seed": run.seed,
-            "fold": run.info["manifest"]["fold"],
-            "wall_time_s": run.info["wall_time_s"],
+            "rules": list(run.rules),
+            "fold": run.info.manifest.fold,
+            "wall_time_s": run.info.wall_time_s,
             **({} if grid is None else _laundered(run, found)),
         }
-        for run in found.runs
+        for run in runs
     ]
-    emit(as_json, documents, "" if as_json else _text(found, summarize(found.runs, manifests), out))
-    if found.failed:
-        raise RunError(f"{len(found.failed)} of {len(names)} methods failed: {', '.join(found.failed)}.")
+    if runs:
+        emit(as_json, documents, "" if as_json else _text(found, summarize(found, manifests), out))
+    failed = found.failed if everything else found.failed | found.missing
+    if failed:
+        raise RunError(f"{len(failed)} of {len(names)} methods failed: {', '.join(failed)}.")
 
 
-def _laundered(run: Run, found: Survey) -> dict[str, Any]:
-    """Where a run's laundered answers are, in how many cells, and which cells had no room (and for how many images)."""
-    from ..benchmark.laundered import LAUNDERED_FOLDER, laundered_cells
+def _rehearse_files(entries: Mapping[str, Configuration], crop_size: int, device: str, out: Path) -> dict[str, str]:
+    """Method files are fitted to a few images first; label -> the fault of its code, in one line."""
+    from ..benchmark.evaluate import torch_device
+    from ..benchmark.failures import describe_failure
+    from ..benchmark.method import get_method
+    from ..testing import rehearse
 
+    found = {}
+    for label, own in entries.items():
+        if own.method is None or not own.method.endswith(".py"):
+            continue
+        try:
+            rehearse(get_method(own.method), own.options, crop_size=crop_size, device=str(torch_device(device)))
+        except Exception as error:
+            found[label] = describe_failure(error, out, f"{label} before training")
+    return found
+
+
+def _laundered(run: Run, found: ExperimentRuns) -> dict[str, Any]:
+    """Under how many cells the run has answers, and which were left out (and for how many images)."""
     return {
         "laundered": {
-            "folder": str(run.folder / LAUNDERED_FOLDER),
-            "cells": len(laundered_cells(run)),
-            "without_room": {str(cell): count for cell, count in found.without_room.items()},
+            "cells": len(run.laundered()),
+            "left_out": {str(cell): count for cell, count in found.crowded.items()},
         }
     }
 
 
-def _text(found: Survey, summaries: list[Summary], out: Path) -> str:
+def _text(found: ExperimentRuns, summaries: list[Summary], out: Path) -> str:
     """The runs, a line for each method, and what there is to do next."""
-    rows = [("method", "fold", "rules", "seeds", "time per seed", "accuracy on seen test images")]
-    rows += [
+    head = ("entry", "fold", "rule", "seeds", "time per seed", "AUC", "aF1", "CRR", "accuracy on seen")
+    rows = [
         (
-            s.method,
+            s.label,
             s.fold,
-            str(s.rules),
+            s.rule if s.rules == 1 else f"{s.rule} (1 of {s.rules})",
             str(s.seeds),
-            f"{s.seconds:.1f} s",
-            f"{s.accuracy:.3f} (chance {s.chance:.3f})",
+            f"{s.wall_time_s:.1f} s",
+            *(f"{value:.3f}" for value in (s.auc_af1_crr, s.af1, s.crr, s.accuracy)),
         )
         for s in summaries
     ]
-    lines = [str(run.folder) for run in found.runs]
-    lines += ["", text_columns(rows), ""]
+    lines = [str(run.folder) for run in found.all_runs()]
+    lines += ["", text_columns([head, *rows]), ""] if rows else []
+    if any(s.rules > 1 for s in summaries):
+        lines += ["The other rejection rules: osbench score RUN --rule NAME, or the leaderboard.", ""]
     lines += [f"left out: {name}: {reason}" for name, reason in found.missing.items()]
     lines += [f"failed: {name}: {reason}" for name, reason in found.failed.items()]
-    # Whether there is room depends on these two alone.
-    crowded = {(cell.phase, cell.resize): count for cell, count in found.without_room.items()}
+    # Whether a frame is large enough depends on these two alone.
+    crowded = {(cell.phase, cell.resize): count for cell, count in found.crowded.items()}
     lines += [
-        f"left out: phase {phase} with resize {resize:g}: no room in the stored frames of {count} test images"
+        f"left out: phase {phase} with resize {resize:g}: the stored frames of {count} test images are too small"
         for (phase, resize), count in crowded.items()
     ]
     verb = "build" if len({s.fold for s in summaries}) < 2 else "folds"
-    return "\n".join([*lines, f"Next: osbench leaderboard {verb} {out} --out SITE"])
+    return "\n".join([*lines, *([f"Next: osbench leaderboard {verb} {out} --out SITE"] if rows else [])])

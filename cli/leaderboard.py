@@ -15,35 +15,52 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("runs", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the board.")
+@click.argument("runs", type=click.Path(path_type=Path), default=Path("runs"))
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="Folder for the board."
+)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
     default=None,
-    help="The dataset, for sample images. Default: the folder 'data' beside RUNS, if it is the one.",
+    help="The dataset, for its manifests and sample images.  [default: the folder 'data' beside RUNS, if it is one]",
 )
-@click.option("--manifest", "manifest_id", default=None, help="Which manifest, where the runs answer several.")
+@click.option(
+    "--manifest",
+    "manifest_id",
+    default=None,
+    help="Which manifest, where the runs answer several.  [default: the one that most runs answer]",
+)
+@click.option("--rule", "rules", multiple=True, help="Only entries by this rejection rule. Repeatable; default: all.")
 @click.option("--bootstrap", type=click.IntRange(min=1), default=1000, show_default=True, help="Replicates.")
 @json_option
 @handle_errors
-def build(runs: Path, out: Path, data: Path | None, manifest_id: str | None, bootstrap: int, as_json: bool) -> None:
-    """Score and rank all runs in the folder RUNS; write index.html, leaderboard.json and leaderboard.parquet."""
-    from ..leaderboard.board import PAGE_FILE, build_board
-    from ..leaderboard.sources import find_board_dataset, lookup_manifest
+def build(
+    runs: Path,
+    out: Path,
+    data: Path | None,
+    manifest_id: str | None,
+    rules: tuple[str, ...],
+    bootstrap: int,
+    as_json: bool,
+) -> None:
+    """Score and rank all runs and submissions in the folder RUNS (default: runs).
+
+    Writes index.html, leaderboard.json and leaderboard.parquet. What cannot be used is left out and named.
+    """
+    from ..leaderboard.board import build_board
+    from ..leaderboard.sources import find_board_dataset
     from ..leaderboard.spread import spread_text
     from ..leaderboard.tables import board_text
 
     dataset = find_board_dataset(runs, data)
-    document = build_board(
-        runs, lookup_manifest(runs, dataset), out, dataset=dataset, manifest_id=manifest_id, bootstrap=bootstrap
-    )
-    page = (out / PAGE_FILE).resolve()
-    emit(as_json, document | {"page": str(page)}, f"{board_text(document)}\n{spread_text(document)}\n{page}")
+    board = build_board(runs, dataset=dataset, manifest_id=manifest_id, bootstrap=bootstrap, rules=rules)
+    page = board.save(out).resolve()
+    emit(as_json, board.to_json() | {"page": str(page)}, f"{board_text(board)}\n{spread_text(board)}\n{page}")
 
 
 @command.command()
-@click.argument("runs", type=click.Path(path_type=Path))
+@click.argument("runs", type=click.Path(path_type=Path), default=Path("runs"))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Gets a folder for each fold's board.")
 @click.option("--data", type=click.Path(path_type=Path), default=None, help="The dataset, as for build.")
 @click.option("--bootstrap", type=click.IntRange(min=1), default=1000, show_default=True, help="Replicates.")
@@ -52,8 +69,8 @@ def build(runs: Path, out: Path, data: Path | None, manifest_id: str | None, boo
 def folds(runs: Path, out: Path, data: Path | None, bootstrap: int, as_json: bool) -> None:
     """Build a board for every fold that RUNS answer (evaluate --protocol rotate --fold all), and a table over them."""
     from ..leaderboard.folds import build_fold_boards, folds_text
-    from ..leaderboard.sources import find_board_dataset, lookup_manifest
+    from ..leaderboard.sources import find_board_dataset
 
     dataset = find_board_dataset(runs, data)
-    document = build_fold_boards(runs, lookup_manifest(runs, dataset), out, dataset=dataset, bootstrap=bootstrap)
-    emit(as_json, document, folds_text(document))
+    document = build_fold_boards(runs, out, dataset=dataset, bootstrap=bootstrap)
+    emit(as_json, document.to_json(), folds_text(document))

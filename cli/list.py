@@ -9,15 +9,52 @@ import click
 
 from ..core.columns import text_columns
 from ..core.foreign import printable
-from .options import emit, handle_errors, json_option
+from ..core.registry import Registry
+from .options import emit, handle_errors, json_option, registered
 
 if TYPE_CHECKING:
     from ..generation.catalog import Source
 
 
-@click.group()
-def command() -> None:
-    """List sources, methods, protocols, suites, networks and rejection rules."""
+REGISTERED = ("methods", "rejections", "networks", "families", "engines", "thresholds")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@json_option
+@handle_errors
+def command(context: click.Context, as_json: bool) -> None:
+    """List what there is to use: methods, networks, protocols, rejection rules, sources of a suite, suites, thresholds.
+
+    Without one of them: the names of everything.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from ..benchmark.protocols import protocol_names
+    from ..generation.catalog import suite_names
+
+    names = {kind: registered(kind)() for kind in REGISTERED}
+    names |= {"protocols": list(protocol_names()), "suites": list(suite_names())}
+    emit(as_json, names, text_columns([(kind, ", ".join(names[kind])) for kind in sorted(names)]))
+
+
+def _registered_verb(kind: str, text: str) -> None:
+    """``osbench list <kind>``: names, and what each is in one line; nothing is imported for it."""
+
+    @command.command(kind, help=text)
+    @json_option
+    @handle_errors
+    def verb(as_json: bool) -> None:
+        registry: Registry[object] = Registry(kind, f"osbench.{kind}")
+        rows = [{"name": name, "title": registry.title(name)} for name in registry.names()]
+        emit(as_json, rows, text_columns([(row["name"], row["title"]) for row in rows]))
+
+
+_registered_verb("networks", "Embedding networks, for --network.")
+_registered_verb("rejections", 'Rejection rules: how a trained network says "unknown".')
+_registered_verb("thresholds", "Threshold rules, for --threshold-rule.")
+_registered_verb("families", "Generator families.")
+_registered_verb("engines", "Engines that schedule shards, for --engine.")
 
 
 @command.command()
@@ -66,13 +103,27 @@ def _weights_text(source: Source) -> str:
 @handle_errors
 def methods(as_json: bool) -> None:
     """Attribution methods with their cards."""
-    from dataclasses import asdict
+    if as_json:
+        from dataclasses import asdict
 
-    from ..benchmark.method import get_method, method_names
+        from ..benchmark.method import get_method, method_names
 
-    rows = [{"name": name, "card": asdict(get_method(name).card)} for name in method_names()]
-    shown = [(r["name"], r["card"]["title"], published_text(r["card"]["published"]), r["card"]["paper"]) for r in rows]
-    emit(as_json, rows, text_columns([("method", "what it is", "published", "paper"), *shown]))
+        emit(True, [{"name": name, "card": asdict(get_method(name).card)} for name in method_names()], "")
+        return
+    registry: Registry[object] = Registry("method", "osbench.methods")
+    rows = [(name, *_shown_of_card(registry, name)) for name in registry.names()]
+    emit(False, None, text_columns([("method", "what it is", "published", "paper"), *rows]))
+
+
+def _shown_of_card(registry: Registry[object], name: str) -> tuple[str, str, str]:
+    from ..benchmark.card_source import read_card
+
+    card = read_card(registry.source(name) or "", ("title", "published", "paper"))
+    if card is None:
+        from ..benchmark.method import get_method
+
+        card = vars(get_method(name).card)
+    return card["title"], published_text(card["published"]), card["paper"]
 
 
 def published_text(numbers: dict[str, float]) -> str:

@@ -10,15 +10,30 @@ from typing import Any, TypeVar
 
 import click
 
-from ..core.errors import OsbenchError, UsageError
+from ..core.errors import OsbenchError, UsageError, unknown_name
 from ..core.progress import set_quiet
+from ..core.registry import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
+_QUIET = "osbench.quiet"
 
 
 def json_option(function: F) -> F:
-    """Adds ``--json`` (parameter ``as_json``): one JSON document on stdout, no progress bars."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")(function)
+    """Adds ``--json`` (parameter ``as_json``: one JSON document on stdout) and ``--quiet``; both silence progress."""
+    quiet = click.option(
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=lambda context, option, value: context.meta.__setitem__(_QUIET, value),
+        help="No progress on stderr, only warnings and errors.",
+    )
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+    return as_json(quiet(function))
+
+
+def registered(kind: str) -> Callable[[], list[str]]:
+    """Gives the names of all ``methods``, ``rejections``, ``networks``, ... ; imports none of them."""
+    return Registry(kind, f"osbench.{kind}").names
 
 
 def device_option(function: F) -> F:
@@ -39,8 +54,10 @@ def handle_errors(function: F) -> F:
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        set_quiet(bool(kwargs.get("as_json", False)))
+        context = click.get_current_context(silent=True)
+        set_quiet(bool(kwargs.get("as_json", False)) or (context is not None and context.meta.get(_QUIET, False)))
         try:
+            _refuse_unknown_names(kwargs)
             return function(*args, **kwargs)
         except OsbenchError as error:
             click.echo(f"osbench: error: {error}", err=True)
@@ -61,6 +78,21 @@ def handle_errors(function: F) -> F:
             sys.exit(130)
 
     return wrapper  # type: ignore[return-value]
+
+
+def _refuse_unknown_names(given: dict[str, Any]) -> None:
+    """UsageError for a method or a suite that nobody knows, before its verb loads torch, which takes seconds."""
+    if "torch" in sys.modules:
+        return
+    if given.get("suite") is not None:
+        from ..generation.catalog import load_suite
+
+        load_suite(given["suite"])
+    methods = given.get("methods") or ([given["method"]] if given.get("method") else [])
+    known = registered("methods")()
+    for name in methods:
+        if name not in known and name != "all" and not name.endswith(".py"):
+            raise unknown_name("method", name, known)
 
 
 def names_and_paths(option: str, form: str, texts: Iterable[str]) -> dict[str, str]:

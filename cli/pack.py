@@ -13,15 +13,14 @@ from .options import emit, handle_errors, json_option
 @click.command()
 @click.argument("runs", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder of its own.")
-@click.option("--rejection", "rejections", multiple=True, help="Only this rejection rule. Repeatable; default: all.")
 @json_option
 @handle_errors
-def command(runs: Path, out: Path, rejections: tuple[str, ...], as_json: bool) -> None:
+def command(runs: Path, out: Path, as_json: bool) -> None:
     """Copy all runs in the folder RUNS without their models, class scores as float16.
 
     Known scores and candidates stay exact, so the copy scores and ranks as RUNS does.
     """
     from ..benchmark.pack import pack_runs
 
-    packed = pack_runs(runs, out, rejections=rejections)
+    packed = pack_runs(runs, out)
     emit(as_json, asdict(packed), str(packed))

@@ -33,12 +33,12 @@ def command(
 
     Interrupted? The same command continues where it stopped.
     """
-    from ..leaderboard.pipeline import run_line
     from ..leaderboard.spread import spread_text
     from ..leaderboard.tables import board_text
+    from ..line import run_line
 
     line = run_line(suite, out, count=count, seeds=seeds, methods=methods, workers=workers, device=device)
-    document = {"page": str(line.page), "seconds": line.seconds, "leaderboard": line.board}
+    document = {"page": str(line.page), "seconds": line.seconds, "leaderboard": line.board.to_json()}
     times = ", ".join(f"{name} {value:.0f} s" for name, value in line.seconds.items())
     emit(
         as_json,

@@ -45,7 +45,13 @@ class LeakError(OsbenchError):
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """A :class:`UsageError` that lists what exists and suggests the nearest spelling."""
+    """A :class:`UsageError` that lists what exists and suggests the nearest spelling.
+
+    Examples
+    --------
+    >>> print(unknown_name("suite", "minni", ["mini", "fang2023"]))
+    unknown suite 'minni'. Did you mean 'mini'? Known: fang2023, mini.
+    """
     names, given = sorted(map(printable, known)), printable(name)
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.4)
     hint = f" Did you mean '{near[0]}'?" if near else ""

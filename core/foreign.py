@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MAX_DEPTH = 100
+_BATCH_BYTES = 1 << 28
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -167,30 +168,37 @@ def read_table(
             lacking = sorted(set(wanted) - set(file.schema_arrow.names))
             if lacking:
                 raise error(f"{name}: column {', '.join(map(repr, lacking))} is missing.")
-            _check_footer(file.metadata, set(wanted), budget, name, error)
+            largest = _check_footer(file.metadata, set(wanted), budget, name, error)
+            # A dictionary or shared prefixes may repeat one long text in every row: no text is longer than its chunk.
+            rows = min(max(_BATCH_BYTES // max(largest, 1), 64), 4096)
             tables, left = [], budget.bytes
-            for batch in file.iter_batches(batch_size=4096, columns=wanted, use_threads=False):
+            for batch in file.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
                 left -= batch.nbytes
                 if left < 0:
                     raise error(f"{name}: more than {budget.bytes:,} bytes when it is unpacked.")
                 tables.append(batch)
             schema = pa.schema([file.schema_arrow.field(column) for column in wanted])
-            return pa.Table.from_batches(tables, tables[0].schema if tables else schema).select(wanted)
+            table = pa.Table.from_batches(tables, tables[0].schema if tables else schema).select(wanted)
+            return table.replace_schema_metadata(file.schema_arrow.metadata)
     except error:
         raise
     except (OSError, pa.ArrowException, ValueError, MemoryError, OverflowError) as cause:
         raise error(f"{name}: is not a readable Parquet file ({printable(cause).rstrip('. ')}).") from cause
 
 
-def _check_footer(metadata: Any, wanted: set[str], budget: TableBudget, name: str, error: type[OsbenchError]) -> None:
+def _check_footer(metadata: Any, wanted: set[str], budget: TableBudget, name: str, error: type[OsbenchError]) -> int:
+    """The unpacked bytes of the largest column chunk."""
     if metadata.num_rows > budget.rows:
         raise error(f"{name}: {metadata.num_rows:,} rows; at most {budget.rows:,} are read.")
-    total = 0
+    total = largest = 0
     for group in range(metadata.num_row_groups):
         row_group = metadata.row_group(group)
         for column in range(row_group.num_columns):
             chunk = row_group.column(column)
-            if chunk.path_in_schema.split(".")[0] in wanted:
+            path = chunk.path_in_schema  # of a list: its column's name and more; names may hold dots themselves
+            if any(path == column or path.startswith(f"{column}.") for column in wanted):
                 total += max(chunk.total_uncompressed_size, 0)
+                largest = max(largest, chunk.total_uncompressed_size)
     if total > budget.bytes:
         raise error(f"{name}: {total:,} bytes when it is unpacked; at most {budget.bytes:,} are read.")
+    return largest

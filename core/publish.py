@@ -13,7 +13,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 try:
@@ -84,6 +84,17 @@ def write_atomically(final: Path, data: bytes) -> None:
     """Replace ``final`` by ``data``; readers see the old or the new file, never a part."""
     with publishing(final) as partial:
         partial.write_bytes(data)
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Replace several files of one folder: all of them are written whole before the first takes its place."""
+    with contextlib.ExitStack() as stack:
+        for final, data in files.items():
+            partial = stack.enter_context(publishing(final))
+            with partial.open("wb") as handle:
+                handle.write(data)
+                handle.flush()
+                os.fsync(handle.fileno())
 
 
 def remove_abandoned(folder: Path) -> None:

@@ -8,6 +8,7 @@ names imports none.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import re
@@ -32,6 +33,16 @@ class Registry(Generic[T]):
         What an item is called in messages: ``"method"``.
     group : str
         The entry-point group, ``"osbench.methods"``.
+
+    Examples
+    --------
+    >>> colours = Registry("colour", "somebody.colours")
+    >>> colours.add("red", "#f00")
+    >>> colours.get("red")
+    '#f00'
+    >>> colours.get("rot")
+    Traceback (most recent call last):
+    osbench.core.errors.UsageError: unknown colour 'rot'. Did you mean 'red'? Known: red.
     """
 
     def __init__(self, kind: str, group: str) -> None:
@@ -47,6 +58,10 @@ class Registry(Generic[T]):
                 f"two {self.kind}s are named '{name}': {_origin(taken)[0]} and {_origin(item)[0]}; rename one."
             )
         self._items[name] = item
+
+    def forget(self, name: str) -> None:
+        """Take a registered item out again: it was found to be no good."""
+        del self._items[name]
 
     def names(self) -> list[str]:
         """All names, sorted, without importing anything."""
@@ -65,6 +80,13 @@ class Registry(Generic[T]):
     def registered(self) -> Mapping[str, T]:
         """What was imported so far, by name."""
         return self._items
+
+    def title(self, name: str) -> str:
+        """One line about an item: the first sentence of its module, which is not imported, or of its own text."""
+        source = self.source(name)
+        text = self.get(name).__doc__ if source is None else ast.get_docstring(ast.parse(source))
+        paragraph = " ".join((text or "").split("\n\n")[0].split())
+        return re.split(r"(?<=\.) (?=[A-Z])", paragraph, maxsplit=1)[0].rstrip(".")
 
     def source(self, name: str) -> str | None:
         """The text of the module of a package that registers that name; None for what is known in another way."""

@@ -8,7 +8,15 @@ _SHOWN = 200
 
 
 def printable(text: object, limit: int = _SHOWN) -> str:
-    """One line of ``str(text)`` without control, bidirectional or unpaired characters, cut after ``limit``."""
+    """One line of ``str(text)`` without control, bidirectional or unpaired characters, cut after ``limit``.
+
+    Examples
+    --------
+    >>> printable("two\\nlines")
+    'two lines'
+    >>> printable("a long name", limit=6)
+    'a long...'
+    """
     raw = text if isinstance(text, str) else _plain(text)
     shown = "".join(c if is_plain(c) else " " for c in raw[: limit + 1])
     return shown if len(raw) <= limit else f"{shown[:limit]}..."

@@ -17,7 +17,7 @@ _JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
 def strip_jpeg_metadata(data: bytes) -> bytes:
     """The same picture, bit for bit when decoded, without APPn and COM segments or anything after the end.
 
-    Raises ValueError if the file is not a complete JPEG.
+    ValueError if the file is not a complete JPEG.
     """
     if data[:2] != b"\xff\xd8":
         raise ValueError("no JPEG start marker")

@@ -120,7 +120,7 @@ def encode_window(image: np.ndarray, crop: Box, quality: int | None, subsampling
     """Compress the window around ``crop`` of a uint8 (H, W, 3) image; quality None stores the window as PNG.
 
     The decoded crop equals, bit for bit, the crop of the compressed whole image.
-    Raises UsageError if the crop leaves the image or the subsampling is unknown.
+    UsageError if the crop leaves the image or the subsampling is unknown.
     """
     _check(image, crop, subsampling)
     window = window_box(image.shape[1], image.shape[0], crop, subsampling)

@@ -17,7 +17,7 @@ from ..core.progress import track
 from .catalog import HubModel, Source, WeightFile
 from .folders import list_images
 from .ledger import read_ledger
-from .prepare import Prepared, fit
+from .prepare import Prepared, adapt
 from .published import begun_record, check_folder, find_published
 from .record import check_count, dataset_record, device_name, merge_records
 from .request import Request, make_request, units
@@ -75,7 +75,7 @@ def plan(
     device_name(device)
     folder = Path(out) if out is not None else Path()
     here = local_weights(request.sources, weights)
-    fitted = fit(request, here)
+    fitted = adapt(request, here)
     request, sha256 = fitted.request, fitted.sha256
     published = _published(fitted, folder, device) if out is not None else set()
     parallel = min(workers, os.cpu_count() or 1)
@@ -176,7 +176,7 @@ def estimate_bytes(unit: Unit) -> int:
         side = unit.recipe.crop_size
     elif unit.recipe.frame == "window":
         side = min(side, unit.recipe.crop_size + 48)  # up to three 16 px MCUs more than the crop
-    # 1 byte a pixel is above the mean over the qualities;
+    # One byte for each pixel is an upper bound: the mean over the JPEG qualities is smaller.
     return len(unit.indices) * (side * side + _ROW_BYTES)
 
 

@@ -1,4 +1,4 @@
-"""From a request to everything that its shards depend on: weights found, networks looked at, the recipe fitted."""
+"""Prepares a request: finds the weights, reads the size of each network's images, and adapts the recipe to it."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def prepare(
     accept_licences: Iterable[str] = (),
     offline: bool = False,
 ) -> Prepared:
-    """Find the weights (:func:`.weights.locate_weights`) and fit the request to them. Writes nothing but the cache."""
+    """Find the weights (:func:`.weights.locate_weights`) and adapt the request to them. Writes only the cache."""
     sources = locate_weights(request.suite, request.sources, given=weights, accept=accept_licences, offline=offline)
-    return fit(request, sources)
+    return adapt(request, sources)
 
 
-def fit(request: Request, sources: Sequence[Source]) -> Prepared:
-    """The request with these sources, which have their weights.
+def adapt(request: Request, sources: Sequence[Source]) -> Prepared:
+    """The request, adapted to these sources, which have their weights.
 
     Published weights that make images of another size than the catalogue says are not the benchmark's: the source
     gets a ``deviation``, the suite another version, and where the crop does not fit it shrinks for all sources alike.

@@ -10,10 +10,10 @@ from ..core.errors import UsageError, unknown_name
 from .catalog import Source, Suite, load_suite
 from .families import family_class
 from .folders import check_image, list_images
+from .ledger import MAX_SHARDS
 from .networks import check_sampling
 from .picture_set import open_picture_set
 from .record import source_namespace
-from .record_schema import MAX_SHARDS
 from .shards import Unit
 
 NO_LICENCE = "not stated"
@@ -61,9 +61,9 @@ def make_request(
             check_sampling(source, family_class(source.family))
     counts = {source.name: _count_images(source, loaded, count) for source in chosen}
     shards = sum(-(-images // recipe.shard_rows) for images in counts.values())
-    if shards >= MAX_SHARDS:
+    if shards > MAX_SHARDS:
         raise UsageError(
-            f"{sum(counts.values()):,} images are {shards:,} shards; at most {MAX_SHARDS - 1:,}: lower the count."
+            f"{sum(counts.values()):,} images are {shards:,} shards; at most {MAX_SHARDS:,}: lower the count."
         )
     return Request(loaded, counts)
 

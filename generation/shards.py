@@ -217,8 +217,7 @@ def _drawing_seed(unit: Unit, index: int, seed: int) -> int:
     """What crop and quality are drawn from: the image's own seed, or for a picture that many render the picture's."""
     if unit.source.pictures is None:
         return seed
-    content = open_picture_set(unit.source.pictures).content_ids[index % len(open_picture_set(unit.source.pictures))]
-    return image_seed(unit.namespace, "picture", content, 0)
+    return image_seed(unit.namespace, "picture", open_picture_set(unit.source.pictures).content_ids[index], 0)
 
 
 def _draw_each(seeds: list[int], stream: str, choices: Sequence[T]) -> list[T] | None:

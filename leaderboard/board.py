@@ -1,293 +1,392 @@
-"""A board: every run of a folder that answers one manifest, grouped into entries, ranked and written out.
+"""A board: every run and submission of a folder that answers one manifest, grouped into entries, ranked, written out.
 
 ::
 
-    OUT/leaderboard.json      suite, protocol, manifest, entries with their metrics
-    OUT/leaderboard.parquet   the same numbers, one row per entry
     OUT/index.html            the page, complete in one file
+    OUT/leaderboard.json      suite, protocol, manifest, what was left out and why, entries with all their numbers
+    OUT/leaderboard.parquet   the same numbers, one row per entry
 
-Every number is computed here from the runs' predictions. Scores of two manifests do not compare, so a board has one.
+Every number is computed here from the runs' predictions; nothing is fitted, and nothing that a run names is opened.
+Scores of two manifests do not compare, so a board has one. What cannot be used is left out and named.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+import os
+from collections.abc import Collection, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers, outcome_of
 from ..benchmark.compare import Contender, compare
 from ..benchmark.manifest import Manifest
-from ..benchmark.metrics import PRIMARY
-from ..benchmark.runs import RUN_FILE, Run, find_manifest
-from ..benchmark.score import DEFAULT_RULE
+from ..benchmark.metrics import METRICS, PRIMARY
+from ..benchmark.metrics.paired import Side
+from ..benchmark.metrics.resampling import Resamples
+from ..benchmark.robustness import surface
+from ..benchmark.runs import Refused, Run
+from ..benchmark.scores import Scores
+from ..core.documents import Limits, from_json, to_json
 from ..core.errors import OsbenchError, RunError
-from ..core.progress import get_logger, track
-from ..core.publish import write_atomically
+from ..core.progress import get_logger, progress_bar
+from ..core.publish import write_together
+from ..core.text import printable
 from ..generation.dataset import Dataset
-from .content import entry_content
-from .curves import entry_curve, entry_histogram
-from .entry import (
-    ScoredRun,
-    entry_card,
-    entry_confusion,
-    entry_hardware,
-    entry_numbers,
-    entry_seconds,
-    settings_key,
-    settings_text,
-)
-from .gallery import gallery, holds_images
-from .ranking import Estimate, order, rank
-from .robustness import entry_surface
+from . import cache
+from .collect import Unit, choose, collect, of_manifest, reason
+from .entry import Entry, Surface, entry_of, with_variants
+from .gallery import GallerySource, gallery, holds_images
+from .ranking import order, rank
 from .site import render_page
-from .tables import board_frame
+from .sources import ManifestLookup, choose_manifest, generator_titles, lookup_manifest
 
-BOARD_SCHEMA_VERSION = 1
+BOARD_SCHEMA_VERSION = 2
 PAGE_FILE, JSON_FILE, TABLE_FILE = "index.html", "leaderboard.json", "leaderboard.parquet"
 
-ManifestLookup = Callable[[str], Manifest]
+Scored = tuple[Entry, Side, str]
+"""An entry, itself as one side of every pair, and the name of its fit."""
 
-#: Names of generators as readers know them; others are shown as they are.
-TITLES = {
-    "progan": "ProGAN",
-    "projected_gan": "Projected GAN",
-    "stylegan": "StyleGAN",
-    "stylegan2": "StyleGAN2",
-    "stylegan3": "StyleGAN3",
-    "taming": "Taming Transformers",
-    "latent_diffusion": "Latent diffusion",
-}
 
-#: What only the page needs of an entry; leaderboard.json goes without.
-_PAGE_ONLY = ("curve", "confusion", "histogram", "operating")
+@dataclass(frozen=True)
+class RefusedRun:
+    """A run or submission that is not on the board, and why, in one line."""
+
+    run: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """A metric as readers need it."""
+
+    title: str
+    definition: str
+    lower_is_better: bool
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Images of the manifest."""
+
+    train: int
+    val: int
+    test_seen: int
+    test_unseen: int
+
+
+@dataclass(frozen=True)
+class Board:
+    """Entries on one manifest, best first.
+
+    Parameters
+    ----------
+    suite, protocol, fold, manifest_id : str
+        What was answered.
+    seen, unseen : tuple of str
+        Generators.
+    titles : dict of str to str
+        Generator -> its name in the literature.
+    crop_size : int
+        Side in pixels of the crops in the dataset; an entry's own is in its ``config``.
+    counts : Counts
+        Images of the manifest.
+    primary : str
+        The metric that ranks.
+    threshold_rule : str
+        How thresholds were chosen.
+    bootstrap : int
+        Replicates of every interval.
+    metrics : dict of str to MetricInfo
+        Titles and definitions.
+    created : str
+        When the newest run was made, so that the same runs give the same board.
+    osbench_version : str
+        That built it.
+    refused : tuple of RefusedRun
+        What was left out.
+    entries : tuple of Entry
+        Best first; those that cannot be ranked last.
+    gallery : tuple of GallerySource
+        Sample images for the page; in no other file.
+    """
+
+    suite: str
+    protocol: str
+    fold: str
+    manifest_id: str
+    seen: tuple[str, ...]
+    unseen: tuple[str, ...]
+    titles: dict[str, str]
+    crop_size: int
+    counts: Counts
+    primary: str
+    threshold_rule: str
+    bootstrap: int
+    metrics: dict[str, MetricInfo]
+    created: str
+    osbench_version: str
+    refused: tuple[RefusedRun, ...]
+    entries: Annotated[tuple[Entry, ...], Limits(longest=100_000)]
+    schema_version: Literal[2] = BOARD_SCHEMA_VERSION
+    gallery: tuple[GallerySource, ...] = field(default=(), repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of ``leaderboard.json``; undefined numbers are None."""
+        return {f.name: to_json(getattr(self, f.name)) for f in fields(self) if f.name != "gallery"}
+
+    @classmethod
+    def from_json(cls, document: Any, where: str = JSON_FILE) -> Board:
+        """The board of a document that :meth:`to_json` made, without pictures; RunError names the first wrong key."""
+        return from_json(cls, document, where, RunError)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per entry: suite, protocol, fold and manifest, then as :meth:`.entry.Entry.to_frame`."""
+        head = {name: getattr(self, name) for name in ("suite", "protocol", "fold", "manifest_id")}
+        rows = pd.concat([entry.to_frame() for entry in self.entries], ignore_index=True)
+        return pd.concat([pd.DataFrame([head] * len(rows)), rows], axis=1)
+
+    def save(self, out: str | Path = "site") -> Path:
+        """Write the page, the JSON and the table into a folder, all of them or none; returns the page.
+
+        Parameters
+        ----------
+        out : str or Path
+            The folder; what an earlier board left there is replaced.
+        """
+        out = Path(out)
+        document = self.to_json()
+        table = io.BytesIO()
+        self.to_frame().to_parquet(table, index=False)
+        files = {
+            out / JSON_FILE: (json.dumps(document, indent=1, allow_nan=False) + "\n").encode(),
+            out / TABLE_FILE: table.getvalue(),
+            out / PAGE_FILE: render_page(document | {"gallery": to_json(self.gallery)}).encode(),
+        }
+        out.mkdir(parents=True, exist_ok=True)
+        write_together(files)
+        return out / PAGE_FILE
 
 
 def build_board(
-    runs_dir: Path,
-    manifest_lookup: ManifestLookup | None,
-    out: Path,
+    folder: str | Path = "runs",
     *,
     dataset: Dataset | None = None,
     manifest_id: str | None = None,
     bootstrap: int = 1000,
-) -> dict[str, Any]:
-    """Score, rank and write the board of all runs below ``runs_dir``; returns the document of ``leaderboard.json``.
+    rules: Collection[str] = (),
+    manifest_lookup: ManifestLookup | None = None,
+) -> Board:
+    """Score and rank all runs and submissions in a folder.
 
     Parameters
     ----------
-    manifest_lookup: manifest id -> manifest; None takes it from ``runs_dir/manifests``.
-    dataset: where the page's sample images come from; without it the page has none.
-    manifest_id: the first characters of the manifest to take where the runs answer several.
-    bootstrap: replicates of every interval.
+    folder : str or Path
+        Runs, or submissions.
+    dataset : Dataset, optional
+        Where manifests are looked for that do not lie with the runs, and the page's sample images.
+    manifest_id : str, optional
+        The manifest, or the first characters of its id, where the runs answer several. Without it: of those that can
+        be found, the one that most runs answer.
+    bootstrap : int
+        Replicates of every interval.
+    rules : collection of str
+        Only entries by these rejection rules. A method that has none of them keeps the one it is read by.
+    manifest_lookup : callable, optional
+        Manifest id -> manifest; without it, beside the runs and in the dataset.
 
-    A run that cannot be read or does not fit the manifest is left out, named in ``refused`` and logged. RunError if no
-    run is left, if runs answer several manifests and none was chosen, or if one seed of one entry is there twice.
+    Returns
+    -------
+    Board
+        What cannot be used is in ``refused``. RunError if no run is left.
     """
-    refused: list[dict[str, str]] = []
-    runs = _of_one_manifest(_open_runs(runs_dir, refused), manifest_id, runs_dir)
-    lookup = manifest_lookup or (lambda wanted: find_manifest(runs_dir, wanted))
-    manifest = lookup(runs[0].manifest_id)
-    scored = _score(runs, manifest, runs_dir, refused)
-    groups = _groups(scored, runs_dir)
-    entries = [_entry(group, manifest, bootstrap) for group in _progress(groups)]
-    entries = _ranked(entries, _surely_above(groups, bootstrap))
-    document = _document(manifest, entries, scored, refused)
-    page = document | {
-        "entries": entries,
-        "gallery": _gallery(dataset, manifest),
-        "created": _newest(scored),
-    }
-    public = [{key: value for key, value in entry.items() if key not in _PAGE_ONLY} for entry in entries]
-    document |= {"entries": public}
-    _write(out, document, page)
-    return document
-
-
-def _gallery(dataset: Dataset | None, manifest: Manifest) -> list[dict[str, Any]]:
-    if dataset is None:
-        return []
-    if not holds_images(dataset, manifest):
-        get_logger().warning(
-            "%s is not the dataset of manifest %s: no sample images.", dataset.path, manifest.manifest_id[:12]
-        )
-        return []
-    return gallery(dataset, manifest)
-
-
-def _open_runs(runs_dir: Path, refused: list[dict[str, str]]) -> list[Run]:
-    if not runs_dir.is_dir():
-        raise RunError(f"no runs folder {runs_dir}: run `osbench evaluate --out {runs_dir}` first.")
-    runs = []
-    for path in sorted(runs_dir.glob(f"*/*/{RUN_FILE}")):
-        if any(part.startswith(".") for part in path.relative_to(runs_dir).parts):
-            continue
-        try:
-            runs.append(Run.open(path.parent))
-        except OsbenchError as error:
-            _refuse(path.parent, error, runs_dir, refused)
-    if not runs:
-        reason = f"; {refused[0]['run']}: {refused[0]['reason']}" if refused else ""
-        raise RunError(f"{runs_dir} holds no readable run{reason or ': run `osbench evaluate` first.'}")
-    return runs
-
-
-def _refuse(folder: Path, error: Exception, runs_dir: Path, refused: list[dict[str, str]]) -> None:
-    reason = str(error).replace(f"{runs_dir}/", "")
-    refused.append({"run": folder.relative_to(runs_dir).as_posix(), "reason": reason})
-    get_logger().warning("run refused: %s", reason)
-
-
-def _of_one_manifest(runs: list[Run], wanted: str | None, runs_dir: Path) -> list[Run]:
-    """The runs that answer the one manifest of this board."""
-    by_id: dict[str, list[Run]] = {}
-    for run in runs:
-        by_id.setdefault(run.manifest_id, []).append(run)
-    chosen = [key for key in by_id if wanted is None or key.startswith(wanted)]
-    if len(chosen) == 1:
-        return by_id[chosen[0]]
-    found = ", ".join(f"{key[:12]} ({_fold(members[0])}, {len(members)} runs)" for key, members in by_id.items())
-    if not chosen:
-        raise RunError(f"{runs_dir} holds no run on manifest {wanted}. Known: {found}.")
-    raise RunError(
-        f"{runs_dir} holds runs on {len(chosen)} manifests, which do not compare: choose one with --manifest: {found}."
+    folder = Path(folder)
+    units, refused = collect(folder)
+    manifest = choose_manifest(units, manifest_id, manifest_lookup or lookup_manifest(folder, dataset), folder)
+    units, other = of_manifest(units, manifest)
+    scored, bad = _score(units, manifest, folder, bootstrap, rules)
+    refused = [*refused, *other, *bad]
+    named = tuple(_named(item, folder) for item in sorted(refused, key=lambda item: item.folder.as_posix()))
+    if not scored:
+        raise RunError(f"no run in {printable(folder)} can be used; {named[0].run}: {named[0].reason}")
+    entries = _ranked(scored)
+    return Board(
+        suite=manifest.suite,
+        protocol=manifest.protocol,
+        fold=manifest.fold,
+        manifest_id=manifest.manifest_id,
+        seen=manifest.seen,
+        unseen=manifest.unseen,
+        titles=generator_titles(manifest, dataset),
+        crop_size=manifest.crop_size,
+        counts=_counts(manifest),
+        primary=PRIMARY,
+        threshold_rule=DEFAULT_THRESHOLD_RULE,
+        bootstrap=bootstrap,
+        metrics={name: MetricInfo(m.title, m.definition, m.lower_is_better) for name, m in METRICS.items()},
+        created=max(entry.created for entry in entries),
+        osbench_version=_version(),
+        refused=named,
+        entries=tuple(entries),
+        gallery=_gallery(dataset, manifest),
     )
 
 
-def _fold(run: Run) -> str:
-    return f"{run.info['manifest']['suite']} {run.info['manifest']['fold']}"
+def _score(
+    units: Sequence[Unit], manifest: Manifest, folder: Path, bootstrap: int, rules: Collection[str]
+) -> tuple[list[Scored], list[Refused]]:
+    """All entries without their ranks, in the order of their names, and what had to be left out."""
+    groups: dict[tuple[str, str, str], list[Unit]] = {}
+    for unit in units:
+        groups.setdefault(unit.key, []).append(unit)
+    scored: list[Scored] = []
+    refused: list[Refused] = []
+    with (
+        progress_bar("leaderboard", len(groups), "fit") as bar,
+        ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool,
+    ):
+        scorer = _Scorer(manifest, folder, rules, _resamples(manifest, bootstrap), pool)
+        for key in sorted(groups):
+            entries, bad = scorer.fit(groups[key])
+            scored += entries
+            refused += bad
+            bar.update(1)
+    cache.tidy()
+    return scored, refused
 
 
-def _score(runs: list[Run], manifest: Manifest, runs_dir: Path, refused: list[dict[str, str]]) -> list[ScoredRun]:
-    scored = []
-    for run in runs:
+@dataclass(frozen=True)
+class _Scorer:
+    """Scores the fits of one board; all of them share one drawing of the resamples."""
+
+    manifest: Manifest
+    folder: Path
+    rules: Collection[str]
+    resamples: Resamples
+    pool: Executor
+
+    def fit(self, units: list[Unit]) -> tuple[list[Scored], list[Refused]]:
+        """The entries of one fit, one for each rule; a unit that cannot be read makes room for its twin."""
+        bad: list[Refused] = []
+        while units:
+            runs, taken, twins = choose(units)
+            rules = self._rules_of(runs)
+            if not rules:
+                text = "the seeds of this entry have no rejection rule in common"
+                return [], [*bad, *twins, *(Refused(unit.folder, f"{unit.folder}: {text}.") for unit in taken)]
+            key = cache.content_key(runs, self.manifest.manifest_id, self.resamples.replicates, rules)
+            found = cache.load(key) if key else None
+            if found is None:
+                answers: dict[str, list[Answers]] = {rule: [] for rule in rules}
+                surfaces: dict[str, list[Surface]] = {rule: [] for rule in rules}
+                damaged = next((r for u in taken if (r := self._read(u, answers, surfaces)) is not None), None)
+                if damaged is not None:
+                    bad.append(damaged)
+                    units = [unit for unit in units if unit.folder != damaged.folder]
+                    continue
+                found = [
+                    entry_of(
+                        sorted(answers[rule], key=lambda a: a.info.seed), surfaces[rule], self.resamples, self.pool
+                    )
+                    for rule in rules
+                ]
+                if key:
+                    cache.keep(key, found)
+            where = tuple(_relative(run.folder, self.folder) for run in runs)
+            fit = "/".join(taken[0].key)
+            return [(replace(entry, runs=where), side, fit) for entry, side in found], [*bad, *twins]
+        return [], bad
+
+    def _rules_of(self, runs: Sequence[Run]) -> list[str]:
+        """The rules that every seed has answers of, in the order of the first; of these the ones that are asked for."""
+        shared = [rule for rule in runs[0].rules if all(rule in run.rules for run in runs)]
+        if not self.rules:
+            return shared
+        asked = [rule for rule in shared if rule in self.rules]
+        return asked or [rule for rule in shared if rule == runs[0].rule()]
+
+    def _read(
+        self, unit: Unit, answers: dict[str, list[Answers]], surfaces: dict[str, list[Surface]]
+    ) -> Refused | None:
+        """Add the answers of a unit's runs; what is wrong with it, if anything is."""
         try:
-            scored.append(ScoredRun.of(run, manifest))
+            for run in unit.runs:
+                every = run.every_answer(self.manifest)
+                laundered = self._laundered(run)
+                for rule, found in answers.items():
+                    found.append(every[rule])
+                    surfaces[rule].append(surface(every[rule], laundered, every[rule].threshold()))
+        except Exception as error:  # whatever a stranger's file makes of our readers, the board is built without it
+            return Refused(unit.folder, reason(error))
+        return None
+
+    def _laundered(self, run: Run) -> Any:
+        """Damaged answers to laundered images cost the entry its surface, not its place."""
+        try:
+            return run.laundered(self.manifest)
         except OsbenchError as error:
-            _refuse(run.folder, error, runs_dir, refused)
-    if not scored:
-        raise RunError(f"no run in {runs_dir} fits its manifest; {refused[0]['run']}: {refused[0]['reason']}")
-    return scored
+            get_logger().warning("no robustness surface: %s", error)
+            return {}
 
 
-def _groups(scored: Sequence[ScoredRun], runs_dir: Path) -> list[list[ScoredRun]]:
-    """Runs of the same method, rejection rule and settings, each group in the order of its seeds."""
-    groups: dict[tuple[str, str, str], dict[int, ScoredRun]] = {}
-    for item in scored:
-        group = groups.setdefault((item.run.method, item.run.rejection, settings_key(item.run)), {})
-        twin = group.setdefault(item.run.seed, item)
-        if twin is not item:
-            raise RunError(
-                f"{twin.run.folder} and {item.run.folder} are the same entry and seed: "
-                f"move one of them out of {runs_dir}."
-            )
-    return [[group[seed] for seed in sorted(group)] for group in groups.values()]
+def _resamples(manifest: Manifest, replicates: int) -> Resamples:
+    """One drawing for the whole board: it depends on the images' generators alone, not on any answer to them."""
+    images = len(manifest.rows("test"))
+    nothing = Scores(np.zeros((images, len(manifest.seen))), np.zeros(images), np.zeros(images))
+    return Resamples(outcome_of(nothing, manifest, "test"), replicates)
 
 
-def _progress(groups: list[list[ScoredRun]]) -> Iterable[list[ScoredRun]]:
-    return track(groups, description="leaderboard", total=len(groups), unit="entry")
+def _ranked(scored: Sequence[Scored]) -> list[Entry]:
+    """Entries in the order of the board, with what tells them apart and with their ranks."""
+    entries = with_variants([entry for entry, _, _ in scored])
+    estimates = [entry.metrics[PRIMARY] for entry in entries]
+    ranks = rank(estimates, _surely_above(scored))
+    positions = order(estimates, [entry.id for entry in entries])
+    return [replace(entries[i], rank=ranks[i].rank, rank_low=ranks[i].low, rank_high=ranks[i].high) for i in positions]
 
 
-def _entry(runs: list[ScoredRun], manifest: Manifest, bootstrap: int) -> dict[str, Any]:
-    first = runs[0].run
-    return {
-        "method": first.method,
-        "rejection": first.rejection,
-        "settings": settings_text(first),
-        "settings_key": settings_key(first),
-        "seeds": [r.run.seed for r in runs],
-        **entry_numbers(runs, manifest, bootstrap=bootstrap),
-        "threshold_rule": DEFAULT_RULE,
-        "card": entry_card(first),
-        "hardware": entry_hardware(first),
-        "wall_time_s": entry_seconds(runs),
-        "laundered": entry_surface(runs, manifest),
-        "content": entry_content(runs, manifest),
-        "curve": entry_curve(runs),
-        "confusion": entry_confusion(runs, manifest),
-        "histogram": entry_histogram(runs[0], manifest),
-    }
-
-
-def _surely_above(groups: list[list[ScoredRun]], bootstrap: int) -> NDArray[np.bool_]:
+def _surely_above(scored: Sequence[Scored]) -> NDArray[np.bool_]:
     """Bool (n, n): which entry surely lies above which, by the primary metric and all pairs of the board together."""
-    contenders = [
-        Contender(
-            str(position),
-            [r.test for r in group],
-            [r.threshold for r in group],
-            fit=f"{group[0].run.method}/{settings_key(group[0].run)}/{[r.run.seed for r in group]}",
-        )
-        for position, group in enumerate(groups)
-    ]
-    above = np.zeros((len(groups), len(groups)), dtype=bool)
-    for pair in compare(contenders, PRIMARY, replicates=bootstrap).pairs:
+    contenders = [Contender(str(i), side, f"{fit} {entry.seeds}") for i, (entry, side, fit) in enumerate(scored)]
+    above = np.zeros((len(scored), len(scored)), dtype=bool)
+    for pair in compare(contenders, PRIMARY).pairs:
         above[int(pair.first), int(pair.second)] = pair.different
     return above
 
 
-def _ranked(entries: list[dict[str, Any]], above: NDArray[np.bool_]) -> list[dict[str, Any]]:
-    """Entries in the order of the board with ``id``, ``variant`` and ranks. above: (n, n), i surely above j."""
-    names = [(entry["method"], entry["rejection"]) for entry in entries]
-    estimates = [Estimate(**entry["metrics"][PRIMARY]) for entry in entries]
-    ranks = rank(estimates, above)
-    ranked = []
-    for position in order(estimates, [f"{method}/{rejection}" for method, rejection in names]):
-        entry, own = entries[position], ranks[position]
-        # Two entries of one name are told apart by their settings; a lone one needs no such label.
-        alone = names.count(names[position]) == 1
-        variant = "" if alone else entry["settings"] or "defaults"
-        parts = [entry["method"], entry["rejection"], *([] if alone else [entry["settings_key"]])]
-        ranked.append(
-            {
-                "id": "/".join(quote(part, safe="") for part in parts),
-                "rank": own.rank,
-                "rank_low": own.low,
-                "rank_high": own.high,
-                "variant": variant,
-                **entry,
-            }
+def _gallery(dataset: Dataset | None, manifest: Manifest) -> tuple[GallerySource, ...]:
+    if dataset is None:
+        return ()
+    if not holds_images(dataset, manifest):
+        get_logger().warning(
+            "%s is not the dataset of manifest %s: no sample images.", dataset.path, manifest.manifest_id[:12]
         )
-    return ranked
+        return ()
+    return gallery(dataset, manifest)
 
 
-def _document(
-    manifest: Manifest, entries: list[dict[str, Any]], scored: Sequence[ScoredRun], refused: list[dict[str, str]]
-) -> dict[str, Any]:
-    return {
-        "schema_version": BOARD_SCHEMA_VERSION,
-        "suite": manifest.suite,
-        "protocol": manifest.protocol,
-        "fold": manifest.fold,
-        "manifest_id": manifest.manifest_id,
-        "osbench_version": _version(),
-        "primary": PRIMARY,
-        "threshold_rule": DEFAULT_RULE,
-        "seen": list(manifest.seen),
-        "unseen": list(manifest.unseen),
-        "titles": {name: TITLES.get(name, name) for name in (*manifest.seen, *manifest.unseen)},
-        "crop_size": manifest.crop_size,
-        "counts": _counts(manifest),
-        "refused": refused,
-        "entries": entries,
-    }
+def _named(item: Refused, folder: Path) -> RefusedRun:
+    text = printable(item.reason.replace(f"{folder}/", ""), 500)
+    name = _relative(item.folder, folder)
+    return RefusedRun(name, text.removeprefix(f"{name}: ").removeprefix(f"{name}/"))
 
 
-def _counts(manifest: Manifest) -> dict[str, int]:
+def _relative(path: Path, folder: Path) -> str:
+    return printable(path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix(), 300)
+
+
+def _counts(manifest: Manifest) -> Counts:
     unseen = manifest.rows("test")["openness"] == "unseen"
-    return {
-        "train": len(manifest.rows("train")),
-        "val": len(manifest.rows("val")),
-        "test_seen": int(np.sum(~unseen)),
-        "test_unseen": int(np.sum(unseen)),
-    }
+    train, val = len(manifest.rows("train")), len(manifest.rows("val"))
+    return Counts(train, val, int(np.sum(~unseen)), int(np.sum(unseen)))
 
 
 def _version() -> str:
@@ -295,25 +394,3 @@ def _version() -> str:
         return version("osbench")
     except PackageNotFoundError:
         return "unknown"
-
-
-def _newest(scored: Sequence[ScoredRun]) -> str:
-    """When the newest run was made, so that the same runs give the same page; empty if no run says."""
-    times = []
-    for item in scored:
-        try:
-            times.append(datetime.fromisoformat(item.run.info["created"]).isoformat())
-        except ValueError:
-            continue
-    return max(times, default="")
-
-
-def _write(out: Path, document: dict[str, Any], page: dict[str, Any]) -> None:
-    html = render_page(page)
-    table = io.BytesIO()
-    board_frame(document).to_parquet(table, index=False)
-    out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
-    write_atomically(out / JSON_FILE, text.encode("utf-8"))
-    write_atomically(out / TABLE_FILE, table.getvalue())
-    write_atomically(out / PAGE_FILE, html.encode("utf-8"))

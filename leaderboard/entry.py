@@ -1,164 +1,280 @@
-"""One entry of a board: the runs of one method and one rejection rule, over its seeds."""
+"""One entry of a board: one method by one rejection rule, over its seeds."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+from urllib.parse import quote
 
 import numpy as np
+import pandas as pd
 
-from ..benchmark.manifest import Manifest
-from ..benchmark.metrics import (
-    Outcome,
-    auroc_per_generator,
-    bootstrap_intervals,
-    choose_threshold,
-    crr_per_generator,
-    generator_interval,
-    null_for_nan,
-    per_generator_intervals,
-)
-from ..benchmark.metrics.intervals import Interval
-from ..benchmark.runs import Run
-from ..benchmark.score import DEFAULT_RULE, answers_of, confusion
+from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers
+from ..benchmark.card import MethodCard
+from ..benchmark.content import ContentRow, content_rows
+from ..benchmark.metrics import METRICS, PER_GENERATOR
+from ..benchmark.metrics.intervals import Interval, interval_of
+from ..benchmark.metrics.paired import Side, side_of
+from ..benchmark.metrics.resampling import Resamples, replicate
+from ..benchmark.metrics.summary import PRIMARY
+from ..benchmark.robustness import SURFACE_METRICS, SurfaceRow
+from ..benchmark.run_info import Config, Git, Hardware, RunInfo
+from ..benchmark.score import Confusion, GeneratorScore, confusion, generator_scores, new_generator_intervals
+from ..core.documents import Limits, from_json, to_json
 from ..core.errors import RunError
+from ..core.text import printable
+from .curves import EntryCurve, Histogram, entry_curve, entry_histogram
 
-#: Longest name of a method or rejection rule, in characters.
-MAX_NAME = 80
+Surface = Sequence[SurfaceRow]
 
 
 @dataclass(frozen=True)
-class ScoredRun:
-    """A run with its answers to validation and test images, and the threshold that the validation images give."""
+class Entry:
+    """One method by one rejection rule over its seeds, with all that a board says of it.
 
-    run: Run
-    test: Outcome
-    threshold: float
-    validation: Outcome
+    Parameters
+    ----------
+    id : str
+        For links: the same for the same method, rule, settings and code on every board.
+    rank : int, optional
+        1 is best; entries that cannot be separated share one. None without a value to rank by.
+    rank_low, rank_high : int, optional
+        The ranks that are possible.
+    method, rule : str
+        The method and its rejection rule.
+    variant : str
+        What tells this entry from others of its method and rule on the same board: settings, crop size, code. Empty
+        for a lone one.
+    seeds : tuple of int
+        Of the fits that it is the mean of.
+    runs : tuple of str
+        Their folders, below the folder that the board was built from.
+    config : Config
+        Settings and crop size.
+    code_sha256 : str
+        Of the code that fitted the models.
+    git : Git, optional
+        Revision of the source tree at the first seed.
+    osbench_version, precision, hardware : str
+        Of the first seed.
+    wall_time_s : float
+        Mean seconds of a seed.
+    created : str
+        When the newest run was made, ISO 8601.
+    threshold_rule : str
+        How the threshold of each seed was chosen on its seen validation images.
+    normalised_distance : bool
+        Whether the known score is minus a distance divided by the spread of its class.
+    metrics : dict of str to Interval
+        Means over the seeds, with intervals over images and seeds (*these generators*).
+    new_generator : dict of str to Interval
+        ``crr`` and ``auroc_macro`` with intervals over unseen generators (*a generator nobody has tested*).
+    per_generator : dict of str to GeneratorScore
+        Seen generators, then unseen ones.
+    card : MethodCard
+        What the method says about itself.
+    confusion : Confusion
+        Who was taken for whom, all seeds together.
+    curve : EntryCurve
+        aF1 over CRR.
+    histogram : Histogram, optional
+        Known scores of every source, of the first seed.
+    content : tuple of ContentRow
+        Answers by training set, where the manifest holds one out.
+    laundered : tuple of SurfaceRow
+        Means over the seeds under every treatment that all of them were asked about.
+    """
+
+    id: str
+    rank: int | None
+    rank_low: int | None
+    rank_high: int | None
+    method: str
+    rule: str
+    variant: str
+    seeds: tuple[int, ...]
+    runs: tuple[str, ...]
+    config: Config
+    code_sha256: str
+    git: Git | None
+    osbench_version: str
+    precision: str
+    hardware: str
+    wall_time_s: float
+    created: str
+    threshold_rule: str
+    normalised_distance: bool
+    metrics: dict[str, Interval]
+    new_generator: dict[str, Interval]
+    per_generator: dict[str, GeneratorScore]
+    card: MethodCard
+    confusion: Confusion
+    curve: EntryCurve
+    histogram: Histogram | None
+    content: Annotated[tuple[ContentRow, ...], Limits(longest=100_000)] = ()
+    laundered: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
+
+    @property
+    def label(self) -> str:
+        """For people: method, rule, and what tells it from others."""
+        return " ".join(part for part in (self.method, self.rule, self.variant) if part)
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as a JSON document; undefined numbers are None."""
+        return to_json(self)
 
     @classmethod
-    def of(cls, run: Run, manifest: Manifest, rule: str = DEFAULT_RULE) -> ScoredRun:
-        """Read and check the predictions of a run; RunError if they do not fit the manifest exactly.
+    def from_json(cls, document: Any, where: str = "entry") -> Entry:
+        """The entry of a document that :meth:`to_json` made; RunError names the first wrong key."""
+        return from_json(cls, document, where, RunError)
 
-        RunError also for names or a seed that a table could not hold: the run may come from anybody.
-        """
-        if not all(name.isprintable() and 0 < len(name) <= MAX_NAME for name in (run.method, run.rejection)):
-            raise RunError(f"{run.folder}: method and rejection need names of 1 to {MAX_NAME} printable characters.")
-        if not 0 <= run.seed < 2**63:
-            raise RunError(f"{run.folder}: the seed is not in 0 .. 2**63 - 1.")
-        answers = answers_of(run, manifest)
-        return cls(run, answers.test, choose_threshold(rule, answers.validation), answers.validation)
-
-
-def settings_key(run: Run) -> str:
-    """A short hash of the resolved settings: seeds of different settings are never averaged."""
-    resolved = run.info["config"].get("resolved")
-    return hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def settings_text(run: Run) -> str:
-    """The settings that were given instead of the defaults, e.g. ``epochs=5, network=resnet50``; may be empty."""
-    given = run.info["config"].get("given")
-    if not isinstance(given, dict):
-        return ""
-    return ", ".join(_text(f"{key}={value}", 60) for key, value in sorted(given.items()))
-
-
-def entry_numbers(runs: Sequence[ScoredRun], manifest: Manifest, *, bootstrap: int, seed: int = 0) -> dict[str, Any]:
-    """The numbers of an entry, means over its seeds.
-
-    Keys: ``metrics`` and ``per_generator`` with ``mean``, ``low``, ``high`` (95 %, *these generators*: images resampled
-    within each generator, and seeds where there are several), ``new_generator`` with ``low``, ``high`` (95 %,
-    *a new generator*), ``operating`` (aF1 and CRR at the threshold). Undefined numbers are None.
-    """
-    tests, thresholds = [r.test for r in runs], [r.threshold for r in runs]
-    intervals = bootstrap_intervals(tests, thresholds, replicates=bootstrap, seed=seed)
-    metrics = {name: _estimate(interval) for name, interval in intervals.items()}
-    crr = np.mean([crr_per_generator(r.test, r.threshold) for r in runs], axis=0)
-    auroc = np.mean([auroc_per_generator(r.test) for r in runs], axis=0)
-    fresh = {"crr": generator_interval(crr), "auroc_macro": generator_interval(auroc)}
-    return null_for_nan(
-        {
-            "metrics": metrics,
-            "per_generator": _per_generator(tests, thresholds, manifest, bootstrap, seed),
-            "new_generator": {name: {"low": i.low, "high": i.high} for name, i in fresh.items()},
-            "operating": {"crr": metrics["crr"]["mean"], "af1": metrics["af1"]["mean"]},
+    def to_frame(self) -> pd.DataFrame:
+        """One row: the entry, ``<metric>``, ``<metric>_low``, ``<metric>_high``, and the same for every generator."""
+        row: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("rank", "rank_low", "rank_high", "method", "rule", "variant", "id", "code_sha256")
         }
+        row |= {"crop_size": self.config.crop_size, "seeds": list(self.seeds)}
+        named = dict(self.metrics)
+        for generator, score in self.per_generator.items():
+            for name in ("f1", "crr", "auroc"):
+                interval = getattr(score, name)
+                if interval is not None:
+                    named[f"{generator}/{name}"] = interval
+        for name, interval in named.items():
+            row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
+        ranks = dict.fromkeys(("rank", "rank_low", "rank_high"), "Int64")
+        return pd.DataFrame([row]).astype(ranks)
+
+
+def entry_of(
+    seeds: Sequence[Answers],
+    surfaces: Sequence[Surface],
+    resamples: Resamples,
+    pool: Executor | None = None,
+) -> tuple[Entry, Side]:
+    """An entry without its place on a board, and itself as one side of every pair.
+
+    Parameters
+    ----------
+    seeds : sequence of Answers
+        Of one method by one rule, one for each seed.
+    surfaces : sequence of sequences of SurfaceRow
+        The robustness of each seed; an empty one where it was never laundered.
+    resamples : Resamples
+        Shared by the whole board.
+    pool : concurrent.futures.Executor, optional
+        Threads to count with.
+    """
+    first, manifest = seeds[0].info, seeds[0].manifest
+    thresholds = [answers.threshold(DEFAULT_THRESHOLD_RULE) for answers in seeds]
+    tests = [answers.test for answers in seeds]
+    found = replicate(tests, thresholds, METRICS | PER_GENERATOR, resamples, pool)
+    entry = Entry(
+        id=_identity(first, seeds[0].rule),
+        rank=None,
+        rank_low=None,
+        rank_high=None,
+        method=first.method,
+        rule=seeds[0].rule,
+        variant="",
+        seeds=tuple(answers.info.seed for answers in seeds),
+        runs=(),
+        config=first.config,
+        code_sha256=first.code_sha256,
+        git=first.git,
+        osbench_version=printable(first.versions.get("osbench", ""), 40),
+        precision=printable(first.precision, 40),
+        hardware=hardware_text(first.hardware),
+        wall_time_s=float(np.mean([answers.info.wall_time_s for answers in seeds])),
+        created=max(answers.info.created for answers in seeds),
+        threshold_rule=DEFAULT_THRESHOLD_RULE,
+        normalised_distance=seeds[0].rule in first.normalised_distances,
+        metrics={name: interval_of(found, name) for name in METRICS},
+        new_generator=new_generator_intervals(found),
+        per_generator=generator_scores(found, manifest),
+        card=first.card,
+        confusion=_confusion(seeds, thresholds),
+        curve=entry_curve(tests),
+        histogram=entry_histogram(seeds[0], thresholds[0]),
+        content=_content(seeds, thresholds),
+        laundered=mean_surface(surfaces),
+    )
+    return entry, side_of(found, PRIMARY)
+
+
+def _identity(info: RunInfo, rule: str) -> str:
+    key = hashlib.sha256(f"{info.config.key} {info.code_sha256}".encode()).hexdigest()[:8]
+    return "/".join(quote(part, safe="") for part in (info.method, rule, key))
+
+
+def with_variants(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries with what tells each from others of its method and rule: only what differs between them."""
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault((entry.method, entry.rule), []).append(entry)
+    return [replace(entry, variant=_variant(entry, groups[entry.method, entry.rule])) for entry in entries]
+
+
+def _variant(entry: Entry, group: Sequence[Entry]) -> str:
+    return ", ".join(
+        text(entry)
+        for text in (lambda e: settings_text(e.config) or "defaults", _crop_text, _code_text)
+        if len({text(other) for other in group}) > 1
     )
 
 
-def _per_generator(
-    tests: list[Outcome], thresholds: list[float], manifest: Manifest, bootstrap: int, seed: int
-) -> dict[str, dict[str, dict[str, float]]]:
-    intervals = per_generator_intervals(tests, thresholds, replicates=bootstrap, seed=seed)
-    seen = {name: {"f1": _estimate(f1)} for name, f1 in zip(manifest.seen, intervals["f1_per_class"], strict=True)}
-    unseen = {
-        name: {"crr": _estimate(crr), "auroc": _estimate(auroc)}
-        for name, crr, auroc in zip(
-            manifest.unseen, intervals["crr_per_generator"], intervals["auroc_per_generator"], strict=True
+def _crop_text(entry: Entry) -> str:
+    return f"crop {entry.config.crop_size} px"
+
+
+def _code_text(entry: Entry) -> str:
+    return f"code {entry.code_sha256[:8]}"
+
+
+def settings_text(config: Config) -> str:
+    """The settings that differ from the defaults, e.g. ``epochs=5, network=resnet50``; may be empty."""
+    changed = {k: v for k, v in config.options.items() if k not in config.defaults or config.defaults[k] != v}
+    return ", ".join(printable(f"{key}={value}", 60) for key, value in sorted(changed.items()))
+
+
+def hardware_text(hardware: Hardware) -> str:
+    """The device and its cores in words."""
+    name = printable(hardware.device_name, 100)
+    cores = f"{hardware.cores} cores" if hardware.device == "cpu" and hardware.cores else ""
+    return ", ".join(part for part in (name, cores) if part)
+
+
+def _confusion(seeds: Sequence[Answers], thresholds: Sequence[float]) -> Confusion:
+    tables = [confusion(s.test, s.manifest, threshold) for s, threshold in zip(seeds, thresholds, strict=True)]
+    counts = np.sum([table.counts for table in tables], axis=0)
+    return replace(tables[0], counts=tuple(tuple(row) for row in counts.tolist()))
+
+
+def _content(seeds: Sequence[Answers], thresholds: Sequence[float]) -> tuple[ContentRow, ...]:
+    """The rows of each seed at its own threshold, as means."""
+    each = [content_rows(s.validation, s.test, s.manifest, t) for s, t in zip(seeds, thresholds, strict=True)]
+    return tuple(
+        replace(
+            rows[0],
+            accuracy=None if rows[0].accuracy is None else float(np.mean([row.accuracy for row in rows])),
+            rejected=float(np.mean([row.rejected for row in rows])),
         )
-    }
-    return seen | unseen
+        for rows in zip(*each, strict=True)
+    )
 
 
-def _estimate(interval: Interval) -> dict[str, float]:
-    return {"mean": interval.estimate, "low": interval.low, "high": interval.high}
-
-
-def entry_confusion(runs: Sequence[ScoredRun], manifest: Manifest) -> dict[str, Any]:
-    """``rows``, ``columns`` (the last one ``unknown``) and ``counts`` of test images, all seeds together."""
-    tables = [confusion(r.test, manifest, r.threshold) for r in runs]
-    counts = np.sum([table["counts"] for table in tables], axis=0)
-    return tables[0] | {"counts": counts.tolist()}
-
-
-def entry_card(run: Run) -> dict[str, Any]:
-    """The method card of a run, reduced to text and finite numbers: it may come from anybody."""
-    card = run.info["card"]
-    published = card.get("published")
-    numbers = published if isinstance(published, dict) else {}
-    return {
-        **{key: _text(card.get(key)) for key in ("title", "paper", "url", "licence", "input_range")},
-        **{key: _lines(card.get(key)) for key in ("faithful", "deviations")},
-        "published": {
-            _text(name, 40): number for name, value in numbers.items() if (number := _number(value)) is not None
-        },
-    }
-
-
-def entry_hardware(run: Run) -> str:
-    """The device and its cores in words, from what a run recorded; empty if it recorded nothing of use."""
-    hardware = run.info["hardware"]
-    name = _text(hardware.get("device_name"), 100)
-    if hardware.get("device") != "cpu":
-        return name
-    cores = hardware.get("cores")
-    return ", ".join(part for part in (name, f"{cores} cores"[:40] if isinstance(cores, int) else "") if part)
-
-
-def entry_seconds(runs: Sequence[ScoredRun]) -> float | None:
-    """Mean wall time of a seed in seconds, None if a run claims a time that is no number."""
-    seconds = [_number(r.run.info["wall_time_s"]) for r in runs]
-    known = [value for value in seconds if value is not None]
-    return float(np.mean(known)) if len(known) == len(seconds) else None
-
-
-def _number(value: Any) -> float | None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > 1e15:
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
-def _text(value: Any, length: int = 500) -> str:
-    """Printable characters only: no control sequences for terminals, no lone surrogates for files."""
-    if not isinstance(value, str):
-        return ""
-    return "".join(c if c.isprintable() else " " for c in value[:length])
-
-
-def _lines(value: Any) -> list[str]:
-    return [_text(line) for line in value[:20] if isinstance(line, str)] if isinstance(value, list) else []
+def mean_surface(surfaces: Sequence[Surface]) -> tuple[SurfaceRow, ...]:
+    """The treatments that every seed was asked about, with the means of their metrics."""
+    seeds = [{row.cell: row for row in rows} for rows in surfaces]
+    shared = [cell for cell in seeds[0] if all(cell in other for other in seeds)] if seeds else []
+    return tuple(
+        replace(
+            seeds[0][cell],
+            **{name: float(np.mean([getattr(seed[cell], name) for seed in seeds])) for name in SURFACE_METRICS},
+        )
+        for cell in shared
+    )

@@ -12,8 +12,10 @@ say. Which generators are unseen where an entry is at its lowest tells more than
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,58 +24,97 @@ import numpy as np
 from ..benchmark.metrics import PRIMARY
 from ..benchmark.runs import Run, list_runs
 from ..core.columns import text_columns
+from ..core.documents import to_json
 from ..core.errors import RunError
 from ..core.publish import write_atomically
 from ..generation.dataset import Dataset
-from .board import ManifestLookup, build_board
+from .board import Board, build_board
+from .entry import Entry
+from .sources import ManifestLookup
 
 FOLDS_FILE = "folds.json"
 
 
+@dataclass(frozen=True)
+class FoldBoard:
+    """The board of one fold, in the folder of that name."""
+
+    folder: str
+    fold: str
+    manifest_id: str
+    unseen: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FoldValue:
+    """A value and the fold that it belongs to."""
+
+    value: float
+    fold: str
+
+
+@dataclass(frozen=True)
+class FoldEntry:
+    """One entry in every fold; ``values``: manifest id -> the primary metric."""
+
+    method: str
+    rule: str
+    variant: str
+    values: dict[str, float]
+    mean: float
+    lowest: FoldValue
+    highest: FoldValue
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The document of ``folds.json``: entries in most folds first, then by mean."""
+
+    primary: str
+    folds: tuple[FoldBoard, ...]
+    entries: tuple[FoldEntry, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON document."""
+        return to_json(self)
+
+
 def build_fold_boards(
     runs_dir: Path,
-    manifest_lookup: ManifestLookup | None,
     out: Path,
     *,
     dataset: Dataset | None = None,
     bootstrap: int = 1000,
-) -> dict[str, Any]:
-    """Write a board for every manifest that runs below ``runs_dir`` answer; returns the document of ``folds.json``.
+    manifest_lookup: ManifestLookup | None = None,
+) -> Folds:
+    """Write a board for every manifest that runs below ``runs_dir`` answer, and a table over them.
 
-    Keys: ``primary``; ``folds`` with ``fold``, ``manifest_id``, ``unseen``, ``folder``; ``entries`` with ``method``,
-    ``rejection``, ``settings``, ``values`` (manifest id -> primary metric), ``mean``, ``lowest``, ``highest`` (the last
-    two with ``value`` and ``fold``), those in most folds first, then by mean. Parameters are those of
-    :func:`.board.build_board`. RunError if there is no run, if one is damaged, or if runs are of several protocols,
-    suites or crop sizes, whose mean would mean nothing.
+    Parameters are those of :func:`.board.build_board`. RunError if there is no run, if one is damaged, or if runs are
+    of several protocols, suites or crop sizes, whose mean would mean nothing.
     """
     runs = list_runs(runs_dir)
     _refuse_several_experiments(runs, runs_dir)
-    folders = {run.manifest_id: f"{_plain(run.info['manifest']['fold'])}-{_plain(run.manifest_id)[:8]}" for run in runs}
-    boards = [
-        build_board(
-            runs_dir, manifest_lookup, out / folder, dataset=dataset, manifest_id=manifest_id, bootstrap=bootstrap
+    folders = {run.manifest_id: f"{_plain(run.info.manifest.fold)}-{run.manifest_id[:8]}" for run in runs}
+    boards: list[Board] = []
+    for manifest_id, folder in sorted(folders.items(), key=lambda item: item[1]):
+        board = build_board(
+            runs_dir, dataset=dataset, manifest_id=manifest_id, bootstrap=bootstrap, manifest_lookup=manifest_lookup
         )
-        for manifest_id, folder in sorted(folders.items(), key=lambda item: item[1])
-    ]
-    document = {
-        "primary": PRIMARY,
-        "folds": [
-            {"folder": folders[board["manifest_id"]], **{key: board[key] for key in ("fold", "manifest_id", "unseen")}}
-            for board in boards
-        ],
-        "entries": _entries(boards),
-    }
-    write_atomically(out / FOLDS_FILE, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
+        board.save(out / folder)
+        boards.append(board)
+    document = Folds(
+        primary=PRIMARY,
+        folds=tuple(FoldBoard(folders[b.manifest_id], b.fold, b.manifest_id, b.unseen) for b in boards),
+        entries=tuple(_entries(boards)),
+    )
+    text = json.dumps(document.to_json(), indent=2, allow_nan=False) + "\n"
+    write_atomically(out / FOLDS_FILE, text.encode())
     return document
 
 
 def _refuse_several_experiments(runs: Sequence[Run], runs_dir: Path) -> None:
-    def crop(run: Run) -> object:
-        resolved = run.info["config"].get("resolved")
-        own = resolved.get("crop_size") if isinstance(resolved, dict) else None
-        return run.info["manifest"]["crop_size"] if own is None else own
-
-    found = {f"{r.info['manifest']['suite']}, {r.info['manifest']['protocol']}, crop {crop(r)} px" for r in runs}
+    made = [(run.info.manifest, run.info.config) for run in runs]
+    found = {f"{manifest.suite}, {manifest.protocol}, crop {config.crop_size} px" for manifest, config in made}
     if len(found) > 1:
         raise RunError(
             f"{runs_dir} holds runs of {len(found)} experiments ({'; '.join(sorted(found))}), whose folds have no "
@@ -81,35 +122,39 @@ def _refuse_several_experiments(runs: Sequence[Run], runs_dir: Path) -> None:
         )
 
 
-def folds_text(document: dict[str, Any]) -> str:
+def folds_text(document: Folds) -> str:
     """The entries for people, one line each."""
     rows = [["method", "rejection", "settings", "folds", "mean", "lowest", "highest"]]
-    for entry in document["entries"]:
-        ends = [f"{end['value']:.3f} ({end['fold']})" for end in (entry["lowest"], entry["highest"])]
-        names = [entry["method"], entry["rejection"], entry["settings"] or "defaults"]
-        rows.append([*names, str(len(entry["values"])), f"{entry['mean']:.3f}", *ends])
-    return f"{document['primary']} over {len(document['folds'])} folds\n{text_columns(rows)}"
+    for entry in document.entries:
+        ends = [f"{end.value:.3f} ({end.fold})" for end in (entry.lowest, entry.highest)]
+        names = [entry.method, entry.rule, entry.variant or "-"]
+        rows.append([*names, str(len(entry.values)), f"{entry.mean:.3f}", *ends])
+    return f"{document.primary} over {len(document.folds)} folds\n{text_columns(rows)}"
 
 
-def _entries(boards: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    names = {board["manifest_id"]: board["fold"].rpartition("/")[2] for board in boards}
+def _entries(boards: Sequence[Board]) -> list[FoldEntry]:
+    found: dict[str, tuple[Entry, dict[str, float]]] = {}
+    names = {board.manifest_id: board.fold.rpartition("/")[2] for board in boards}
     for board in boards:
-        for entry in board["entries"]:
-            value = entry["metrics"][PRIMARY]["mean"]
-            if value is not None:
-                row = found.setdefault(
-                    (entry["method"], entry["rejection"], entry["settings_key"]),
-                    {**{key: entry[key] for key in ("method", "rejection", "settings")}, "values": {}},
-                )
-                row["values"][board["manifest_id"]] = value
-    for row in found.values():
-        values = row["values"]
-        row["mean"] = float(np.mean(list(values.values())))
-        for name, choose in (("lowest", min), ("highest", max)):
-            fold = choose(values, key=values.__getitem__)
-            row[name] = {"value": values[fold], "fold": names[fold]}
-    return sorted(found.values(), key=lambda row: (-len(row["values"]), -row["mean"], row["method"], row["rejection"]))
+        for entry in board.entries:
+            value = entry.metrics[PRIMARY].estimate
+            if math.isfinite(value):
+                found.setdefault(entry.id, (entry, {}))[1][board.manifest_id] = value
+    rows = [_entry(entry, values, names) for entry, values in found.values()]
+    return sorted(rows, key=lambda row: (-len(row.values), -row.mean, row.method, row.rule))
+
+
+def _entry(entry: Entry, values: dict[str, float], names: dict[str, str]) -> FoldEntry:
+    low, high = min(values, key=values.__getitem__), max(values, key=values.__getitem__)
+    return FoldEntry(
+        method=entry.method,
+        rule=entry.rule,
+        variant=entry.variant,
+        values=values,
+        mean=float(np.mean(list(values.values()))),
+        lowest=FoldValue(values[low], names[low]),
+        highest=FoldValue(values[high], names[high]),
+    )
 
 
 def _plain(fold: str) -> str:

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
-from typing import Any
 
+from ..benchmark.metrics.intervals import Interval
 from ..core.errors import RunError
-from .board import JSON_FILE
+from .board import JSON_FILE, Board
 
 SHOWN_RULES = ("native", "never", "msp", "centroid-sigma")
 """Of a dozen rules of a classifier: the paper's way, the plainest one, and paper 1's own. Chosen beforehand, not by
@@ -20,27 +21,27 @@ score; the page shows all."""
 BEGIN, END = "<!-- board:begin -->", "<!-- board:end -->"
 
 
-def board_markdown(document: dict[str, Any]) -> str:
-    """The entries of a ``leaderboard.json`` document with one of ``SHOWN_RULES`` as a Markdown table with intervals."""
+def board_markdown(board: Board) -> str:
+    """The entries of a board with one of ``SHOWN_RULES`` as a Markdown table with intervals."""
     columns = {"auc_af1_crr": "AUC", "af1": "aF1", "crr": "CRR", "auroc": "AUROC", "oscr": "OSCR"}
     lines = ["| method | rejection | seeds | " + " | ".join(columns.values()) + " |", "|---" * (3 + len(columns)) + "|"]
-    shown = [entry for entry in document["entries"] if entry["rejection"] in SHOWN_RULES]
+    shown = [entry for entry in board.entries if entry.rule in SHOWN_RULES]
     for entry in shown:
-        cells = [_cell(entry["metrics"].get(name)) for name in columns]
-        rule = f"{entry['rejection']} ({entry['variant']})" if entry["variant"] else entry["rejection"]
-        lines.append(f"| {entry['method']} | {rule} | {len(entry['seeds'])} | {' | '.join(cells)} |")
-    where = f"Suite {document['suite']}, protocol {document['protocol']}, manifest `{document['manifest_id'][:12]}`"
-    left = len(document["entries"]) - len(shown)
+        cells = [_cell(entry.metrics[name]) for name in columns]
+        rule = f"{entry.rule} ({entry.variant})" if entry.variant else entry.rule
+        lines.append(f"| {entry.method} | {rule} | {len(entry.seeds)} | {' | '.join(cells)} |")
+    where = f"Suite {board.suite}, protocol {board.protocol}, manifest `{board.manifest_id[:12]}`"
+    left = len(board.entries) - len(shown)
     more = [f"\n{left} more entries, of other rejection rules, are on the page."] if left else []
     return "\n".join([f"{where}; 95 % intervals over seeds and images:", "", *lines, *more])
 
 
-def _cell(metric: dict[str, float | None] | None) -> str:
-    if metric is None or metric["mean"] is None:
+def _cell(metric: Interval) -> str:
+    if not math.isfinite(metric.estimate):
         return "-"
-    if metric["low"] is None or metric["high"] is None:
-        return f"{metric['mean']:.3f}"
-    return f"{metric['mean']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
+    if not (math.isfinite(metric.low) and math.isfinite(metric.high)):
+        return f"{metric.estimate:.3f}"
+    return f"{metric.estimate:.3f} ({metric.low:.3f} to {metric.high:.3f})"
 
 
 def update(board_folder: Path, target: Path) -> None:
@@ -50,7 +51,7 @@ def update(board_folder: Path, target: Path) -> None:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise RunError(f"{target}: no lines '{BEGIN}' and '{END}' to put the table between.")
-    table = board_markdown(json.loads((board_folder / JSON_FILE).read_text()))
+    table = board_markdown(Board.from_json(json.loads((board_folder / JSON_FILE).read_text())))
     target.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
 
 

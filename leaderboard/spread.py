@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+
+from .board import Board
 
 #: The best and the worst method must differ by so much in the primary metric, and the best stay below the ceiling.
 LEAST_DIFFERENCE, CEILING = 0.05, 0.98
 
 
-def spread_text(document: dict[str, Any]) -> str:
-    """One line on the document of ``leaderboard.json``: whether it is saturated, or at one level.
+def spread_text(board: Board) -> str:
+    """One line on a board: whether it is saturated, or at one level.
 
     A method counts by its best entry: its other rejection rules and settings would make any board look wide. All
     methods of a board are fitted to the seen generators, so all count.
     """
-    primary, best = document["primary"], {}
-    for entry in document["entries"]:
-        value = entry["metrics"][primary]["mean"]
-        if value is not None:
-            best[entry["method"]] = max(value, best.get(entry["method"], value))
+    best: dict[str, float] = {}
+    for entry in board.entries:
+        value = entry.metrics[board.primary].estimate
+        if math.isfinite(value):
+            best[entry.method] = max(value, best.get(entry.method, value))
     if len(best) < 2:
         return f"spread: {len(best)} ranked method{'' if len(best) == 1 else 's'}, nothing to compare."
     first, last = max(best, key=best.__getitem__), min(best, key=best.__getitem__)
@@ -28,4 +30,4 @@ def spread_text(document: dict[str, Any]) -> str:
     if best[first] - best[last] < LEAST_DIFFERENCE:
         faults.append(f"not separated (less than {LEAST_DIFFERENCE} apart)")
     verdict = " and ".join(faults) or "not saturated, and separated"
-    return f"spread: {primary} {best[first]:.3f} ({first}) to {best[last]:.3f} ({last}): {verdict}."
+    return f"spread: {board.primary} {best[first]:.3f} ({first}) to {best[last]:.3f} ({last}): {verdict}."

@@ -1,55 +1,93 @@
-"""Submit a run: its ``run.json`` and ``predictions.parquet``, checked, under a path that is named by their content.
-
-::
-
-    submissions/<method>/<sha256 of run.json followed by predictions.parquet>/run.json
-                                                                              predictions.parquet
-
-The same run therefore always has the same place, and submitting it again changes nothing. Numbers are never
-submitted: a board computes them from the predictions.
-"""
+"""Submit a fit over all its seeds to a folder or a hub: checked, as files that name themselves (:mod:`.submission`)."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..benchmark.manifest import Manifest
-from ..benchmark.runs import PREDICTIONS_FILE, RUN_FILE, Run
+from ..benchmark.run_info import RUN_FILE
+from ..benchmark.runs import Run, find_runs, no_runs
 from ..core.errors import OsbenchError, RunError
-from .targets import Submission, open_target
+from ..core.text import printable
+from .collect import identity
+from .submission import Submission, check_one_fit
+from .targets import Receipt, open_target
 
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
+def submit(runs: Path | Sequence[Path], target: str, method: str | None = None) -> Receipt:
+    """Check the runs of one fit and hand them in together.
 
-def submit(run_folder: Path, target: str) -> dict[str, str]:
-    """Check the run and hand it to the target, a folder or ``hf://datasets/ORG/NAME``.
+    Parameters
+    ----------
+    runs : Path or sequence of Path
+        A folder of runs, of which all of one method are submitted, or run folders.
+    target : str
+        A folder, or ``hf://datasets/ORG/NAME``.
+    method : str, optional
+        Which method, where the folder holds runs of several.
 
-    Returns ``{"status": "submitted" or "already submitted", "location"}``, the location being a folder, a pull request
-    or a page of the repository. RunError if the run is damaged or the target refuses; UsageError for a target of no
-    known kind. Nothing is written unless everything is in order.
+    Returns
+    -------
+    Receipt
+        ``submitted`` or ``already submitted``, and a folder, a pull request or a page of the repository. RunError if a
+        run is damaged or the target refuses; UsageError for a target of no known kind. Nothing is written unless
+        everything is in order.
     """
-    submission = prepare(run_folder)
-    return asdict(open_target(target).submit(submission))
+    place = open_target(target)
+    return place.submit(prepare(runs, method))
 
 
-def prepare(run_folder: Path) -> Submission:
-    """Read and check a run folder; RunError in one line if anything about it is wrong."""
-    run = Run.open(run_folder)
-    if not _SAFE_NAME.fullmatch(run.method):
-        raise RunError(f"{run_folder}: method name '{run.method:.70}' cannot name a folder; use letters, digits, . _ -")
-    run.predictions(_manifest_beside(run))
-    files = {name: (run_folder / name).read_bytes() for name in (RUN_FILE, PREDICTIONS_FILE)}
-    digest = hashlib.sha256(b"".join(files.values())).hexdigest()
-    title = f"{run.method}, {run.rejection:.40}, seed {run.seed}, manifest {run.manifest_id:.12}"
-    return Submission(f"submissions/{run.method}/{digest}", digest, title, files)
+def prepare(runs: Path | Sequence[Path], method: str | None = None) -> Submission:
+    """Read and check the runs of one fit; RunError in one line if anything about them is wrong."""
+    folders = [runs] if isinstance(runs, Path) else list(runs)
+    opened = [run for folder in folders for run in _runs_in(folder)]
+    chosen = [run for run in opened if method in (None, run.method)]
+    if not chosen:
+        known = ", ".join(sorted({run.method for run in opened}))
+        raise RunError(f"{printable(folders[0])} holds no run of {printable(method)}. Known: {known}.")
+    _refuse_several(chosen, folders[0])
+    check_one_fit(chosen)
+    for run in chosen:
+        run.predictions(_manifest_of(run))
+    return Submission.of(chosen)
 
 
-def _manifest_beside(run: Run) -> Manifest | None:
-    """The manifest that lies with the runs, so that ids can be checked; a run that was moved alone has none."""
+def _runs_in(folder: Path) -> list[Run]:
+    """One run, or all runs of a folder of runs or of a method; RunError if one is damaged: nobody leaves one out."""
+    if (folder / RUN_FILE).exists():
+        return [Run.open(folder)]
+    if not folder.is_dir():
+        raise RunError(f"{printable(folder)} is not a run, and not a folder of runs.")
+    root = folder.parent if any(folder.glob(f"[!.]*/{RUN_FILE}")) else folder
+    runs, refused = find_runs(root)
+    runs = [run for run in runs if run.folder.is_relative_to(folder)]
+    bad = [item for item in refused if item.folder.is_relative_to(folder)]
+    if bad:
+        raise RunError(bad[0].reason)
+    if not runs:
+        raise RunError(no_runs(folder))
+    return runs
+
+
+def _refuse_several(runs: Sequence[Run], folder: Path) -> None:
+    found: dict[tuple[object, ...], Run] = {}
+    for run in runs:
+        found.setdefault((*identity(run), run.manifest_id), run)
+    if len(found) > 1:
+        names = ", ".join(sorted(f"{run.method} ({run.folder.name})" for run in found.values()))
+        raise RunError(
+            f"{printable(folder)} holds runs of {len(found)} fits: {printable(names, 400)}. A submission is one method "
+            "with one configuration: choose it with --method, or give its run folders."
+        )
+
+
+def _manifest_of(run: Run) -> Manifest:
+    """The manifest that lies with the runs; without it, ids cannot be checked: RunError."""
     try:
         return run.manifest()
-    except (OsbenchError, IndexError):
-        return None
+    except (OsbenchError, IndexError) as error:
+        raise RunError(
+            f"{printable(run.folder)}: its manifest is not with the runs ({printable(run.folder.parent.parent)}"
+            "/manifests), so that its answers cannot be checked; submit it from its runs folder."
+        ) from error

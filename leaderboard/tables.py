@@ -1,55 +1,40 @@
-"""A board as a flat table and as text."""
+"""A board as text."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
-import pandas as pd
-
+from ..benchmark.metrics.intervals import Interval
 from ..core.columns import text_columns
+from .board import Board
+
+SHOWN_METRICS = ("auc_af1_crr", "af1", "crr", "auroc", "oscr")
 
 
-def board_frame(document: dict[str, Any]) -> pd.DataFrame:
-    """The entries as a flat table: one row each, ``<metric>``, ``<metric>_low``, ``<metric>_high``, and the same for
-    ``<generator>/f1``, ``/crr`` and ``/auroc``."""
-    rows = []
-    for entry in document["entries"]:
-        row = {key: document[key] for key in ("suite", "protocol", "fold", "manifest_id")}
-        row |= {key: entry[key] for key in ("rank", "rank_low", "rank_high", "method", "rejection", "variant", "seeds")}
-        named = entry["metrics"] | {
-            f"{generator}/{name}": value
-            for generator, values in entry["per_generator"].items()
-            for name, value in values.items()
-        }
-        for name, value in named.items():
-            row |= {name: value["mean"], f"{name}_low": value["low"], f"{name}_high": value["high"]}
-        rows.append(row)
-    frame = pd.DataFrame(rows)
-    return frame.astype({"rank": "Int64", "rank_low": "Int64", "rank_high": "Int64"})
-
-
-def board_text(document: dict[str, Any]) -> str:
-    """The board as a compact text table."""
-    shown = ["auc_af1_crr", "af1", "crr", "auroc", "oscr"]
+def board_text(board: Board) -> str:
+    """The board as a compact text table, then what was left out."""
     rows = [
         [
-            "-" if entry["rank"] is None else str(entry["rank"]),
-            entry["method"],
-            " ".join(part for part in (entry["rejection"], entry["variant"]) if part),
-            str(len(entry["seeds"])),
-            *(_cell(entry["metrics"].get(name)) for name in shown),
+            "-" if entry.rank is None else str(entry.rank),
+            entry.method,
+            " ".join(part for part in (entry.rule, entry.variant) if part),
+            str(len(entry.seeds)),
+            *(_cell(entry.metrics[name]) for name in SHOWN_METRICS),
         ]
-        for entry in document["entries"]
+        for entry in board.entries
     ]
-    header = ["#", "method", "rejection", "seeds", *shown]
-    where = f"{document['suite']}, {document['fold']}, manifest {document['manifest_id'][:12]}"
-    title = f"{where} (95 % intervals: these generators)"
-    return f"{title}\n{text_columns([header, *rows])}"
+    header = ["#", "method", "rejection", "seeds", *SHOWN_METRICS]
+    title = f"{board.suite}, {board.fold}, manifest {board.manifest_id[:12]} (95 % intervals: these generators)"
+    lines = [title, text_columns([header, *rows])]
+    if board.refused:
+        lines.append(f"left out: {len(board.refused)}")
+        lines += [f"  {item.run}: {item.reason}" for item in board.refused]
+    return "\n".join(lines)
 
 
-def _cell(metric: dict[str, float | None] | None) -> str:
-    if metric is None or metric["mean"] is None:
+def _cell(metric: Interval) -> str:
+    if not math.isfinite(metric.estimate):
         return "-"
-    if metric["low"] is None or metric["high"] is None:
-        return f"{metric['mean']:.3f}"
-    return f"{metric['mean']:.3f} [{metric['low']:.2f}, {metric['high']:.2f}]"
+    if not (math.isfinite(metric.low) and math.isfinite(metric.high)):
+        return f"{metric.estimate:.3f}"
+    return f"{metric.estimate:.3f} [{metric.low:.2f}, {metric.high:.2f}]"

@@ -9,6 +9,8 @@ import hypothesis
 import pytest
 import torch
 
+from tests.fixtures.folder import CheckpointFixtures
+
 # One thread a worker: pytest-xdist already fills the cores, and results do not depend on the thread count then.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -25,10 +27,12 @@ def repository() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(scope="session")
-def checkpoint_fixtures(repository: Path) -> Path:
-    """The folder of upstream-shaped checkpoint files, which lies beside the repository; skips where it does not."""
+@pytest.fixture(scope="session", params=["own", "official"])
+def checkpoint_fixtures(request: pytest.FixtureRequest, repository: Path) -> CheckpointFixtures:
+    """Small files of the repository, and the official networks' own, which lie beside it where somebody has them."""
+    if request.param == "own":
+        return CheckpointFixtures(repository / "tests" / "fixtures" / "checkpoints")
     folder = repository.parent / "shared" / "fixtures" / "checkpoints"
     if not folder.is_dir():
-        pytest.skip(f"no upstream-shaped checkpoint fixtures at {folder}")
-    return folder
+        pytest.skip(f"no files of official networks at {folder}; those of the repository are tested")
+    return CheckpointFixtures(folder)

@@ -21,7 +21,7 @@ EXACT = 1e-9
 """What two ways to the same float64 number may differ by, relative to the largest."""
 
 _ROUNDINGS = 32
-"""Roundings of every weight that a float32 run may look like: the sums behind one output are that long."""
+"""Roundings of every weight that a run may look like whose sums are made in that format: so long are they."""
 
 
 @contextmanager
@@ -46,10 +46,12 @@ def in_float64(network: N, call: Callable[[N], Any]) -> np.ndarray:
         return _array(call(widened(network)))
 
 
-def rounding_of_float32(network: N, call: Callable[[N], Any]) -> float:
-    """How far float32 may be from float64 anywhere in ``call(network)``.
+def rounding_of(
+    network: N, call: Callable[[N], Any], dtype: torch.dtype = torch.float32, roundings: int = _ROUNDINGS
+) -> float:
+    """How far a run in ``dtype`` may be from float64 anywhere in ``call(network)``.
 
-    A float32 run is the exact run of weights that differ by some roundings each (backward error). Both runs are of
+    Such a run is the exact run of weights that differ by some roundings each (backward error). Both runs are of
     float64 here, so that the figure is the same on every processor.
     """
     reference, moved = in_float64(network, call), 0.0
@@ -60,9 +62,9 @@ def rounding_of_float32(network: N, call: Callable[[N], Any]) -> float:
             for tensor in (*wide.parameters(), *wide.buffers()):
                 if tensor.is_floating_point():
                     noise = torch.rand(tensor.shape, generator=generator, dtype=torch.float64) * 2 - 1
-                    tensor.mul_(1 + noise * torch.finfo(torch.float32).eps)
+                    tensor.mul_(1 + noise * torch.finfo(dtype).eps)
             moved = max(moved, float(np.abs(_array(call(wide)) - reference).max()))
-    return _ROUNDINGS * moved + float(np.abs(reference).max()) * torch.finfo(torch.float32).eps
+    return roundings * moved + float(np.abs(reference).max()) * torch.finfo(dtype).eps
 
 
 def assert_equal_in_float64(found: Any, expected: Any) -> None:
@@ -74,13 +76,13 @@ def assert_equal_in_float64(found: Any, expected: Any) -> None:
 
 def assert_equal_but_for_rounding(network: N, call: Callable[[N], Any], expected: Any) -> None:
     """``call(network)`` in float64 is ``expected``, where one of both holds numbers that float32 has rounded once."""
-    tolerance = rounding_of_float32(network, call)
+    tolerance = rounding_of(network, call)
     np.testing.assert_allclose(in_float64(network, call), _array(expected), rtol=0, atol=tolerance)
 
 
 def assert_float32_of(network: N, call: Callable[[N], Any]) -> None:
     """``call(network)`` is its float64 run but for the rounding of float32."""
-    reference, tolerance = in_float64(network, call), rounding_of_float32(network, call)
+    reference, tolerance = in_float64(network, call), rounding_of(network, call)
     with torch.no_grad():
         found = _array(call(network))
     assert found.dtype == np.float32

@@ -7,14 +7,15 @@ string literal) in another test file of that folder.
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from osbench.baselines.rejection import build_rule, rule_names
+from osbench.benchmark.contract import card_faults, contract_faults
 from osbench.benchmark.method import get_method, method_names
+from osbench.benchmark.options import limits_of
 from osbench.benchmark.protocols import load_protocol, protocol_names
 from osbench.cli.list import published_text
 from osbench.generation.families import families, family_class
@@ -59,18 +60,23 @@ def test_it_has_a_test(kind: str, name: str, cls: type, repository: Path) -> Non
 def test_a_method_has_a_complete_card(name: str) -> None:
     cls = get_method(name)
     card = cls.card
-    for field in ("title", "paper", "url", "licence", "input_range"):
-        assert getattr(card, field).strip(), f"card.{field} of method '{name}' is empty"
+    assert card_faults(card) == []
+    assert card.url.strip(), f"card.url of method '{name}' is empty"
     assert card.faithful, f"the card of '{name}' says nothing about what follows the paper"
     assert card.deviations, f"the card of '{name}' says nothing about what does not follow the paper"
-    assert all(isinstance(value, float) for value in card.published.values())
     # A method without printed numbers is listed with "none", not with an empty cell.
     listed = published_text(card.published)
     assert all(f"{key} {value:g}" in listed for key, value in card.published.items())
     assert card.published or listed == "none"
-    assert len(set(cls.rejections)) == len(cls.rejections) >= 1
-    assert json.loads(json.dumps(cls.defaults)) == cls.defaults
+    assert contract_faults(cls) == []
     assert cls().options == cls.defaults
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_number_among_a_method_s_options_has_limits(name: str) -> None:
+    cls = get_method(name)
+    numbers = {key for key, value in cls.defaults.items() if type(value) in (int, float)}
+    assert numbers <= set(limits_of(cls))
 
 
 @pytest.mark.parametrize("name", protocol_names())

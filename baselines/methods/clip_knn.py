@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, MethodCard, Scores, register_method
+from ...benchmark.options import at_least
 from ...core.errors import CheckpointError, UsageError
 from ..clip_features import CLIP_LARGE, RESAMPLING, UsesClip
 from ..trained import SETTINGS, WEIGHTS, check_training_images
@@ -31,6 +32,7 @@ class ClipKnn(UsesClip):
 
     rejections: ClassVar[tuple[str, ...]] = ("similarity", "votes")
     defaults: ClassVar[dict[str, Any]] = {"clip": CLIP_LARGE, "block": 0, "neighbours": 0}
+    limits = {"block": at_least(0), "neighbours": at_least(0)}
     card = MethodCard(
         title="CLIP + k nearest neighbours",
         paper="Cioni et al., Are CLIP features all you need for universal synthetic image origin attribution?, "
@@ -47,11 +49,6 @@ class ClipKnn(UsesClip):
         published={},
         input_range="0..1, then CLIP's mean and standard deviation",
     )
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        if self.options["neighbours"] < 0:
-            raise UsageError("neighbours is a number of images, or 0 to choose it on validation images")
 
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Remember the features of the training images, as many of each class, and choose k."""

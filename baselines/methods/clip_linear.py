@@ -10,6 +10,7 @@ from torch import nn
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, MethodCard, register_method
+from ...benchmark.options import at_least
 from ..classifier import SoftmaxHead
 from ..clip_classifier import ClipClassifier
 from ..clip_features import CLIP_LARGE, RESAMPLING
@@ -34,6 +35,7 @@ class ClipLinear(ClipClassifier):
         "iterations": 1000,
         "batch_size": 256,
     }
+    limits = {"block": at_least(0), "strength": at_least(0), "iterations": at_least(1), "batch_size": at_least(1)}
     card = MethodCard(
         title="CLIP + linear classifier",
         paper="Cioni et al., Are CLIP features all you need for universal synthetic image origin attribution?, "

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, MethodCard, register_method
+from ...benchmark.options import above, at_least
 from ...core.errors import UsageError
 from ..clip_classifier import ClipClassifier
 from ..clip_features import CLIP_BASE_16, RESAMPLING, load_model
 from ..inputs import Inputs
+from ..precision import FLOAT32
 from ..rejection import LinearHead
 from ..trained import AttributionModel
 from ..training import Recipe
@@ -102,7 +104,9 @@ class ClipLora(ClipClassifier):
         "batch_size": 32,
         "lr": 2e-4,
         "weight_decay": 0.01,
+        "precision": FLOAT32,
     }
+    limits = {"rank": at_least(1), "alpha": above(0), "dropout": at_least(0, at_most=0.99)}
     card = MethodCard(
         title="CLIP-LoRA",
         paper="Zanella and Ben Ayed, Low-rank few-shot adaptation of vision-language models, CVPR workshops 2024",

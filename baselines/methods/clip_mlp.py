@@ -11,6 +11,7 @@ from ...benchmark.method import MethodCard, register_method
 from ..classifier import SoftmaxHead
 from ..clip_classifier import ClipClassifier
 from ..clip_features import CLIP_LARGE, RESAMPLING
+from ..precision import FLOAT32
 from ..trained import AttributionModel
 from ..training import Recipe
 
@@ -27,6 +28,7 @@ class ClipMlp(ClipClassifier):
         "batch_size": 1 << 20,
         "lr": 1e-3,
         "weight_decay": 0.0,
+        "precision": FLOAT32,
         "patience": 10,
     }
     card = MethodCard(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, MethodCard, register_method
+from ...benchmark.options import above, at_least
 from ...core.disk import shortage
 from ...core.progress import get_logger, progress_bar
 from ..classifier import Classifier, SoftmaxHead
@@ -61,6 +62,7 @@ class DctCnn(Classifier):
         "eps": 1e-6,
         "cache_limit_gb": 16.0,
     }
+    limits = {"eps": above(0), "cache_limit_gb": at_least(0)}
     card = MethodCard(
         title="DCT-CNN",
         paper="Frank et al., Leveraging frequency analysis for deep fake image recognition, ICML 2020",
@@ -104,7 +106,7 @@ class DctCnn(Classifier):
         sizes = {name: images.crop_size**2 * 3 * 4 * len(images) for name, images in sets.items()}
         total, limit = sum(sizes.values()), self.options["cache_limit_gb"]
         missing = sum(size for name, size in sizes.items() if not _path(folder, name).exists())
-        lacking = f"{total / 1e9:.1f} GB, cache_limit_gb is {limit}" if total > limit * 1e9 else None
+        lacking = f"{total / 1e6:,.0f} MB, cache_limit_gb is {limit}" if total > limit * 1e9 else None
         lacking = lacking or shortage(folder, missing)
         if lacking:
             get_logger().info("%s computes log-DCT coefficients in every epoch: they need %s", self.name, lacking)

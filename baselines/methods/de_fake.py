@@ -16,6 +16,7 @@ from ..captions import BLIP, Blip, CaptionFile
 from ..classifier import SoftmaxHead
 from ..clip_classifier import ClipClassifier
 from ..clip_features import CLIP_BASE_32, RESAMPLING, why_missing
+from ..precision import FLOAT32
 from ..trained import AttributionModel
 from ..training import Recipe
 
@@ -39,6 +40,7 @@ class DeFake(ClipClassifier):
         "batch_size": 32,
         "lr": 3e-4,
         "weight_decay": 0.0,
+        "precision": FLOAT32,
     }
     card = MethodCard(
         title="De-Fake (hybrid: image and caption)",

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...benchmark.method import MethodCard, register_method
+from ...benchmark.options import at_least
 from ..classifier import CLASSIFIER_DEFAULTS, Classifier, SoftmaxHead
 from ..networks import build_network
 from ..trained import AttributionModel
@@ -30,6 +31,7 @@ class EfficientNetB4Classifier(Classifier):
 
     network = "efficientnet-b4"
     defaults: ClassVar[dict[str, Any]] = {**CLASSIFIER_DEFAULTS, "flip": True, "dropout": 0.4}
+    limits = {"dropout": at_least(0, at_most=0.99)}
     card = MethodCard(
         title="EfficientNet-B4 classifier",
         paper="Tan and Le, EfficientNet, ICML 2019; a trained baseline of Bongini et al., WIFS 2025",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ...benchmark.method import MethodCard, register_method
 from ...benchmark.method_code import code_sha256
+from ...benchmark.options import at_least
 from ..cameras.pretrained import CAMERA, SCRATCH, load_pretrained, pinned
 from ..cameras.pretraining import CameraPretraining, cached_camera_weights
 from ..networks import EmbeddingNetwork, build_network, scale_pixels
@@ -118,6 +119,7 @@ class ForensicSimilarity(PairwiseMethod):
         "weight_decay": 0.0,
         "frozen_epochs": 1,
     }
+    limits = {"frozen_epochs": at_least(0)}
     card = MethodCard(
         title="FSM: forensic similarity network",
         paper="Mayer and Stamm, Forensic similarity for digital images, IEEE TIFS 2020; used as in paper 1, Table 3",

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, Method, MethodCard, Scores, register_method
+from ...benchmark.options import at_least
 from ...core.errors import CheckpointError, UsageError
 from ...core.progress import progress_bar
 from ..log_spectra import MINIMUM_SIZE, log_spectra
@@ -32,10 +33,14 @@ class View:
 
     Attributes
     ----------
-    mean (D,), axes (D, d): features f become (f - mean) @ axes.
-    centres (K, d), white (K, d, d): a class's mean and the whitening of its shrunk covariance.
-    usual, spread (K,): mean and standard deviation of the distance of a class's own held-out images.
-    weight (1,): how much the view counts.
+    mean, axes : numpy.ndarray
+        (D,) and (D, d): features f become (f - mean) @ axes.
+    centres, white : numpy.ndarray
+        (K, d) and (K, d, d): mean of each class, and the whitening of its shrunk covariance.
+    usual, spread : numpy.ndarray
+        (K,) each: mean and standard deviation of the distance of a class's own held-out images.
+    weight : numpy.ndarray
+        (1,): how much the view counts.
     """
 
     mean: np.ndarray
@@ -75,6 +80,7 @@ class Osbench1(Method):
     """
 
     defaults: ClassVar[dict[str, Any]] = {"axes": 30}
+    limits = {"axes": at_least(1)}
     card = MethodCard(
         title="osbench-1: Gaussians of log spectra in two views",
         paper="none: the maintainers' own entry for the task of Fang et al., BMVC 2023",
@@ -234,7 +240,7 @@ def _view(
     raw = View(mean, axes, centres, white, np.zeros(len(centres)), np.ones(len(centres)), np.ones(1))
     distances = raw.distances(held_out)
     usual, spread = _usual(distances, held_out_labels)
-    # Never quite nothing, so that views that separate nothing at all still have a mean.
+    # The weight stays above zero, because the mean over views divides by the sum of weights.
     weight = max(separability(distances, held_out_labels), 0.01) ** TRUST
     return View(mean, axes, centres, white, usual, spread, np.array([weight]))
 

@@ -11,12 +11,12 @@ from torch import Tensor
 from ...benchmark.images import ImageSet
 from ...benchmark.method import MethodCard, Scores, register_method
 from ...benchmark.method_code import code_sha256
-from ...core.errors import UsageError, unknown_name
+from ...benchmark.options import Choices, one_of
 from ..cameras.pretrained import CAMERA, SCRATCH, load_pretrained, pinned
 from ..cameras.pretraining import cached_camera_weights
 from ..inputs import Inputs
 from ..losses.proxy_nca import PRESETS, ProxyNCA, ProxyPreset
-from ..networks import EmbeddingNetwork, build_network, scale_pixels
+from ..networks import EmbeddingNetwork, build_network, network_names, scale_pixels
 from ..rejection import Activations
 from ..rejection.centroid_sigma import distances, references
 from ..trained import TRAINING_DEFAULTS, AttributionModel, TrainedMethod, validation_of
@@ -50,6 +50,8 @@ class Proposed(TrainedMethod):
         "assign": "raw",
         **TRAINING_DEFAULTS,
     }
+    normalised_distances = ("native",)
+    limits = {"network": Choices(network_names), "preset": one_of(*PRESETS), "assign": one_of("raw", "normalised")}
     card = MethodCard(
         title="Open-set attribution by metric learning (the proposed method of paper 1)",
         paper="Fang, Nguyen and Stamm, Open set synthetic image source attribution, BMVC 2023",
@@ -88,10 +90,6 @@ class Proposed(TrainedMethod):
         self.options["init"] = pinned(self.options["init"])
         if self.options["init"] != SCRATCH and "lr" not in options:
             self.options["lr"] = FINE_TUNING_LR
-        if self.options["preset"] not in PRESETS:
-            raise unknown_name("preset of proposed", self.options["preset"], PRESETS)
-        if self.options["assign"] not in ("raw", "normalised"):
-            raise UsageError(f"assign is 'raw' or 'normalised', not '{self.options['assign']}'")
 
     @property
     def preset(self) -> ProxyPreset:

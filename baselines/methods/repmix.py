@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, MethodCard, register_method
+from ...benchmark.options import above, at_least, one_of
 from ...core.errors import UsageError
 from ..classifier import Classifier, SoftmaxHead
 from ..corruptions import corrupt_at_random
@@ -22,7 +23,7 @@ from ..trained import TRAINING_DEFAULTS, AttributionModel
 EMBEDDING = 256
 REAL = "real"
 """Name of the class of camera images, if a suite has one."""
-TESTED = 7 / 8
+TRAINED_SHARE = 7 / 8
 """Of the resized image, the part of the side that the network sees in training (224 of 256 in the paper)."""
 
 
@@ -115,6 +116,13 @@ class RepMix(Classifier):
         "concentration": 0.4,
         "compound": "auto",
     }
+    limits = {
+        "preprocessing": one_of("crop", "original"),
+        "resize_to": at_least(1),
+        "corruption_rate": at_least(0, at_most=1),
+        "concentration": above(0),
+        "compound": one_of("auto", "on", "off"),
+    }
     card = MethodCard(
         title="RepMix",
         paper="Bui, Yu and Collomosse, RepMix: Representation mixing for robust attribution, ECCV 2022",
@@ -152,13 +160,9 @@ class RepMix(Classifier):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        o = self.options
-        if o["preprocessing"] not in ("crop", "original"):
-            raise UsageError(f"preprocessing is 'crop' or 'original', not '{o['preprocessing']}'")
-        if o["compound"] not in ("auto", "on", "off"):
-            raise UsageError(f"compound is 'auto', 'on' or 'off', not '{o['compound']}'")
         if self.resizes and self.seen_size < ResNet50.minimum_size:
-            raise UsageError(f"resize_to={o['resize_to']} leaves the network less than {ResNet50.minimum_size} px")
+            given = self.options["resize_to"]
+            raise UsageError(f"resize_to={given} leaves the network less than {ResNet50.minimum_size} px")
 
     @property
     def resizes(self) -> bool:
@@ -168,7 +172,7 @@ class RepMix(Classifier):
     @property
     def seen_size(self) -> int:
         """Side in pixels of what the network sees with ``preprocessing="original"``."""
-        return round(TESTED * self.options["resize_to"])
+        return round(TRAINED_SHARE * self.options["resize_to"])
 
     def build(self, n_classes: int, size: int) -> AttributionModel:
         network = build_network(self.network, self.seen_size if self.resizes else size)
@@ -207,7 +211,7 @@ class RepMix(Classifier):
 
 def _resized(images: np.ndarray, size: int) -> np.ndarray:
     """uint8 (B, S, S, 3) -> (B, size, size, 3): bilinear, smoothed first where it shrinks, as Pillow does."""
-    x = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+    x = torch.tensor(images).permute(0, 3, 1, 2)  # a copy: the images may be a read-only memory map
     y = F.interpolate(x.float(), (size, size), mode="bilinear", antialias=True)
     return y.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
 

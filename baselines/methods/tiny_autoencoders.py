@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, MethodCard, register_method
+from ...benchmark.options import at_least
 from ...core.errors import DatasetError, UsageError
 from ...generation.folders import list_images
 from ..cameras.bank import build_bank
@@ -112,6 +113,7 @@ class TinyAutoencoders(Classifier):
         "real": VIRTUAL,
         "real_patches": 960,
     }
+    limits = {"patches_per_class": at_least(1), "real_patches": at_least(1)}
     card = MethodCard(
         title="Tiny Autoencoders",
         paper="Bindini et al., Tiny autoencoders are effective few-shot generative model detectors, WIFS 2024",

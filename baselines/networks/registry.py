@@ -22,10 +22,13 @@ class EmbeddingNetwork(nn.Module, ABC):
 
     Attributes
     ----------
-    input_range: pixel values that the network expects for black and white, fixed per network and written on the card:
+    input_range : tuple[float, float]
+        Pixel values that the network expects for black and white, fixed per network and written on the card:
         the scale of the input changes the results of networks with a constrained or fixed first layer.
-    minimum_size: smallest image side in pixels that the network accepts.
-    embedding_dim: length D of one feature row.
+    minimum_size : int
+        Smallest image side in pixels that the network accepts.
+    embedding_dim : int
+        Length D of one feature row.
     """
 
     input_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
@@ -64,7 +67,7 @@ def network_class(name: str) -> type[EmbeddingNetwork]:
 def build_network(name: str, input_size: int, *, pool: str = "avg") -> EmbeddingNetwork:
     """A freshly initialised network for images of ``input_size`` x ``input_size`` pixels.
 
-    Raises :class:`UsageError` for an unknown name or an image smaller than the network can take.
+    :class:`UsageError` for an unknown name or an image smaller than the network can take.
     """
     cls = network_class(name)
     if input_size < cls.minimum_size:
@@ -82,7 +85,8 @@ def scale_pixels(images: np.ndarray, input_range: tuple[float, float], device: t
     the faster convolutions on CPUs.
     """
     low, high = input_range
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).to(device).permute(0, 3, 1, 2).to(torch.float32)
+    # A copy: the images may be a read-only memory map.
+    pixels = torch.tensor(images).to(device).permute(0, 3, 1, 2).to(torch.float32)
     if (low, high) == (0.0, 255.0):
         return pixels
     return pixels.mul_((high - low) / 255.0).add_(low)

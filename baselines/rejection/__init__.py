@@ -23,6 +23,24 @@ conformal              largest class-conditional p-value of the logits          
 The candidate, accepted or not, is the arg max of the logits for all of them.
 """
 
-from .rule import Activations, LinearHead, RejectionRule, build_rule, register_rule, rule_class, rule_names
+from .rule import (
+    Activations,
+    LinearHead,
+    RejectionRule,
+    build_rule,
+    normalised_distances,
+    register_rule,
+    rule_class,
+    rule_names,
+)
 
-__all__ = ["Activations", "LinearHead", "RejectionRule", "build_rule", "register_rule", "rule_class", "rule_names"]
+__all__ = [
+    "Activations",
+    "LinearHead",
+    "RejectionRule",
+    "build_rule",
+    "normalised_distances",
+    "register_rule",
+    "rule_class",
+    "rule_names",
+]

@@ -39,6 +39,8 @@ def distances(embeddings: np.ndarray, centroids: np.ndarray) -> np.ndarray:
 class CentroidSigma(RejectionRule):
     """-d(f, r_k) / sigma_k for the class k that the classifier chose (arg max of the logits, not nearest centroid)."""
 
+    normalised_distance = True
+
     def fit(self, train: Activations, held_out: Activations, head: LinearHead | None) -> None:
         centroids, sigmas = references(train.features, train.labels, train.logits.shape[1])
         self.arrays = {"centroids": centroids, "sigmas": sigmas}

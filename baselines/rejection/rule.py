@@ -40,9 +40,11 @@ class RejectionRule(ABC):
     """Turns features and logits into ``known_score``: higher = more likely made by a seen generator.
 
     ``arrays`` holds everything that :meth:`fit` learned, by name; saving a rule is saving these arrays.
+    ``normalised_distance``: whether the score is minus a distance divided by the spread of its class.
     """
 
     name: ClassVar[str]
+    normalised_distance: ClassVar[bool] = False
 
     def __init__(self, arrays: dict[str, np.ndarray] | None = None) -> None:
         self.arrays: dict[str, np.ndarray] = dict(arrays or {})
@@ -86,6 +88,11 @@ def rule_names() -> tuple[str, ...]:
 def rule_class(name: str) -> type[RejectionRule]:
     """The class of the rule called ``name``; :class:`UsageError` for an unknown name."""
     return _RULES.get(name)
+
+
+def normalised_distances() -> tuple[str, ...]:
+    """The registered rules whose score is minus a distance divided by the spread of its class."""
+    return tuple(name for name in rule_names() if rule_class(name).normalised_distance)
 
 
 def build_rule(name: str, arrays: dict[str, np.ndarray] | None = None) -> RejectionRule:

@@ -9,13 +9,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...benchmark.evaluate import evaluate, torch_device
-from ...benchmark.fits import missing_fits, run_fits
+from ...benchmark.answers import DEFAULT_THRESHOLD_RULE
+from ...benchmark.evaluate import evaluate, is_finished, plan_fits, torch_device
+from ...benchmark.fits import Fit, run_fits
 from ...benchmark.manifest import Manifest
-from ...benchmark.metrics import Outcome, bootstrap_intervals, choose_threshold, paired_difference
+from ...benchmark.metrics import Outcome, bootstrap_intervals, paired_difference
 from ...benchmark.metrics.intervals import Interval
 from ...benchmark.runs import Run
-from ...benchmark.score import DEFAULT_RULE, answers_of
 from ...core.errors import RunError
 from ...core.progress import get_logger
 from ...generation.dataset import Dataset
@@ -43,12 +43,18 @@ class Experiment:
 
     Attributes
     ----------
-    out: gets ``runs/`` and ``cameras/``; everything in it is continued when the same experiment is run again.
-    seeds: training seeds 0 to ``seeds`` - 1.
-    epochs: None = each method's own.
-    preset: reading of ProxyNCA++ for the proposed method; "paper-literal" takes equations 2 and 3 as printed.
-    replicates: of every bootstrap.
-    jobs: fits at a time; with more than one, each is in a process of its own (:mod:`~...benchmark.fits`).
+    out : Path
+        Gets ``runs/`` and ``cameras/``; everything in it is continued when the same experiment is run again.
+    seeds : int
+        Training seeds 0 to ``seeds`` - 1.
+    epochs : int or None
+        None = each method's own.
+    preset : str
+        Reading of ProxyNCA++ for the proposed method; "paper-literal" takes equations 2 and 3 as printed.
+    replicates : int
+        Replicates of every bootstrap.
+    jobs : int
+        Fits at a time; with more than one, each is in a process of its own (:mod:`~...benchmark.fits`).
     """
 
     dataset: Dataset
@@ -72,7 +78,8 @@ class Experiment:
         return {key: self._entry(one) for key, one in trained.items()}
 
     def _fit_ahead(self, trained: Sequence[Trained]) -> None:
-        fits = [fit for one in trained for fit in missing_fits(one.method, **self._arguments(one))]
+        plans = [plan for one in trained for plan in plan_fits(one.method, **self._arguments(one))]
+        fits = [Fit.of(plan, self.dataset) for plan in plans if not is_finished(plan)]
         reasons = run_fits(fits, self.jobs, self.dataset, self.manifest)
         failed = [f"{fit.label}: {why}" for fit, why in zip(fits, reasons, strict=True) if why is not None]
         if failed:
@@ -80,7 +87,7 @@ class Experiment:
 
     def _entry(self, one: Trained) -> Entry:
         get_logger().info("%s", one.title)
-        return Entry.of(evaluate(one.method, **self._arguments(one)), self.manifest)
+        return Entry.of(evaluate(one.method, **self._arguments(one)), one.rejection, self.manifest)
 
     def _arguments(self, one: Trained) -> dict[str, Any]:
         return {
@@ -90,7 +97,6 @@ class Experiment:
             "out": self.out / "runs",
             "device": self.device,
             "options": one.options,
-            "rejections": [one.rejection],
             "epochs": self.epochs,
         }
 
@@ -116,16 +122,16 @@ class Entry:
     thresholds: list[float]
 
     @classmethod
-    def of(cls, runs: list[Run], manifest: Manifest) -> Entry:
-        """Thresholds come from seen validation images (rule ``accept-95``)."""
-        answers = [answers_of(run, manifest) for run in runs]
-        thresholds = [choose_threshold(DEFAULT_RULE, a.validation) for a in answers]
+    def of(cls, runs: list[Run], rule: str, manifest: Manifest) -> Entry:
+        """The answers by a rejection rule; thresholds come from seen validation images (rule ``accept-95``)."""
+        answers = [run.answers(rule, manifest) for run in runs]
+        thresholds = [a.threshold(DEFAULT_THRESHOLD_RULE) for a in answers]
         return cls(runs, [a.test for a in answers], thresholds)
 
     @property
     def seconds(self) -> float:
         """Mean wall time of a seed."""
-        return sum(run.info["wall_time_s"] for run in self.runs) / len(self.runs)
+        return sum(run.info.wall_time_s for run in self.runs) / len(self.runs)
 
     def intervals(self, metrics: Sequence[str], replicates: int) -> dict[str, Interval]:
         """Means over seeds with 95 % intervals over images and seeds."""
@@ -134,7 +140,7 @@ class Entry:
 
 def made_with(entries: Iterable[Entry]) -> dict[str, Any]:
     """``created``, ``versions``, ``git`` and ``hardware`` of the newest run of these entries."""
-    infos = [run.info for entry in entries for run in entry.runs]
+    infos = [run.info.to_json() for entry in entries for run in entry.runs]
     newest = max(infos, key=lambda info: datetime.fromisoformat(info["created"]))
     return {key: newest[key] for key in ("created", "versions", "git", "hardware")}
 

@@ -20,10 +20,13 @@ class Paper:
 
     Attributes
     ----------
-    protocol: the protocol that its experiments follow.
-    setting: ``images_per_source``, ``sources``, ``crop_size`` (pixels) and ``train_per_class`` (images of a seen class
+    protocol : str
+        The protocol that its experiments follow.
+    setting : dict[str, int]
+        ``images_per_source``, ``sources``, ``crop_size`` (pixels) and ``train_per_class`` (images of a seen class
         in an epoch) of its experiments.
-    tables: number of a table -> ``caption``, ``rows`` and whatever else the maker of that table reads.
+    tables : dict[int, dict[str, Any]]
+        Number of a table -> ``caption``, ``rows`` and whatever else the maker of that table reads.
     """
 
     name: str

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...benchmark.answers import DEFAULT_THRESHOLD_RULE
 from ...benchmark.metrics import PRIMARY
-from ...benchmark.score import DEFAULT_RULE
 from ...core.errors import RunError
 from ...core.publish import write_atomically
 from ..cameras.pretrained import CAMERA as PRETRAINED
@@ -59,7 +59,7 @@ def table_document(paper: Paper, number: int, body: dict[str, Any], experiment: 
         "seeds": experiment.seeds,
         "epochs": experiment.epochs,
         "preset": experiment.preset,
-        "threshold_rule": DEFAULT_RULE,
+        "threshold_rule": DEFAULT_THRESHOLD_RULE,
         "replicates": experiment.replicates,
         **body,
     }

@@ -85,7 +85,7 @@ def _arm(entry: Entry, printed: float | None, experiment: Experiment) -> dict[st
     return {
         PRIMARY: beside(printed, found[PRIMARY]),
         "accuracy": beside(None, found["accuracy"]),
-        "lr": entry.runs[0].info["config"]["resolved"]["options"]["lr"],
+        "lr": entry.runs[0].info.config.options["lr"],
         "seconds": round(entry.seconds, 1),
     }
 

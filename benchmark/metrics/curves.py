@@ -6,11 +6,14 @@ step. Nothing depends on the order in which tied images happen to be listed.
 
 from __future__ import annotations
 
-import numpy as np
+import itertools
 
-from .outcome import FloatArray, Outcome
-from .rates import crr_at, crr_pooled_at, f1_at
-from .tally import Tally, at_least, at_most, mean_over_groups, ratio, sum_in_order
+import numpy as np
+from numpy.typing import NDArray
+
+from .outcome import FloatArray, IntArray, Outcome
+from .rates import crr_at, f1_at
+from .tally import Tally, at_least, at_most, mean_over_groups, ratio
 
 
 def af1_crr_curve(outcome: Outcome) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -114,71 +117,138 @@ def fpr95_ood(outcome: Outcome) -> float:
 
 
 def tally_auc_af1_crr(tally: Tally) -> FloatArray:
-    before, after = tally.unseen_levels, tally.unseen_levels + 1
-    step = mean_over_groups(crr_at(tally, after)) - mean_over_groups(crr_at(tally, before))
-    return _area(tally, step)
+    left, total = tally.kept("unseen left", _unseen_left), tally.total("unseen")[..., None]
+    return _area(tally, 1.0 - mean_over_groups(left / np.maximum(total, 1)))
 
 
 def tally_auc_af1_crr_pooled(tally: Tally) -> FloatArray:
-    before, after = tally.unseen_levels, tally.unseen_levels + 1
-    return _area(tally, crr_pooled_at(tally, after) - crr_pooled_at(tally, before))
+    left, total = tally.kept("unseen left", _unseen_left), tally.total("unseen")
+    return _area(tally, 1.0 - left.sum(axis=1) / np.maximum(total.sum(axis=1), 1)[:, None])
 
 
-def _area(tally: Tally, step: FloatArray) -> FloatArray:
-    """Trapezoids over the steps at the scores of unseen images; CRR is constant everywhere else."""
-    before = mean_over_groups(f1_at(tally, tally.unseen_levels))
-    after = mean_over_groups(f1_at(tally, tally.unseen_levels + 1))
-    return sum_in_order(step * (before + after) / 2)
+def _steps(outcome: Outcome) -> IntArray:
+    """Cuts between which a rejection rate steps: one at each distinct score of unseen images, and the last."""
+
+    def make(outcome: Outcome) -> IntArray:
+        return np.append(np.unique(Tally(outcome).counter("any_unseen").rank), len(outcome.ranking[0]))
+
+    return outcome.kept("steps", make)
+
+
+def _unseen_left(tally: Tally) -> IntArray:
+    """Accepted images of each unseen generator at each cut of `_steps`, (R, n_unseen, steps)."""
+    return tally.accepted("unseen", _steps(tally.outcome))
+
+
+def _area(tally: Tally, rates: FloatArray) -> FloatArray:
+    """The area under aF1 over a rejection rate, by the trapezoid rule.
+
+    The F1 of a class changes only at the scores of the images that were given to it. So the area is a sum over these
+    images, class by class: by how much F1 falls at their score, times the rejection rate there, where a rate counts as
+    reached in the middle of its step.
+
+    Parameters
+    ----------
+    tally : Tally
+        R weightings of the images.
+    rates : FloatArray
+        Shape (R, steps), the rejection rate at each cut of `_steps`.
+    """
+    halves = np.empty((len(rates), 2 * rates.shape[1] - 1))
+    halves[:, ::2] = rates
+    halves[:, 1::2] = (rates[:, :-1] + rates[:, 1:]) / 2
+    reached = np.take(halves, tally.outcome.kept("halfway", _halfway_places), axis=1)
+    falls = tally.kept("falls of f1", _falls_of_f1)
+    return np.einsum("ri,ri->r", falls, reached) / tally.outcome.n_classes
+
+
+def _halfway_places(outcome: Outcome) -> IntArray:
+    """For each image, in the order of "predicted", where its score lies among the cuts and their middles."""
+    steps, rank = _steps(outcome), Tally(outcome).counter("predicted").rank
+    place = np.searchsorted(steps, rank)
+    return 2 * place + (steps[place] == rank)
+
+
+def _falls_of_f1(tally: Tally) -> FloatArray:
+    """By how much the F1 of a class falls behind each image that was given to it: (R, N) in the order of "predicted".
+
+    F1 of class j at a score is 2 hits / (given + present), where hits and given have that score or a higher one. Of
+    several images of one class and score, all at one rejection rate, only the sum of the falls has a meaning.
+    """
+    counter = tally.counter("predicted")
+    before = tally.outcome.kept("hits before", lambda o: np.append(0, np.cumsum(_right(o)[counter.images])))
+    given, right, present = tally.prefix("predicted"), tally.prefix("hit"), tally.total("class")
+    falls = np.empty((len(given), len(counter.images)))
+    for k, (first, end) in enumerate(itertools.pairwise(counter.bounds().tolist())):
+        accepted = given[:, end : end + 1] - given[:, first:end]
+        accepted += np.maximum(present[:, k : k + 1], 1).astype(accepted.dtype)
+        hits = right[:, before[end], None] - np.take(right, before[first:end], axis=1)
+        f1 = falls[:, first:end]
+        np.divide(hits, accepted, out=f1)
+        f1[:, :-1] -= f1[:, 1:]  # the F1 behind the last image is 0
+    return np.multiply(falls, 2, out=falls)
+
+
+def _right(outcome: Outcome) -> NDArray[np.bool_]:
+    return outcome.truth == outcome.candidate
 
 
 def _half_pairs(tally: Tally, seen: str) -> FloatArray:
     """(R, n_unseen): pairs in which the seen image scores higher, twice, plus the tied pairs; whole numbers."""
-    levels = tally.unseen_levels
-    above = tally.accepted(seen, levels) + tally.accepted(seen, levels + 1)
-    tied = tally.accepted("unseen", levels) - tally.accepted("unseen", levels + 1)
-    return (tied * above).sum(axis=-1).astype(np.float64)
+    counter, sums = tally.counter("unseen"), tally.prefix(seen)
+    begin, end = (tally.counter(seen).begin(counter.rank + step)[0] for step in (0, 1))
+    above = 2 * sums[:, -1:] - np.take(sums, begin, axis=1) - np.take(sums, end, axis=1)
+    pairs = np.multiply(above, tally.weights_of("unseen"), dtype=np.int64)
+    return np.add.reduceat(pairs, counter.bounds()[:-1], axis=1).astype(np.float64)
 
 
 def tally_oscr(tally: Tally) -> FloatArray:
-    pairs = tally.total("any_seen")[:, 0] * tally.total("unseen").sum(axis=1)
-    return ratio(_half_pairs(tally, "any_hit").sum(axis=1), 2 * pairs)
+    return ratio(_half_pairs(tally, "any_hit").sum(axis=1), 2 * _pairs(tally).sum(axis=1))
 
 
 def tally_auroc(tally: Tally) -> FloatArray:
-    pairs = tally.total("any_seen")[:, 0] * tally.total("unseen").sum(axis=1)
-    return ratio(_half_pairs(tally, "any_seen").sum(axis=1), 2 * pairs)
+    return ratio(_seen_pairs(tally).sum(axis=1), 2 * _pairs(tally).sum(axis=1))
 
 
 def tally_auroc_per_generator(tally: Tally) -> FloatArray:
-    return ratio(_half_pairs(tally, "any_seen"), 2 * tally.total("any_seen") * tally.total("unseen"))
+    return ratio(_seen_pairs(tally), 2 * _pairs(tally))
 
 
 def tally_auroc_macro(tally: Tally) -> FloatArray:
     return mean_over_groups(tally_auroc_per_generator(tally))
 
 
+def _pairs(tally: Tally) -> FloatArray:
+    return tally.total("class").sum(axis=1)[:, None].astype(np.float64) * tally.total("unseen")
+
+
+def _seen_pairs(tally: Tally) -> FloatArray:
+    return tally.kept("seen pairs", lambda t: _half_pairs(t, "any_seen"))
+
+
 def tally_ccr_at_fpr(tally: Tally, fpr: float) -> FloatArray:
-    cuts = np.arange(tally.levels)
-    unseen = tally.accepted("unseen", cuts).sum(axis=1)
-    allowed = unseen <= at_most(fpr, tally.total("unseen").sum(axis=1))[:, None]
+    unseen, seen = tally.total("unseen").sum(axis=1), tally.total("class").sum(axis=1)
+    cut = _cut_rejecting(tally, unseen - at_most(fpr, unseen))
+    hits = tally.accepted_at("any_hit", cut)
     # A cut above the last image of a resample accepts nothing; it is no operating point there.
-    allowed &= (unseen + tally.accepted("any_seen", cuts)[:, 0]) > 0
-    most = np.where(allowed, tally.accepted("any_hit", cuts)[:, 0], -1).max(axis=1)
-    return np.where(most < 0, np.nan, most / tally.total("any_seen")[:, 0])
+    accepts = tally.accepted_at("any_unseen", cut) + tally.accepted_at("any_seen", cut) > 0
+    return np.where(accepts, hits / np.maximum(seen, 1), np.nan)
 
 
 def tally_fpr95_id(tally: Tally) -> FloatArray:
-    cuts = np.arange(tally.levels + 1)
-    enough = tally.accepted("any_seen", cuts)[:, 0] >= at_least(0.95, tally.total("any_seen"))
-    cut = enough.sum(axis=1) - 1  # acceptance falls with the cut, so the cuts that accept enough come first
-    accepted = tally.accepted("unseen", cuts).sum(axis=1)
-    return ratio(np.take_along_axis(accepted, cut[:, None], axis=1)[:, 0], accepted[:, 0])
+    sums, rank = tally.prefix("any_seen"), tally.counter("any_seen").rank
+    below = sums[:, -1] - at_least(0.95, sums[:, -1])
+    last = [int(np.searchsorted(row[:-1], most, side="right")) - 1 for row, most in zip(sums, below, strict=True)]
+    return ratio(tally.accepted_at("any_unseen", rank[last]), tally.total("unseen").sum(axis=1))
 
 
 def tally_fpr95_ood(tally: Tally) -> FloatArray:
-    cuts = np.arange(tally.levels + 1)
-    unseen = tally.accepted("unseen", cuts).sum(axis=1)
-    enough = unseen[:, :1] - unseen >= at_least(0.95, unseen[:, :1])
-    cut = np.argmax(enough, axis=1)
-    seen = tally.accepted("any_seen", cuts)[:, 0]
-    return ratio(seen[:, 0] - np.take_along_axis(seen, cut[:, None], axis=1)[:, 0], seen[:, 0])
+    seen, unseen = tally.total("class").sum(axis=1), tally.total("unseen").sum(axis=1)
+    cut = _cut_rejecting(tally, at_least(0.95, unseen))
+    return ratio(seen - tally.accepted_at("any_seen", cut), seen)
+
+
+def _cut_rejecting(tally: Tally, least: IntArray) -> IntArray:
+    """(R,): the smallest cut that rejects at least so many unseen images."""
+    sums, after = tally.prefix("any_unseen"), np.append(0, tally.counter("any_unseen").rank + 1)
+    return after[[int(np.searchsorted(row, count)) for row, count in zip(sums, least, strict=True)]]

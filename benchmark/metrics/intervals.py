@@ -9,18 +9,21 @@ not narrow it, more generators do)
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
+from ...core.documents import Number, to_json
 from .outcome import FloatArray, Outcome, finite_scores
-from .resampling import replicate_values, with_seed_noise
-from .summary import METRICS, PER_GENERATOR, Metric, metric, null_for_nan
-from .tally import Tally
+from .resampling import Replicates, Resamples, replicate, with_seed_noise
+from .summary import METRICS, PER_GENERATOR, metric
+
+#: Unseen generators that an interval for a new one needs.
+LEAST_GENERATORS = 5
 
 Thresholds = float | Sequence[float | None] | None
 
@@ -32,16 +35,16 @@ class Interval:
     Attributes
     ----------
     estimate: the metric on the data as they are (mean over training seeds); NaN if undefined.
-    low, high: NaN if undecidable (undefined metric; fewer than 2 generators).
+    low, high: NaN if undecidable (undefined metric; too few generators).
     level: coverage aimed at, e.g. 0.95.
     kind: "images" (these generators), "seeds+images" (this method) or "generators" (a new generator).
     replicates: bootstrap replicates in which the metric was defined; 0 where nothing was resampled.
     seed: of the resampling; None where nothing was resampled.
     """
 
-    estimate: float
-    low: float
-    high: float
+    estimate: Number
+    low: Number
+    high: Number
     level: float
     kind: str
     replicates: int
@@ -49,7 +52,7 @@ class Interval:
 
     def to_json(self) -> dict[str, Any]:
         """The fields, NaN as None."""
-        return null_for_nan(asdict(self))
+        return to_json(self)
 
 
 def bootstrap_intervals(
@@ -82,8 +85,8 @@ def bootstrap_intervals(
     if vectors:
         raise ValueError(f"{vectors[0]} has one value for each generator; use per_generator_intervals.")
     runs, cuts = as_lists(outcomes, thresholds)
-    estimates, values = resample(runs, cuts, chosen, replicates, seed)
-    return {name: percentiles(estimates[name], values[name], level, kind_of(runs), seed) for name in chosen}
+    found = replicate(runs, cuts, chosen, resamples_of(runs, replicates, seed))
+    return {name: interval_of(found, name, level) for name in chosen}
 
 
 def bootstrap_interval(
@@ -126,14 +129,21 @@ def per_generator_intervals(
 ) -> dict[str, list[Interval]]:
     """`bootstrap_intervals` of F1 of each seen generator, CRR and AUROC of each unseen one, in index order."""
     runs, cuts = as_lists(outcomes, thresholds)
-    estimates, values = resample(runs, cuts, PER_GENERATOR, replicates, seed)
-    return {
-        name: [
-            percentiles(estimates[name][k], values[name][:, k], level, kind_of(runs), seed)
-            for k in range(len(estimates[name]))
-        ]
-        for name in PER_GENERATOR
-    }
+    found = replicate(runs, cuts, PER_GENERATOR, resamples_of(runs, replicates, seed))
+    return {name: intervals_of(found, name, level) for name in PER_GENERATOR}
+
+
+def interval_of(found: Replicates, name: str, level: float = 0.95) -> Interval:
+    """The interval of a metric with one value, as `bootstrap_intervals` gives it."""
+    values = with_seed_noise(found.values[name], found.each[name], found.seed)
+    return percentiles(found.each[name].mean(axis=0), values, level, _kind(found), found.seed)
+
+
+def intervals_of(found: Replicates, name: str, level: float = 0.95) -> list[Interval]:
+    """The intervals of a metric with one value for each generator, as `per_generator_intervals` gives them."""
+    values = with_seed_noise(found.values[name], found.each[name], found.seed)
+    means = found.each[name].mean(axis=0)
+    return [percentiles(mean, values[:, k], level, _kind(found), found.seed) for k, mean in enumerate(means)]
 
 
 def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -141,7 +151,8 @@ def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
 
     Parameters
     ----------
-    values: (n_unseen,) e.g. `crr_per_generator`, each in 0..1. With fewer than 2 nothing can be said: NaN bounds.
+    values: (n_unseen,) e.g. `crr_per_generator`, each in 0..1. Of fewer than `LEAST_GENERATORS` the bounds are NaN: two
+        that happen to be alike would look like a sharp forecast.
 
     Raises
     ------
@@ -152,7 +163,7 @@ def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     if means.min() < 0 or means.max() > 1:
         raise ValueError("means of unseen generators are rates in 0..1.")
     centre, low, high = float(means.mean()), math.nan, math.nan
-    if len(means) >= 2:
+    if len(means) >= LEAST_GENERATORS:
         half = float(stdtrit(len(means) - 1, (1 + level) / 2) * means.std(ddof=1) / math.sqrt(len(means)))
         low, high = max(0.0, centre - half), min(1.0, centre + half)
     return Interval(centre, low, high, level, "generators", 0, None)
@@ -166,24 +177,15 @@ def as_lists(outcomes: Outcome | Sequence[Outcome], thresholds: Thresholds) -> t
     return runs, list(thresholds)
 
 
-def resample(
-    runs: list[Outcome],
-    thresholds: list[float | None],
-    metrics: Mapping[str, Metric],
-    replicates: int,
-    seed: int,
-) -> tuple[dict[str, Any], dict[str, FloatArray]]:
-    """Mean over seeds on the data as they are, and the replicates of that mean."""
-    values = replicate_values(runs, thresholds, metrics, replicates=replicates, seed=seed)
-    plain = [Tally(run, cut) for run, cut in zip(runs, thresholds, strict=True)]
-    each = {name: np.array([m.kernel(tally)[0] for tally in plain]) for name, m in metrics.items()}
-    estimates = {name: v.mean(axis=0) for name, v in each.items()}
-    return estimates, {name: with_seed_noise(v, each[name], seed) for name, v in values.items()}
+def resamples_of(runs: list[Outcome], replicates: int, seed: int) -> Resamples:
+    """Resamples for the runs of one method; ValueError if there is no run."""
+    if not runs:
+        raise ValueError("one threshold for each outcome is needed: 0 outcomes.")
+    return Resamples(runs[0], replicates, seed)
 
 
-def kind_of(runs: list[Outcome]) -> str:
-    """What the bootstrap of these runs resamples."""
-    return "images" if len(runs) == 1 else "seeds+images"
+def _kind(found: Replicates) -> str:
+    return "images" if found.seeds == 1 else "seeds+images"
 
 
 def percentiles(estimate: float, values: FloatArray, level: float, kind: str, seed: int) -> Interval:

@@ -16,11 +16,10 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from .intervals import Thresholds, as_lists, check_level
-from .outcome import FloatArray, Outcome, check_same_images
-from .resampling import replicate_values
+from .intervals import Thresholds, as_lists, check_level, resamples_of
+from .outcome import FloatArray, Outcome
+from .resampling import Replicates, replicate
 from .summary import PER_GENERATOR, PRIMARY, metric, null_for_nan
-from .tally import Tally
 
 _MANY = 1e9  # degrees of freedom at which Student's t is the normal distribution
 
@@ -51,15 +50,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Side:
-    """One method of a comparison.
+    """One method of a comparison by one metric.
 
     Attributes
     ----------
-    runs: its training seeds. each: float64 (seeds,), the metric of each seed. values: float64 (R,), the mean over the
-    seeds on each resample of the images.
+    each : FloatArray
+        Shape (seeds,), the metric of each training seed.
+    values : FloatArray
+        Shape (R,), the mean over the seeds on each resample of the images. All sides of a comparison meet the same
+        resamples.
     """
 
-    runs: list[Outcome]
     each: FloatArray
     values: FloatArray
 
@@ -90,30 +91,24 @@ def paired_difference(
     RunError: not the same images. UsageError: unknown metric. ValueError: thresholds missing, a wrong level, a metric
     that has one value for each generator, same fits of different numbers of seeds.
     """
-    one, other = (
-        side_of(outcomes, cuts, metric_name, replicates=replicates, seed=seed)
-        for outcomes, cuts in zip((first, second), thresholds, strict=True)
-    )
+    if metric_name in PER_GENERATOR:
+        raise ValueError(f"{metric_name} has one value for each generator; compare a metric with one value.")
+    chosen = {metric_name: metric(metric_name)}
+    (runs, cuts), (others, other_cuts) = (as_lists(o, t) for o, t in zip((first, second), thresholds, strict=True))
+    resamples = resamples_of(runs, replicates, seed)
+    one = side_of(replicate(runs, cuts, chosen, resamples), metric_name)
+    other = side_of(replicate(others, other_cuts, chosen, resamples), metric_name)
     return difference_of(one, other, metric_name, level=level, same_fits=same_fits)
 
 
-def side_of(
-    outcomes: Outcome | Sequence[Outcome], thresholds: Thresholds, metric_name: str, *, replicates: int, seed: int
-) -> Side:
-    """Resample one side. All sides of one ``seed`` meet the same resamples of the images."""
-    if metric_name in PER_GENERATOR:
-        raise ValueError(f"{metric_name} has one value for each generator; compare a metric with one value.")
-    runs, cuts = as_lists(outcomes, thresholds)
-    chosen = metric(metric_name)
-    each = np.array([float(chosen.kernel(Tally(run, cut))[0]) for run, cut in zip(runs, cuts, strict=True)])
-    values = replicate_values(runs, cuts, {metric_name: chosen}, replicates=replicates, seed=seed)[metric_name]
-    return Side(runs, each, values.mean(axis=1))
+def side_of(found: Replicates, metric_name: str) -> Side:
+    """One side of a comparison by a metric with one value."""
+    return Side(found.each[metric_name], found.values[metric_name].mean(axis=1))
 
 
 def difference_of(first: Side, second: Side, metric_name: str, *, level: float, same_fits: bool = False) -> Difference:
-    """`paired_difference` of two sides resampled under the same seed."""
+    """`paired_difference` of two sides that met the same resamples."""
     check_level(level)
-    check_same_images(first.runs[0], second.runs[0])
     difference = first.estimate - second.estimate
     gaps = first.values - second.values
     gaps = gaps[np.isfinite(gaps)]

@@ -65,10 +65,16 @@ def macro_f1(outcome: Outcome) -> float:
 # The same for R weightings of the images: a Tally in, an array of R rows out.
 
 
-def f1_at(tally: Tally, cuts: ArrayLike, *, predicted: str = "predicted") -> FloatArray:
+def f1_at(tally: Tally, cuts: ArrayLike) -> FloatArray:
     """F1 of each seen generator at each cut, (R, n_classes, cuts): 2 TP + FP + FN = predicted + present."""
     present = tally.total("class")[..., None]
-    return ratio(2 * tally.accepted("hit", cuts), tally.accepted(predicted, cuts) + present)
+    return ratio(2 * tally.accepted("hit", cuts), tally.accepted("predicted", cuts) + present)
+
+
+def f1_known_at(tally: Tally, cuts: ArrayLike) -> FloatArray:
+    """As `f1_at` over the seen images alone."""
+    predicted = tally.accepted("predicted", cuts) - tally.accepted("predicted_unseen", cuts)
+    return ratio(2 * tally.accepted("hit", cuts), predicted + tally.total("class")[..., None])
 
 
 def crr_at(tally: Tally, cuts: ArrayLike) -> FloatArray:
@@ -92,7 +98,7 @@ def tally_af1(tally: Tally) -> FloatArray:
 
 
 def tally_af1_known(tally: Tally) -> FloatArray:
-    return mean_over_groups(f1_at(tally, [tally.cut], predicted="predicted_seen")[..., 0])
+    return mean_over_groups(f1_known_at(tally, [tally.cut])[..., 0])
 
 
 def tally_crr_per_generator(tally: Tally) -> FloatArray:
@@ -112,8 +118,8 @@ def tally_crr_worst(tally: Tally) -> FloatArray:
 
 
 def tally_accuracy(tally: Tally) -> FloatArray:
-    return ratio(tally.total("any_hit"), tally.total("any_seen"))[:, 0]
+    return ratio(tally.total("hit").sum(axis=1), tally.total("class").sum(axis=1))
 
 
 def tally_macro_f1(tally: Tally) -> FloatArray:
-    return mean_over_groups(f1_at(tally, [0], predicted="predicted_seen")[..., 0])
+    return mean_over_groups(f1_known_at(tally, [0])[..., 0])

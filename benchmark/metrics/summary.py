@@ -22,42 +22,142 @@ PRIMARY = "auc_af1_crr"
 class Metric:
     """A metric by name.
 
-    Attributes
+    Parameters
     ----------
-    kernel: Tally of R weightings -> (R,), or (R, generators) for those of `PER_GENERATOR`.
-    uses: what of an outcome it depends on: "threshold" (which images are accepted there), "scores" (their order),
+    title : str
+        As a column is headed.
+    definition : str
+        One or two sentences for readers of a board.
+    kernel : callable
+        Tally of R weightings -> (R,), or (R, generators) for those of `PER_GENERATOR`.
+    uses : str
+        What of an outcome it depends on: "threshold" (which images are accepted there), "scores" (their order),
         "candidates" (neither).
-    lower_is_better: True for the error rates.
+    lower_is_better : bool
+        True for the error rates.
     """
 
+    title: str
+    definition: str
     kernel: Callable[[Tally], FloatArray]
     uses: str
     lower_is_better: bool = False
 
 
 METRICS: dict[str, Metric] = {
-    "auc_af1_crr": Metric(curves.tally_auc_af1_crr, "scores"),
-    "auc_af1_crr_pooled": Metric(curves.tally_auc_af1_crr_pooled, "scores"),
-    "af1": Metric(rates.tally_af1, "threshold"),
-    "af1_known": Metric(rates.tally_af1_known, "threshold"),
-    "crr": Metric(rates.tally_crr, "threshold"),
-    "crr_pooled": Metric(rates.tally_crr_pooled, "threshold"),
-    "crr_worst": Metric(rates.tally_crr_worst, "threshold"),
-    "auroc": Metric(curves.tally_auroc, "scores"),
-    "auroc_macro": Metric(curves.tally_auroc_macro, "scores"),
-    "fpr95_id": Metric(curves.tally_fpr95_id, "scores", lower_is_better=True),
-    "fpr95_ood": Metric(curves.tally_fpr95_ood, "scores", lower_is_better=True),
-    "oscr": Metric(curves.tally_oscr, "scores"),
-    "ccr_at_fpr_0.01": Metric(partial(curves.tally_ccr_at_fpr, fpr=0.01), "scores"),
-    "ccr_at_fpr_0.1": Metric(partial(curves.tally_ccr_at_fpr, fpr=0.1), "scores"),
-    "accuracy": Metric(rates.tally_accuracy, "candidates"),
-    "macro_f1": Metric(rates.tally_macro_f1, "candidates"),
+    "auc_af1_crr": Metric(
+        "AUC aF1-CRR",
+        "Area under aF1 as a function of CRR over every distinct score, ties as one step, trapezoid. The metric that "
+        "ranks: it does not depend on the threshold rule. Its maximum is below 1 when seen generators are confused.",
+        curves.tally_auc_af1_crr,
+        "scores",
+    ),
+    "auc_af1_crr_pooled": Metric(
+        "AUC aF1-CRR pooled",
+        "The same area over the pooled CRR, so that it depends on how many images each unseen generator has.",
+        curves.tally_auc_af1_crr_pooled,
+        "scores",
+    ),
+    "af1": Metric(
+        "aF1",
+        "Mean F1 over the seen generators at the threshold (Fang et al. 2023, eq. 9). F1 of one is 2 TP / (2 TP + FP + "
+        "FN): false positives are images of other seen generators and of unseen ones, a rejected image is a false "
+        "negative. It depends on how many unseen images there are: boards of two test sets do not compare.",
+        rates.tally_af1,
+        "threshold",
+    ),
+    "af1_known": Metric(
+        "aF1 known",
+        "aF1 over the seen images alone: unseen images are no false positives.",
+        rates.tally_af1_known,
+        "threshold",
+    ),
+    "crr": Metric(
+        "CRR",
+        "Correct rejection rate: the share of an unseen generator's images that is rejected (eq. 10), the mean over "
+        "the unseen generators, each counting the same.",
+        rates.tally_crr,
+        "threshold",
+    ),
+    "crr_pooled": Metric(
+        "CRR pooled",
+        "The share of all unseen images that is rejected, each image counting the same.",
+        rates.tally_crr_pooled,
+        "threshold",
+    ),
+    "crr_worst": Metric(
+        "CRR worst", "CRR of the unseen generator that is rejected least.", rates.tally_crr_worst, "threshold"
+    ),
+    "auroc": Metric(
+        "AUROC",
+        "How often a seen test image has a higher known score than an unseen one, ties counting half, whichever class "
+        "was named. 0.5 is chance.",
+        curves.tally_auroc,
+        "scores",
+    ),
+    "auroc_macro": Metric(
+        "AUROC macro",
+        "Mean of the AUROC against each unseen generator alone.",
+        curves.tally_auroc_macro,
+        "scores",
+    ),
+    "fpr95_id": Metric(
+        "FPR95 (id)",
+        "Share of the unseen images accepted at the largest threshold that accepts 95 % of the seen ones; lower is "
+        "better.",
+        curves.tally_fpr95_id,
+        "scores",
+        lower_is_better=True,
+    ),
+    "fpr95_ood": Metric(
+        "FPR95 (ood)",
+        "Share of the seen images rejected at the smallest threshold that rejects 95 % of the unseen ones; lower is "
+        "better.",
+        curves.tally_fpr95_ood,
+        "scores",
+        lower_is_better=True,
+    ),
+    "oscr": Metric(
+        "OSCR",
+        "Open-set classification rate: area under the correct classification rate of seen images against the false "
+        "acceptance of unseen ones, exact on ties (also called OpenAUC).",
+        curves.tally_oscr,
+        "scores",
+    ),
+    "ccr_at_fpr_0.01": Metric(
+        "CCR @ FPR 1 %",
+        "Share of the seen images accepted and named rightly where at most 1 % of the unseen ones is accepted.",
+        partial(curves.tally_ccr_at_fpr, fpr=0.01),
+        "scores",
+    ),
+    "ccr_at_fpr_0.1": Metric(
+        "CCR @ FPR 10 %",
+        "Share of the seen images accepted and named rightly where at most 10 % of the unseen ones is accepted.",
+        partial(curves.tally_ccr_at_fpr, fpr=0.1),
+        "scores",
+    ),
+    "accuracy": Metric(
+        "Accuracy",
+        "Share of the seen images whose nearest seen generator is the right one, nothing being rejected.",
+        rates.tally_accuracy,
+        "candidates",
+    ),
+    "macro_f1": Metric(
+        "Macro F1",
+        "Mean F1 over the seen generators, over seen images alone, nothing being rejected.",
+        rates.tally_macro_f1,
+        "candidates",
+    ),
 }
 
 PER_GENERATOR: dict[str, Metric] = {
-    "f1_per_class": Metric(rates.tally_f1_per_class, "threshold"),
-    "crr_per_generator": Metric(rates.tally_crr_per_generator, "threshold"),
-    "auroc_per_generator": Metric(curves.tally_auroc_per_generator, "scores"),
+    "f1_per_class": Metric("F1", "F1 of each seen generator at the threshold.", rates.tally_f1_per_class, "threshold"),
+    "crr_per_generator": Metric(
+        "CRR", "Rejected share of each unseen generator.", rates.tally_crr_per_generator, "threshold"
+    ),
+    "auroc_per_generator": Metric(
+        "AUROC", "AUROC against each unseen generator alone.", curves.tally_auroc_per_generator, "scores"
+    ),
 }
 
 

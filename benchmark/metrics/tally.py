@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,37 +36,42 @@ GROUPINGS: dict[str, Grouping] = {
     "class": lambda o: (o.truth >= 0, o.truth, o.n_classes),
     "hit": lambda o: (_hits(o), o.truth, o.n_classes),
     "predicted": lambda o: (np.ones(len(o), bool), o.candidate, o.n_classes),
-    "predicted_seen": lambda o: (o.truth >= 0, o.candidate, o.n_classes),
+    "predicted_unseen": lambda o: (o.truth < 0, o.candidate, o.n_classes),
     "any_seen": lambda o: (o.truth >= 0, _one(o), 1),
     "any_hit": lambda o: (_hits(o), _one(o), 1),
     "unseen": lambda o: (o.unseen_group >= 0, o.unseen_group, o.n_unseen),
+    "any_unseen": lambda o: (o.unseen_group >= 0, _one(o), 1),
 }
 
 
 class Counter:
-    """Images of one grouping, sorted by (group, score), with the place where each distinct score begins."""
+    """Images of one grouping, sorted by (group, score), with the place where each distinct score begins.
+
+    Attributes
+    ----------
+    images : IntArray
+        The rows of the outcome in (group, score) order.
+    rank : IntArray
+        For each of them the index of its score among the distinct scores of the outcome.
+    """
 
     def __init__(self, outcome: Outcome, name: str) -> None:
         members, group, self.groups = GROUPINGS[name](outcome)
         scores, rank = outcome.ranking
         self.levels = len(scores)
-        self._members = members
-        self._cell = rank[members] if self.groups == 1 else group[members] * self.levels + rank[members]
+        cell = rank[members] if self.groups == 1 else group[members] * self.levels + rank[members]
+        self.images = np.flatnonzero(members)[np.argsort(cell, kind="stable")]
+        self.rank = rank[self.images]
         self._first = np.zeros(self.groups * self.levels + 1, np.int64)
-        np.cumsum(np.bincount(self._cell, minlength=self.groups * self.levels), out=self._first[1:])
+        np.cumsum(np.bincount(cell, minlength=self.groups * self.levels), out=self._first[1:])
 
-    @cached_property
-    def images(self) -> IntArray:
-        """The rows of the outcome in (group, score) order."""
-        return np.flatnonzero(self._members)[np.argsort(self._cell, kind="stable")]
-
-    def begin(self, cuts: IntArray) -> IntArray:
+    def begin(self, cuts: ArrayLike) -> IntArray:
         """(groups, cuts): where in the sorted images of each group the images accepted at each cut begin."""
-        return self._first[np.arange(self.groups)[:, None] * self.levels + cuts]
+        return self._first[np.arange(self.groups)[:, None] * self.levels + np.asarray(cuts, np.int64)]
 
-    def end(self) -> IntArray:
-        """(groups, 1): where the images of each group end."""
-        return self._first[(np.arange(self.groups)[:, None] + 1) * self.levels]
+    def bounds(self) -> IntArray:
+        """(groups + 1,): where the images of each group begin, and the end."""
+        return self._first[np.arange(self.groups + 1) * self.levels]
 
 
 class Tally:
@@ -76,12 +82,17 @@ class Tally:
 
     Parameters
     ----------
-    threshold: where the metrics at a threshold are read; -inf (accept all) and +inf (reject all) are allowed.
-    weights: integers >= 0 of shape (R, N), how often each image counts; None counts every image once (R = 1).
+    outcome : Outcome
+        The answers that are counted.
+    threshold : float, optional
+        Where the metrics at a threshold are read; -inf (accept all) and +inf (reject all) are allowed.
+    weights : array of int, optional
+        Shape (R, N), each at least 0: how often each image counts. Without it every image counts once (R = 1).
 
     Raises
     ------
-    ValueError: the threshold is NaN.
+    ValueError
+        The threshold is NaN.
     """
 
     def __init__(self, outcome: Outcome, threshold: float | None = None, weights: ArrayLike | None = None) -> None:
@@ -89,8 +100,8 @@ class Tally:
             raise ValueError("the threshold is NaN; choose it with choose_threshold.")
         self.outcome = outcome
         self.threshold = threshold
-        self.weights = None if weights is None else np.asarray(weights)
-        self._prefix: dict[str, IntArray] = {}
+        self.weights = np.ones((1, len(outcome)), np.uint8) if weights is None else np.asarray(weights)
+        self._kept: dict[str, Any] = {}
 
     @property
     def levels(self) -> int:
@@ -104,34 +115,62 @@ class Tally:
             raise ValueError("this metric is read at a threshold, and none was given.")
         return int(np.searchsorted(self.outcome.ranking[0], self.threshold, side="left"))
 
+    def counter(self, grouping: str) -> Counter:
+        """The sorted images of a grouping, sorted once for an outcome. RunError if there are no unseen ones."""
+        if grouping in ("unseen", "any_unseen") and self.outcome.n_unseen == 0:
+            raise RunError("this metric needs images of unseen generators, and there are none.")
+        return self.outcome.kept(grouping, lambda o: Counter(o, grouping))
+
+    def kept(self, key: str, make: Callable[[Tally], Any]) -> Any:
+        """`make(self)`, computed once for this tally: what several metrics share."""
+        if key not in self._kept:
+            self._kept[key] = make(self)
+        return self._kept[key]
+
+    def weights_of(self, grouping: str) -> NDArray[np.integer[Any]]:
+        """The weights of the sorted images of a grouping, integers (R, images)."""
+        return np.take(self.weights, self.counter(grouping).images, axis=1)
+
+    def prefix(self, grouping: str) -> IntArray:
+        """Sums of these weights up to each image, int32 or int64 (R, images + 1), beginning with 0."""
+
+        def make(tally: Tally) -> IntArray:
+            weights = tally.weights_of(grouping)
+            sums = np.zeros((len(weights), weights.shape[1] + 1), tally._sum_type)
+            np.cumsum(weights, axis=1, out=sums[:, 1:])
+            return sums
+
+        return self.kept(f"prefix {grouping}", make)
+
     @cached_property
-    def unseen_levels(self) -> IntArray:
-        """Indices of the distinct scores that unseen images have: the only places where a rejection rate steps."""
-        rank = self.outcome.ranking[1]
-        return np.flatnonzero(np.bincount(rank[self.outcome.unseen_group >= 0], minlength=self.levels))
+    def _sum_type(self) -> type[np.signedinteger[Any]]:
+        return np.int32 if int(self.weights.max()) * len(self.outcome) < 2**31 else np.int64
 
     def accepted(self, grouping: str, cuts: ArrayLike) -> IntArray:
-        """Accepted images of each group at each cut, int64 (R, groups, cuts)."""
-        if grouping == "unseen" and self.outcome.n_unseen == 0:
-            raise RunError("this metric needs images of unseen generators, and there are none.")
-        counter: Counter = self.outcome.kept(grouping, lambda o: Counter(o, grouping))
-        begin, end = counter.begin(np.asarray(cuts, np.int64)), counter.end()
-        if self.weights is None:
-            return (end - begin)[None]
-        prefix = self._prefix_sums(grouping, counter)
-        return np.take(prefix, end, axis=1) - np.take(prefix, begin, axis=1)
+        """Accepted images of each group at each cut, integers (R, groups, cuts)."""
+        counter, prefix = self.counter(grouping), self.prefix(grouping)
+        end = counter.bounds()[1:, None]
+        return np.take(prefix, end, axis=1) - np.take(prefix, counter.begin(cuts), axis=1)
+
+    def accepted_at(self, grouping: str, cuts: IntArray) -> IntArray:
+        """Accepted images of a grouping with one group, each weighting at its own cut: integers (R,)."""
+        begin = self.counter(grouping).begin(cuts)[0]
+        prefix = self.prefix(grouping)
+        return prefix[:, -1] - prefix[np.arange(len(prefix)), begin]
 
     def total(self, grouping: str) -> IntArray:
-        """All images of each group, int64 (R, groups)."""
-        return self.accepted(grouping, [0])[..., 0]
+        """All images of each group, integers (R, groups)."""
 
-    def _prefix_sums(self, grouping: str, counter: Counter) -> IntArray:
-        if grouping not in self._prefix:
-            assert self.weights is not None
-            prefix = np.zeros((len(self.weights), len(counter.images) + 1), np.int64)
-            np.cumsum(np.take(self.weights, counter.images, axis=1), axis=1, out=prefix[:, 1:])
-            self._prefix[grouping] = prefix
-        return self._prefix[grouping]
+        def make(tally: Tally) -> IntArray:
+            if f"prefix {grouping}" in tally._kept:
+                return np.diff(np.take(tally.prefix(grouping), tally.counter(grouping).bounds(), axis=1), axis=1)
+            # A group may be empty, for which reduceat has no sum: one weight of 0 stands behind all of them.
+            weights = np.pad(tally.weights_of(grouping), ((0, 0), (0, 1)))
+            bounds = tally.counter(grouping).bounds()
+            sums = np.add.reduceat(weights, bounds[:-1], axis=1, dtype=tally._sum_type)
+            return np.where(np.diff(bounds) > 0, sums, 0)
+
+        return self.kept(f"total {grouping}", make)
 
 
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
@@ -143,13 +182,6 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
 def mean_over_groups(values: FloatArray) -> FloatArray:
     """Mean over axis 1, added in the order of the groups, so that the last bit does not depend on the array's shape."""
     return sum((values[:, k] for k in range(1, values.shape[1])), start=values[:, 0]) / values.shape[1]
-
-
-def sum_in_order(values: FloatArray) -> FloatArray:
-    """Sum over the last axis, term by term: terms that are zero then change no bit of the result."""
-    if values.shape[-1] == 0:
-        return np.zeros(values.shape[:-1])
-    return np.cumsum(values, axis=-1)[..., -1]
 
 
 def at_least(rate: float, counts: ArrayLike) -> IntArray:

@@ -49,12 +49,20 @@ class LoadedGenerator:
 
     Attributes
     ----------
-    network: our module, in evaluation mode, float32.
-    family: registered family name.
-    config: constructor arguments as the file states them.
-    path, sha256: the source file.
-    layout: published layout of the file, or ``"osbench"`` for our own safetensors.
-    warnings: remarks of the reader, one line each.
+    network : Generator
+        Our module, in evaluation mode, float32.
+    family : str
+        Registered family name.
+    config : dict[str, Any]
+        Constructor arguments as the file states them.
+    path : Path
+        The source file.
+    sha256 : str
+        Its hash.
+    layout : str
+        Published layout of the file, or ``"osbench"`` for our own safetensors.
+    warnings : tuple[str, ...]
+        Remarks of the reader, one line each.
     """
 
     network: Generator
@@ -132,13 +140,20 @@ def load_generator(
 
     Parameters
     ----------
-    path: the file.
-    sha256: expected hash; another one is an error.
-    settings: arguments that neither the file nor its ``*-project.yaml`` states (taming: ``n_head``, ``classes``,
+    path : str or Path
+        The file.
+    sha256 : str or None, optional
+        Expected hash; another one is an error.
+    settings : Mapping[str, Any] or None, optional
+        Arguments that neither the file nor its ``*-project.yaml`` states (taming: ``n_head``, ``classes``,
         ``top_k``, ``top_p``, ``temperature``; StyleGAN2: ``precision``, ``float32`` or ``official``).
-    cache: folder of the safetensors cache; True for :func:`~.cache.cache_folder`, False for none.
+    cache : Path or bool, optional
+        Folder of the safetensors cache; True for :func:`~.cache.cache_folder`, False for none.
 
-    Raises :class:`CheckpointError`, one line with file and cause, for anything that is not a sound generator.
+    Raises
+    ------
+    CheckpointError
+        In one line with file and cause, for anything that is not a sound generator.
     """
     path = Path(path)
     container = container_of(path)

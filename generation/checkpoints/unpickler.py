@@ -57,10 +57,14 @@ class InertUnpickler(_Machine):
 
     Parameters
     ----------
-    data: the buffer; ``start`` is where the pickle begins.
-    budget: shared between nested pickles.
-    persistent: resolves persistent ids; without it a persistent id is an error.
-    torch_table: further (module, name) -> object entries (the storage reader's).
+    data : memoryview
+        The buffer; ``start`` is where the pickle begins.
+    budget : Budget
+        Shared between nested pickles.
+    persistent : callable, optional
+        Resolves persistent ids; without it a persistent id is an error.
+    torch_table : dict[tuple[str, str], Any] or None, optional
+        Further (module, name) -> object entries (the storage reader's).
     """
 
     dispatch: dict[int, Callable[..., None]] = dict(_Machine.dispatch)

@@ -102,7 +102,7 @@ def run_overlapped(units: Sequence[Unit], encoders: int, on_images: OnImages) ->
 def _batches(unit: Unit) -> Iterator[list[NativeImage]]:
     batches = native_batches(unit, unit.indices)
     while True:
-        with _single_thread():  # not while the consumer has the floor
+        with _single_thread():  # only here: the consumer keeps its own number of threads
             batch = next(batches, None)
         if batch is None:
             return

@@ -42,14 +42,22 @@ class Generator(nn.Module, ABC):
 
     Attributes
     ----------
-    family: registered name, e.g. ``"stylegan2"``.
-    config: JSON-able dict that rebuilds the network: ``type(g)(**g.config)``.
-    z_dim: length of one latent row (for latent diffusion: of the flattened initial noise).
-    c_dim: number of classes, 0 if unconditional.
-    resolution: output side in pixels.
-    text_conditioned: whether ``sample`` takes ``prompts``, one text per image.
-    code_conditioned: whether ``sample`` takes ``codes``, one picture's code per image (:mod:`..block_code`).
-    may_blank: whether sound weights may give an empty (constant) picture now and then; a GAN's never do.
+    family : str
+        Registered name, e.g. ``"stylegan2"``.
+    config : dict[str, Any]
+        JSON-able dict that rebuilds the network: ``type(g)(**g.config)``.
+    z_dim : int
+        Length of one latent row (for latent diffusion: of the flattened initial noise).
+    c_dim : int
+        Number of classes, 0 if unconditional.
+    resolution : int
+        Output side in pixels.
+    text_conditioned : bool
+        Whether ``sample`` takes ``prompts``, one text per image.
+    code_conditioned : bool
+        Whether ``sample`` takes ``codes``, one picture's code per image (:mod:`..block_code`).
+    may_blank : bool
+        Whether sound weights may give an empty (constant) picture now and then; a GAN's never do.
     """
 
     family: ClassVar[str]

@@ -32,18 +32,25 @@ STABLE_DIFFUSION_SCHEDULE = {
 class LatentDiffusion(Generator):
     """Diffusion in the latent space of an autoencoder, sampled by deterministic DDIM (eta 0).
 
-    Config
-    ------
-    autoencoder: keywords of ``diffusers.AutoencoderKL``; ``sample_size`` (pixels) gives the resolution.
-    unet: keywords of ``diffusers.UNet2DConditionModel``; ``sample_size`` and ``in_channels`` are those of the latent.
-    scheduler: keywords of ``diffusers.DDIMScheduler`` over :data:`STABLE_DIFFUSION_SCHEDULE`.
-    steps: DDIM steps.
-    guidance: scale of classifier-free guidance (Ho & Salimans, 2022); 1 is none. Used when a class is given.
-    classes: number of classes. The learned table ``class_embedding`` has one row more, the last, for "no class".
-    scaling_factor: latents are multiplied by it before diffusion (1 / their standard deviation). Trainers may set
-        ``generator.config["scaling_factor"]`` once the autoencoder is trained; it is read from there only.
-
     z is the flattened initial noise, ``z_dim = C * h * w``. ``truncation_psi`` and ``noise_mode`` change nothing.
+
+    Parameters
+    ----------
+    autoencoder : Mapping[str, Any]
+        Keywords of ``diffusers.AutoencoderKL``; ``sample_size`` (pixels) gives the resolution.
+    unet : Mapping[str, Any]
+        Keywords of ``diffusers.UNet2DConditionModel``; ``sample_size`` and ``in_channels`` are those of the latent.
+    scheduler : Mapping[str, Any] or None, optional
+        Keywords of ``diffusers.DDIMScheduler`` over :data:`STABLE_DIFFUSION_SCHEDULE`.
+    steps : int, optional
+        DDIM steps.
+    guidance : float, optional
+        Scale of classifier-free guidance (Ho & Salimans, 2022); 1 is none. Used when a class is given.
+    classes : int, optional
+        Number of classes. The learned table ``class_embedding`` has one row more, the last, for "no class".
+    scaling_factor : float, optional
+        Latents are multiplied by it before diffusion (1 / their standard deviation). Trainers may set
+        ``generator.config["scaling_factor"]`` once the autoencoder is trained; it is read from there only.
     """
 
     def __init__(

@@ -42,11 +42,16 @@ class ProGAN(Generator):
 
     Parameters
     ----------
-    resolution: output side, a power of two >= 8.
-    z_dim: latent length (512 in the official networks).
-    channels: width of every stage, ``channels[i]`` at side ``4 * 2**i``.
-    image_channels: planes of the output.
-    pixel_bias: whether the dense layer has a bias for every channel and pixel (GAN Zoo) or for every channel.
+    resolution : int
+        Output side, a power of two >= 8.
+    z_dim : int
+        Latent length (512 in the official networks).
+    channels : Sequence[int]
+        Width of every stage, ``channels[i]`` at side ``4 * 2**i``.
+    image_channels : int, optional
+        Planes of the output.
+    pixel_bias : bool, optional
+        Whether the dense layer has a bias for every channel and pixel (GAN Zoo) or for every channel.
     """
 
     def __init__(

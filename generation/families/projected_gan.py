@@ -128,19 +128,26 @@ class FastGANSynthesis(nn.Module):
 class ProjectedGAN(Generator):
     """FastGAN generator of Projected GAN.
 
-    Config
-    ------
-    z_dim: latent length (256 upstream).
-    img_resolution: power of two, at least 16 (upstream: at least 128). Skip excitations exist from 64 px on.
-    ngf: width unit of upstream's table; or ``channels``: explicit widths for 4, 8, .., img_resolution.
-    blocks: ``"big"`` or ``"lite"``, or one of them for each resolution 8, 16, .., img_resolution.
-    img_channels: 3.
-
     Noise: upstream swallows ``noise_mode="const"`` and always draws, so ``"const"`` means ``"random"`` here.
     With seeds, image i equals upstream run on it alone after ``torch.manual_seed(seeds[i])``; without seeds the
     global generator draws (training).
     ``truncation_psi`` is ignored, as upstream (there is no mapping network).
     Batch norm uses running statistics in ``eval()``, so there an image never depends on its batch.
+
+    Parameters
+    ----------
+    z_dim : int, optional
+        Latent length (256 upstream).
+    img_resolution : int, optional
+        Power of two, at least 16 (upstream: at least 128). Skip excitations exist from 64 px on.
+    ngf : int, optional
+        Width unit of upstream's table.
+    channels : Sequence[int] or None, optional
+        Explicit widths for 4, 8, .., img_resolution, instead of ``ngf``.
+    blocks : str or Sequence[str], optional
+        ``"big"`` or ``"lite"``, or one of them for each resolution 8, 16, .., img_resolution.
+    img_channels : int, optional
+        Planes of the output.
     """
 
     def __init__(

@@ -80,15 +80,22 @@ class StyleGANMapping(nn.Module):
 class StyleGAN(Generator):
     """The style-based generator of Karras et al., CVPR 2019 (section 2, appendix B of the paper).
 
+    In training mode every call moves ``w_avg`` towards the batch mean (decay 0.995).
+
     Parameters
     ----------
-    resolution: output side, a power of two >= 8.
-    z_dim, w_dim: lengths of the latent and of the intermediate latent.
-    channels: width of every stage, ``channels[i]`` at side ``4 * 2**i``.
-    mapping_layers, mapping_width: depth and hidden width of the mapping network (8, 512 in the official networks).
-    image_channels: planes of the output.
-
-    In training mode every call moves ``w_avg`` towards the batch mean (decay 0.995).
+    resolution : int
+        Output side, a power of two >= 8.
+    z_dim, w_dim : int
+        Lengths of the latent and of the intermediate latent.
+    channels : Sequence[int]
+        Width of every stage, ``channels[i]`` at side ``4 * 2**i``.
+    mapping_layers : int, optional
+        Depth of the mapping network (8 in the official networks).
+    mapping_width : int or None, optional
+        Its hidden width (512 in the official networks); None means ``w_dim``.
+    image_channels : int, optional
+        Planes of the output.
     """
 
     w_avg: Tensor

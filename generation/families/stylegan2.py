@@ -306,20 +306,25 @@ class SynthesisNetwork(nn.Module):
 class StyleGAN2(Generator):
     """StyleGAN2 of Karras et al., CVPR 2020, in the arguments of both official PyTorch repositories.
 
-    Parameters
-    ----------
-    z_dim, c_dim, w_dim: lengths of latent, class vector (0 = unconditional) and intermediate latent.
-    img_resolution, img_channels: output side (a power of two >= 8) and planes.
-    mapping_kwargs: ``num_layers`` (8), ``embed_features``, ``layer_features``, ``lr_multiplier``, ``w_avg_beta``.
-    synthesis_kwargs: nested form of the ADA repository: ``channel_base`` (32768), ``channel_max`` (512),
-        ``architecture`` (skip | resnet | orig), ``conv_clamp`` (None), ``use_noise``, ``resample_filter``.
-    synthesis: the same keywords given flat, as the StyleGAN3 repository does (``conv_clamp`` then defaults to 256).
-
-    precision: ``float32``, or ``official``: the ``num_fp16_res`` finest sides (0 by default in the nested form, 4 in
-        the flat one) in half precision, as upstream samples on a GPU. Meant for evaluation.
-
     The width at side R is ``min(channel_base // R, channel_max)``. Parameter names are upstream's. In training mode
     every call moves ``mapping.w_avg`` towards the batch mean (decay ``w_avg_beta``).
+
+    Parameters
+    ----------
+    z_dim, c_dim, w_dim : int
+        Lengths of latent, class vector (0 = unconditional) and intermediate latent.
+    img_resolution, img_channels : int
+        Output side (a power of two >= 8) and planes.
+    mapping_kwargs : Mapping[str, Any] or None, optional
+        ``num_layers`` (8), ``embed_features``, ``layer_features``, ``lr_multiplier``, ``w_avg_beta``.
+    synthesis_kwargs : Mapping[str, Any] or None, optional
+        Nested form of the ADA repository: ``channel_base`` (32768), ``channel_max`` (512),
+        ``architecture`` (skip | resnet | orig), ``conv_clamp`` (None), ``use_noise``, ``resample_filter``.
+    **synthesis : Any
+        The same keywords given flat, as the StyleGAN3 repository does (``conv_clamp`` then defaults to 256).
+    precision : str, optional
+        ``float32``, or ``official``: the ``num_fp16_res`` finest sides (0 by default in the nested form, 4 in
+        the flat one) in half precision, as upstream samples on a GPU. Meant for evaluation.
     """
 
     def __init__(

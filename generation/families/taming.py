@@ -108,15 +108,25 @@ def next_token_probabilities(
 class TamingTransformer(Generator):
     """VQGAN codes drawn by a transformer.
 
-    Config
-    ------
-    vqgan: keywords of :func:`build_vqgan`.
-    transformer: keywords of :func:`build_gpt`; ``block_size`` is the number of codes of an image.
-    classes: 0 (every sequence starts with token ``sos_token``) or the number of classes (it starts with the class).
-    top_k, top_p, temperature: of the sampling; None and 1.0 switch a filter off.
-
     ``z_dim`` is 0: the only randomness are the tokens, drawn on the CPU from one generator per image, seeded with
     the image's seed. ``truncation_psi`` and ``noise_mode`` change nothing.
+
+    Parameters
+    ----------
+    vqgan : Mapping[str, Any]
+        Keywords of :func:`build_vqgan`.
+    transformer : Mapping[str, Any]
+        Keywords of :func:`build_gpt`; ``block_size`` is the number of codes of an image.
+    classes : int, optional
+        Number of classes, of which a sequence starts with its own; 0: every sequence starts with ``sos_token``.
+    sos_token : int, optional
+        First token without classes.
+    top_k : int or None, optional
+        Tokens that may be drawn, the most likely ones; None for all.
+    top_p : float, optional
+        Share of the probability that may be drawn, from the most likely token on; 1.0 for all.
+    temperature : float, optional
+        Divides the logits.
     """
 
     def __init__(

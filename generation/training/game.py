@@ -1,4 +1,4 @@
-"""The discriminator's half of a training: what it is, how it learns, what it tells the generator."""
+"""The discriminator of an adversarial training: its network, its own loss, and the loss that it gives the generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large what a zoo's making leaves behind may be: it has to travel with the package, or to another machine."""
+"""Limits on file sizes: a zoo is shipped with the package, and its training pictures are sent to other machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One model from pictures to a shorter distance, on any machine."""
+"""Trains one model of a zoo from packed pictures, exports it, and measures its distance to real pictures."""
 
 from __future__ import annotations
 

@@ -15,7 +15,9 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-_SCRIPTS = ("dom", "state", "table", "curves", "histogram", "robustness", "content", "entry", "gallery", "main")
+_FIRST, _LAST = ("dom", "state", "table"), ("main",)
+"""Scripts that others build on, and the one that starts them all; those between stand in the order of their names."""
+
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 28 28'%3E"
     "%3Cg fill='%230c8a82'%3E%3Ccircle cx='9' cy='10' r='4.2'/%3E%3Ccircle cx='19' cy='8' r='3.2'/%3E"
@@ -28,8 +30,16 @@ def _template(name: str) -> str:
     return (files(__name__) / name).read_text(encoding="utf-8")
 
 
+def script_names() -> list[str]:
+    """All scripts of the page, in their order."""
+    found = {
+        path.name.removesuffix(".js") for path in (files(__name__) / "scripts").iterdir() if path.name.endswith(".js")
+    }
+    return [*_FIRST, *sorted(found - {*_FIRST, *_LAST}), *_LAST]
+
+
 def _script() -> str:
-    parts = [_template(f"scripts/{name}.js") for name in _SCRIPTS]
+    parts = [_template(f"scripts/{name}.js") for name in script_names()]
     return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
 
 

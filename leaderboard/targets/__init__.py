@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 from ...core.errors import UsageError
+from ..submission import Submission
 from .folder import FolderTarget
 from .hub import HubTarget
-from .submission import Receipt, Submission, Target
+from .receipt import Receipt, Target
 
 __all__ = ["FolderTarget", "HubTarget", "Receipt", "Submission", "Target", "open_target"]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 from pathlib import Path
 
 from ...core.errors import RunError
-from ...core.publish import write_atomically
-from .submission import ALREADY_SUBMITTED, SUBMITTED, Receipt, Submission
+from ...core.locking import exclusive
+from ...core.publish import publishing_folder, remove_abandoned
+from ..submission import Submission
+from .receipt import ALREADY_SUBMITTED, SUBMITTED, Receipt
 
 
 class FolderTarget:
@@ -18,24 +20,34 @@ class FolderTarget:
         self.root = root
 
     def submit(self, submission: Submission) -> Receipt:
-        """Write the files beside their place and rename the folder into it."""
+        """Write the files beside their place and rename the folder into it; one writer at a time for one submission."""
         final = self.root / submission.path
-        if final.is_dir():
-            return Receipt(ALREADY_SUBMITTED, str(final))
-        partial = final.with_name(f".{final.name[:12]}.partial-{os.getpid()}")
         try:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            for name, data in submission.files.items():
-                write_atomically(partial / name, data)
-            os.rename(partial, final)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            with exclusive(final.with_name(f".{final.name}.lock")):
+                if final.is_dir():
+                    remove_abandoned(final.parent)
+                    return Receipt(ALREADY_SUBMITTED, str(final))
+                with publishing_folder(final) as partial:
+                    for name, data in submission.files.items():
+                        (partial / name).parent.mkdir(exist_ok=True)
+                        _write(partial / name, data)
         except OSError as error:
-            if final.is_dir():  # somebody else submitted the same run in the meantime
-                return Receipt(ALREADY_SUBMITTED, str(final))
+            self._remove_empty(final.parent)
             reason = error.strerror or str(error)
             raise RunError(
-                f"cannot submit to folder {self.root}: {reason}. Check the path and its permissions."
+                f"cannot submit to folder {self.root}: {reason}. Check the path, its permissions and its free space."
             ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
         return Receipt(SUBMITTED, str(final))
+
+    def _remove_empty(self, folder: Path) -> None:
+        for path in (folder, folder.parent):
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as handle:
+        handle.write(data)
+        handle.flush()
+        os.fsync(handle.fileno())

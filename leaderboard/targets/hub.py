@@ -7,9 +7,11 @@ token that ``hf auth login`` stored.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import io
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -27,10 +29,22 @@ from huggingface_hub.utils import get_session
 from huggingface_hub.utils import logging as hub_logging
 
 from ...core.errors import RunError
-from .submission import ALREADY_SUBMITTED, SUBMITTED, Receipt, Submission
+from ...core.progress import get_logger
+from ...core.text import printable
+from ..submission import Submission
+from .receipt import ALREADY_SUBMITTED, SUBMITTED, Receipt
 
 #: How much of the digest stands in the title of a pull request: enough to find it again.
 _TITLE_DIGITS = 16
+
+#: A hub that says nothing for so long is given up, and asked again after a pause.
+SILENCE_S = 30.0
+
+#: Pauses between the attempts; a hub that asks for a longer one is told later, by the user.
+PAUSES_S = (1.0, 3.0, 9.0)
+_LONGEST_PAUSE_S = 30.0
+
+_TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 
 
 class HubTarget:
@@ -49,25 +63,59 @@ class HubTarget:
         return cls(repo_id, HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, token=token))
 
     def submit(self, submission: Submission) -> Receipt:
-        """Open one pull request, unless the same files are on main or in an open one."""
-        with _one_line_errors(self.repo_id, self.api.endpoint):
-            if self._holds(submission, "main"):
-                return Receipt(ALREADY_SUBMITTED, self._page(submission))
-            waiting = self._open_pull_request(submission)
-            if waiting:
-                return Receipt(ALREADY_SUBMITTED, waiting)
-            commit = self.api.create_commit(
-                self.repo_id,
-                _additions(submission),
-                commit_message=f"Submit {submission.title} [{submission.digest[:_TITLE_DIGITS]}]",
-                commit_description=f"`{submission.path}`, made by `osbench submit`.",
-                repo_type="dataset",
-                create_pr=True,
-            )
-            # Without an address nothing was committed: the files came to main between the check and the commit.
-            if commit.pr_url is None:
-                return Receipt(ALREADY_SUBMITTED, self._page(submission))
+        """Open one pull request, unless the same files are on main or in an open one.
+
+        A hub that fails or keeps silent is asked again, a few times and ever more slowly. Each attempt looks first, so
+        that an answer that was lost on its way opens no second pull request. Of two that were opened at the same time
+        the first stays and the other is closed.
+        """
+        with _one_line_errors(self.repo_id, self.api.endpoint), _time_limit():
+            opened = False
+            for pause in (*PAUSES_S, None):
+                try:
+                    found = self._find(submission)
+                    if found is not None:
+                        return Receipt(SUBMITTED if opened else ALREADY_SUBMITTED, found)
+                    opened = True
+                    return self._open(submission)
+                except (HfHubHTTPError, _transport_error()) as error:
+                    wait = _pause_before_next(error, pause)
+                    if wait is None:
+                        raise
+                    get_logger().info(
+                        "the hub does not answer well (%s); once more in %.0f s", _first_line(error), wait
+                    )
+                    time.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _find(self, submission: Submission) -> str | None:
+        """Where these files are already: on main or in an open pull request; None if nowhere."""
+        if self._holds(submission, "main"):
+            return self._page(submission)
+        waiting = self._open_pull_requests(submission)
+        return waiting[min(waiting)] if waiting else None
+
+    def _open(self, submission: Submission) -> Receipt:
+        commit = self.api.create_commit(
+            self.repo_id,
+            _additions(submission),
+            commit_message=f"Submit {submission.title} [{submission.digest[:_TITLE_DIGITS]}]",
+            commit_description=f"`{submission.path}`, made by `osbench submit`.",
+            repo_type="dataset",
+            create_pr=True,
+        )
+        # Without an address nothing was committed: the files came to main between the look and the commit.
+        if commit.pr_url is None or commit.pr_num is None:
+            return Receipt(ALREADY_SUBMITTED, self._page(submission))
+        earlier = {n: url for n, url in self._open_pull_requests(submission).items() if n < commit.pr_num}
+        if not earlier:
             return Receipt(SUBMITTED, commit.pr_url)
+        first = earlier[min(earlier)]
+        with contextlib.suppress(HfHubHTTPError):  # who may not close it leaves two of one content; merging both is one
+            self.api.change_discussion_status(
+                self.repo_id, commit.pr_num, "closed", comment=f"The same as {first}.", repo_type="dataset"
+            )
+        return Receipt(ALREADY_SUBMITTED, first)
 
     def _holds(self, submission: Submission, revision: str) -> bool:
         """Whether all files of the submission are in the repository at a revision."""
@@ -75,16 +123,17 @@ class HubTarget:
         found = self.api.get_paths_info(self.repo_id, paths, revision=revision, repo_type="dataset")
         return {str(PurePosixPath(info.path)) for info in found} >= set(paths)
 
-    def _open_pull_request(self, submission: Submission) -> str | None:
-        """Address of an open pull request with these files, None if there is none."""
+    def _open_pull_requests(self, submission: Submission) -> dict[int, str]:
+        """Numbers and addresses of the open pull requests with these files."""
         mark = f"[{submission.digest[:_TITLE_DIGITS]}]"
+        found = {}
         for discussion in self.api.get_repo_discussions(
             self.repo_id, repo_type="dataset", discussion_type="pull_request", discussion_status="open"
         ):
             is_candidate = discussion.is_pull_request and discussion.status in ("open", "draft")
             if is_candidate and mark in discussion.title and self._pull_request_holds(submission, discussion.num):
-                return discussion.url
-        return None
+                found[discussion.num] = discussion.url
+        return found
 
     def _pull_request_holds(self, submission: Submission, number: int) -> bool:
         try:
@@ -111,6 +160,33 @@ def _transport_error() -> type[Exception]:
 
 
 @contextmanager
+def _time_limit() -> Iterator[None]:
+    """The client, which all of a process shares, waits for ever by itself."""
+    session = get_session()
+    before = session.timeout
+    session.timeout = SILENCE_S
+    try:
+        yield
+    finally:
+        session.timeout = before
+
+
+def _pause_before_next(error: Exception, pause: float | None) -> float | None:
+    """Seconds to wait before another attempt; None if none would help, or if this was the last."""
+    if pause is None:
+        return None
+    if not isinstance(error, HfHubHTTPError):
+        return pause
+    if error.response.status_code not in _TRY_AGAIN:
+        return None
+    try:
+        asked = float(error.response.headers.get("Retry-After", 0))
+    except ValueError:
+        asked = 0.0
+    return max(pause, asked) if asked <= _LONGEST_PAUSE_S else None
+
+
+@contextmanager
 def _one_line_errors(repo_id: str, endpoint: str) -> Iterator[None]:
     where = f"dataset repository {repo_id} on {endpoint}"
     verbosity = hub_logging.get_verbosity()
@@ -127,7 +203,8 @@ def _one_line_errors(repo_id: str, endpoint: str) -> Iterator[None]:
         # Uploads wrap the network failure once more; the innermost one says what happened.
         cause = error.__cause__ or error
         raise RunError(
-            f"{where} cannot be reached ({_first_line(cause)}): check the network and HF_ENDPOINT."
+            f"{where} cannot be reached ({_first_line(cause)}): check the network and HF_ENDPOINT, or try again later; "
+            "the same command goes on where this one stopped."
         ) from error
     finally:
         hub_logging.set_verbosity(verbosity)
@@ -142,10 +219,12 @@ def _refusal(error: HfHubHTTPError) -> str:
     if status == 403:
         return "the token may not open pull requests here; use one with write permission."
     if status == 429:
-        return "too many requests; wait a while and submit again."
+        return "too many requests; try again later: the same command goes on where this one stopped."
+    if status in _TRY_AGAIN:
+        return f"it fails with status {status}; try again later: the same command goes on where this one stopped."
     return f"refused with status {status}: {_first_line(error)}"
 
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return printable(lines[0]) if lines else type(error).__name__

@@ -12,6 +12,8 @@ from osbench.baselines.captions import Blip, CaptionFile, read_captions
 from osbench.core.errors import CheckpointError, DatasetError
 from osbench.generation.pixels import pixel_sha256
 
+pytestmark = pytest.mark.numeric
+
 
 def images(count=3):
     return np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), np.uint8)

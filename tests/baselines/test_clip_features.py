@@ -12,6 +12,8 @@ from osbench.core.errors import CheckpointError, UsageError
 
 from .tiny_clip import DIM, IMAGE_SIZE, WIDTH, write_tiny_clip
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):

@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
 from scipy import fftpack
 
 from osbench.baselines.log_dct import log_dct
 from osbench.baselines.methods.dct_cnn import stored_log_dct
+
+pytestmark = pytest.mark.numeric
 
 
 def published(image: np.ndarray, eps: float) -> np.ndarray:

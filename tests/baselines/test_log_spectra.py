@@ -5,6 +5,8 @@ import pytest
 
 from osbench.baselines.log_spectra import WINDOWS, log_spectra
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(scope="module")
 def images():

@@ -15,6 +15,8 @@ from osbench.baselines.pairwise import dissimilarity, draw_different, draw_same,
 from osbench.baselines.rejection import Activations
 from osbench.core.errors import RunError, UsageError
 
+pytestmark = pytest.mark.numeric
+
 GROUPS = st.lists(st.integers(0, 4), min_size=3, max_size=30).map(np.array)
 
 
@@ -141,5 +143,5 @@ def test_the_network_sees_no_generated_image_before_its_references(
 
 
 def test_trained_on_is_checked():
-    with pytest.raises(UsageError, match="'cameras' or 'seen'"):
+    with pytest.raises(UsageError, match="Known: cameras, seen"):
         ForensicSimilarity(trained_on="unseen")

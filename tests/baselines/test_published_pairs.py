@@ -23,6 +23,8 @@ from osbench.core.errors import CheckpointError
 
 from .tensor_bundle import write_bundle
 
+pytestmark = pytest.mark.numeric
+
 RNG = np.random.default_rng(1)
 
 

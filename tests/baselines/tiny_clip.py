@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import torch
 from transformers import CLIPConfig, CLIPModel
 
@@ -14,7 +13,6 @@ from osbench.benchmark.method import Context
 
 from .conftest import CLASSES, image_set
 
-COLOURS = np.array([[40, -20, 0], [-30, 30, -10], [0, -10, 40], [50, 50, -40]], np.int16)
 IMAGE_SIZE, WIDTH, DIM, LAYERS = 32, 16, 12, 2
 
 
@@ -44,10 +42,7 @@ def write_tiny_clip(folder: Path, seed: int = 0) -> Path:
 
 def coloured_set(kinds: tuple[int, ...], count: int, seed: int, split: str, size: int = 32) -> ImageSet:
     """:func:`image_set` with a colour for each kind."""
-    images = image_set(kinds, count, size, seed, split)
-    tints = np.repeat(COLOURS[list(kinds)], count, axis=0)[:, None, None]
-    np.clip(images.store + tints, 0, 255, out=images.store, casting="unsafe")
-    return images
+    return image_set(kinds, count, size, seed, split, coloured=True)
 
 
 def context(folder: Path, epochs: int | None = None, seed: int = 0) -> Context:

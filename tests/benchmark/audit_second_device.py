@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from osbench.benchmark.evaluate import evaluate
-from osbench.benchmark.laundered import launder_runs, read_laundered
+from osbench.benchmark.laundered import launder_runs
 from osbench.benchmark.laundering import Cell, Grid
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.runs import Run
@@ -28,10 +28,10 @@ def run_of(dataset: Dataset, manifest: Manifest, out: Path, device: str) -> Run:
 
 def test_same_answers(dataset: Dataset, manifest: Manifest, tmp_path: Path) -> None:
     here, there = (run_of(dataset, manifest, tmp_path / device, device) for device in ("cpu", NAME))
-    assert here.info["hardware"]["device"] == "cpu"
-    assert there.info["hardware"]["device"] == NAME
+    assert here.info.hardware.device == "cpu"
+    assert there.info.hardware.device == NAME
     for name in ("known_score", "class_scores"):
-        a, b = (getattr(run.predictions().scores, name) for run in (here, there))
+        a, b = (getattr(run.predictions().scores("native"), name) for run in (here, there))
         np.testing.assert_allclose(a, b, rtol=0.02, atol=0.02)
-    a, b = (read_laundered(run, Cell(quality=50), manifest).scores.known_score for run in (here, there))
+    a, b = (run.laundered(manifest)[Cell(quality=50)].known_score["native"] for run in (here, there))
     np.testing.assert_allclose(a, b, rtol=0.02, atol=0.02)

@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from osbench.benchmark.attribute import attribute, read_centre_crop
+from osbench.benchmark.attribute import Attribution, NotAttributed, attribute, read_centre_crop
 from osbench.benchmark.evaluate import evaluate
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.method import Method
 from osbench.benchmark.runs import Run
-from osbench.benchmark.score import threshold_of
-from osbench.core.errors import DatasetError, RunError, UsageError
+from osbench.core.errors import RunError, UsageError
 from osbench.generation.dataset import Dataset
 
 SEEN = (("progan", (200, 60, 60)), ("stylegan2", (60, 200, 60)), ("taming", (60, 60, 200)))
@@ -31,20 +33,26 @@ def save_noise(path: Path, colour: tuple[int, int, int], size: tuple[int, int] =
     return path
 
 
+def attributions(paths: list[Path], run: Run, **arguments: Any) -> list[Attribution]:
+    answers = attribute(paths, run, **arguments)
+    assert all(isinstance(answer, Attribution) for answer in answers), answers
+    return [answer for answer in answers if isinstance(answer, Attribution)]
+
+
 def test_seen_sources_are_named_and_strangers_are_unknown(run: Run, manifest: Manifest, tmp_path: Path) -> None:
     paths = [save_noise(tmp_path / f"{name}.png", colour) for name, colour in SEEN]
     paths.append(save_noise(tmp_path / "stranger.png", (250, 250, 250), spread=2))
-    answers = attribute(paths, run)
+    answers = attributions(paths, run)
     assert [a.source for a in answers] == ["progan", "stylegan2", "taming", "unknown"]
     assert [a.accepted for a in answers] == [True, True, True, False]
-    assert {a.threshold for a in answers} == {threshold_of(run, manifest)[0]}
+    assert {a.threshold for a in answers} == {run.answers("distance", manifest).threshold()}
     for answer in answers:
         assert answer.accepted == (answer.known_score >= answer.threshold)
         assert answer.class_scores.keys() == set(manifest.seen)
         assert max(answer.class_scores, key=lambda name: answer.class_scores[name]) == answer.candidate
         assert answer.candidate in answer.why
     assert answers[3].percentile == 0
-    assert {"image", "candidate", "known_score", "threshold", "accepted", "source"} <= answers[0].document().keys()
+    assert {"image", "candidate", "known_score", "threshold", "accepted", "source"} <= answers[0].to_json().keys()
 
 
 def test_the_answer_for_a_test_image_is_the_published_one(run: Run, dataset: Dataset, tmp_path: Path) -> None:
@@ -59,8 +67,8 @@ def test_the_answer_for_a_test_image_is_the_published_one(run: Run, dataset: Dat
             x, y = row["crop_x"], row["crop_y"]
             paths.append(tmp_path / f"{name}.png")
             frame.crop((x, y, x + 32, y + 32)).save(paths[-1])
-    scores = [answer.known_score for answer in attribute(paths, run)]
-    np.testing.assert_allclose(scores, published.scores.known_score[:6], rtol=1e-6)
+    scores = [answer.known_score for answer in attributions(paths, run)]
+    np.testing.assert_allclose(scores, published.known_score["distance"][:6], rtol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 60), (101, 40)])
@@ -71,28 +79,71 @@ def test_the_centre_is_cut_out_and_nothing_is_resampled(size: tuple[int, int], t
     assert (read_centre_crop(path, 32) == pixels[top : top + 32, left : left + 32]).all()
 
 
-def test_what_is_no_image_or_too_small(run: Run, tmp_path: Path) -> None:
-    good = save_noise(tmp_path / "good.png", (100, 100, 100))
+def test_a_bad_file_costs_its_own_answer(run: Run, tmp_path: Path) -> None:
+    good = save_noise(tmp_path / "good.png", (200, 60, 60))
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "cut.png").write_bytes(good.read_bytes()[:100])
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
     Image.new("I;16", (50, 50)).save(tmp_path / "deep.png")
+    Image.new("CMYK", (50, 50)).save(tmp_path / "scan.jpg")
+    save_noise(tmp_path / "small.png", (9, 9, 9), (40, 31))
     cases = {
-        "text.png": r"is not a readable image \(PNG, JPEG,",
+        "text.png": "is not a readable image (PNG, JPEG,",
         "cut.png": "it is truncated",
         "empty.png": "is empty",
-        "folder": r"is a folder; give image files, for example .*/folder/\*\.png",
+        "folder": "is a folder; give image files, for example ",
+        "fifo": "is a named pipe",
         "absent.png": "No such file",
         "deep.png": "colour mode I;16 is not 8-bit RGB or grey; convert it to RGB",
+        "scan.jpg": "colour mode CMYK is not 8-bit RGB or grey; convert it to RGB",
         "small.png": "40x31 is smaller than the 32 px crop",
     }
-    save_noise(tmp_path / "small.png", (9, 9, 9), (40, 31))
-    for name, message in cases.items():
-        with pytest.raises(DatasetError, match=message) as caught:
-            attribute([good, tmp_path / name], run)
-        assert "\n" not in str(caught.value)
-        assert name in str(caught.value)
+    paths = [good, *(tmp_path / name for name in cases), good]
+    first, *bad, last = attribute(paths, run)
+    assert isinstance(first, Attribution)
+    assert isinstance(last, Attribution)
+    assert first == last
+    assert first.source == "progan"
+    for answer, (name, message) in zip(bad, cases.items(), strict=True):
+        assert isinstance(answer, NotAttributed)
+        assert message in answer.error
+        assert answer.image == str(tmp_path / name)
+        assert name in answer.error
+        assert "\n" not in answer.error
+
+
+def test_every_rule_can_be_asked(run: Run, tmp_path: Path) -> None:
+    image = save_noise(tmp_path / "stranger.png", (250, 250, 250), spread=2)
+    assert attributions([image], run)[0].source == "unknown"
+    assert attributions([image], run, rule="never")[0].accepted
+    with pytest.raises(UsageError, match="unknown rejection rule of nearest-colour 'msp'"):
+        attribute([image], run, rule="msp")
+
+
+def test_a_method_of_a_file_is_asked_for(run: Run, tmp_path: Path) -> None:
+    document = json.loads((run.folder / "run.json").read_text()) | {"method": "somebodys-own"}
+    copy = tmp_path / "runs" / "somebodys-own" / "seed0-a"
+    shutil.copytree(run.folder, copy)
+    shutil.copytree(run.folder.parents[1] / "manifests", tmp_path / "runs" / "manifests")
+    (copy / "run.json").write_text(json.dumps(document))
+    with pytest.raises(UsageError, match="'somebodys-own' lives in a file of its own: give it with --method FILE"):
+        attribute([], Run.open(copy))
+
+
+def test_a_model_that_does_not_fit_its_method_is_one_line(run: Run, tmp_path: Path) -> None:
+    image = save_noise(tmp_path / "x.png", (100, 100, 100))
+    shutil.copytree(run.folder.parents[1], tmp_path / "runs")
+    copy = Run.open(tmp_path / "runs" / run.folder.relative_to(run.folder.parents[1]))
+    document = json.loads((copy.model / "model.json").read_text())
+    (copy.model / "model.json").write_text(json.dumps(document | {"centroids": [[0.0]]}))
+    with pytest.raises(RunError, match=r"gives scores \(1, 1\) for 1 images; the run has 3 seen generators"):
+        attribute([image], copy)
+    (copy.model / "model.json").write_text(json.dumps(document | {"centroids": [[0.0, 1.0]]}))
+    with pytest.raises(RunError, match="the model of nearest-colour gives no answer: ValueError") as caught:
+        attribute([image], copy)
+    assert str(caught.value).isprintable()
 
 
 def test_a_run_that_cannot_be_asked(run: Run, manifest: Manifest, tmp_path: Path, method_file: str) -> None:

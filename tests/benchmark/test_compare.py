@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osbench.benchmark.compare import Contender, compare, holm, tie_groups
-from osbench.benchmark.metrics import Outcome, paired_difference
+from osbench.benchmark.metrics import PRIMARY, Outcome, paired_difference
+from osbench.benchmark.metrics.paired import Side, side_of
+from osbench.benchmark.metrics.resampling import Resamples, replicate
+from osbench.benchmark.metrics.summary import metric
 from osbench.core.errors import RunError, UsageError
 
 TRUTH = np.array([*np.repeat([0, 1, 2], 40), *[-1] * 60])
@@ -26,18 +29,24 @@ def outcome(shift: float, seed: int) -> Outcome:
     return Outcome(TRUTH, GROUP, np.maximum(TRUTH, 0), score, 3, 2)
 
 
-def contender(name: str, shift: float, seeds: range) -> Contender:
-    return Contender(name, [outcome(shift, seed) for seed in seeds], [0.0] * len(seeds))
+def side(outcomes: list[Outcome], metric_name: str = PRIMARY, replicates: int = 20) -> Side:
+    resamples = Resamples(outcome(0.0, 0), replicates)
+    return side_of(
+        replicate(outcomes, [0.0] * len(outcomes), {metric_name: metric(metric_name)}, resamples), metric_name
+    )
+
+
+def contender(name: str, shift: float, seeds: range, metric_name: str = PRIMARY, replicates: int = 20) -> Contender:
+    return Contender(name, side([outcome(shift, seed) for seed in seeds], metric_name, replicates))
 
 
 def test_good_methods_beat_bad_ones_and_equals_are_tied() -> None:
     found = compare(
         [
-            contender("bad", 0.0, range(3)),
-            contender("good", 3.0, range(3, 6)),
-            contender("same", 3.0, range(6, 8)),
-        ],
-        replicates=200,
+            contender("bad", 0.0, range(3), replicates=200),
+            contender("good", 3.0, range(3, 6), replicates=200),
+            contender("same", 3.0, range(6, 8), replicates=200),
+        ]
     )
     assert list(found.estimates)[-1] == "bad"
     assert found.ties == [list(found.estimates)[:2], ["bad"]]
@@ -49,27 +58,25 @@ def test_good_methods_beat_bad_ones_and_equals_are_tied() -> None:
 
 
 def test_a_pair_is_the_paired_difference() -> None:
-    a, b = contender("a", 2.0, range(2)), contender("b", 1.0, range(2, 4))
-    found = compare([a, b], "af1", replicates=60)
-    assert [p.difference for p in found.pairs] == [
-        paired_difference(a.outcomes, b.outcomes, "af1", thresholds=(a.thresholds, b.thresholds), replicates=60)
-    ]
+    a, b = [outcome(2.0, 0), outcome(2.0, 1)], [outcome(1.0, 2), outcome(1.0, 3)]
+    found = compare([Contender("a", side(a, "af1", 60)), Contender("b", side(b, "af1", 60))], "af1")
+    assert [p.difference for p in found.pairs] == [paired_difference(a, b, "af1", thresholds=(0.0, 0.0), replicates=60)]
     assert found.pairs[0].adjusted_p == found.pairs[0].difference.p_value
 
 
 def test_one_contender_has_no_pair() -> None:
-    found = compare([contender("a", 2.0, range(2))], replicates=20)
+    found = compare([contender("a", 2.0, range(2))])
     assert (found.pairs, found.ties) == ([], [["a"]])
 
 
 def test_rules_of_one_fit_are_compared_seed_by_seed() -> None:
     a, b, c = (contender(name, 1.0, range(3)) for name in "abc")
-    shared = [Contender(x.name, x.outcomes, x.thresholds, fit="network") for x in (a, b)]
+    shared = [Contender(x.name, x.side, fit="network") for x in (a, b)]
     assert shared[0].shares_fits(shared[1])
     assert not shared[0].shares_fits(c)
     assert not a.shares_fits(b), "nothing is known of their fits"
-    assert not Contender("d", a.outcomes[:2], [0.0, 0.0], fit="network").shares_fits(shared[0])
-    assert compare([*shared, c], replicates=20).pairs[0].difference.p_value == 1.0
+    assert not Contender("d", side([outcome(1.0, 0)]), fit="network").shares_fits(shared[0])
+    assert compare([*shared, c]).pairs[0].difference.p_value == 1.0
 
 
 def test_many_equal_methods_are_seldom_called_different() -> None:
@@ -81,13 +88,14 @@ def test_many_equal_methods_are_seldom_called_different() -> None:
         for name in "abcdef":
             shifts = 1.0 + 0.5 * rng.normal(size=3)
             outcomes = [outcome(shift, int(rng.integers(2**31))) for shift in shifts]
-            contenders.append(Contender(name, outcomes, [None] * 3))
-        wrong += any(pair.different for pair in compare(contenders, "auroc", replicates=32).pairs)
+            contenders.append(Contender(name, side(outcomes, "auroc", 32)))
+        wrong += any(pair.different for pair in compare(contenders, "auroc").pairs)
     assert wrong <= 7
 
 
 def test_lower_is_better_for_error_rates() -> None:
-    found = compare([contender("bad", 0.5, range(1)), contender("good", 3.0, range(1, 2))], "fpr95_id", replicates=40)
+    bad, good = (contender(n, s, range(k, k + 1), "fpr95_id") for k, (n, s) in enumerate([("bad", 0.5), ("good", 3.0)]))
+    found = compare([bad, good], "fpr95_id")
     assert list(found.estimates) == ["good", "bad"]
     assert found.pairs[0].difference.difference < 0
 
@@ -135,7 +143,6 @@ def test_refusals() -> None:
         compare([])
     with pytest.raises(UsageError, match="unknown metric"):
         compare([a, b], "area")
-    first = b.outcomes[0]
-    other = first.take(np.arange(len(first))[::-1])
+    first = outcome(1.0, 0)
     with pytest.raises(RunError, match="same images"):
-        compare([a, Contender("c", [other], [0.0])])
+        side([first.take(np.arange(len(first))[::-1])])

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from osbench.benchmark import environment
+from osbench.benchmark.run_info import Git
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -21,8 +22,8 @@ def test_versions_and_hardware_are_recorded() -> None:
     assert {"python", "torch", "numpy", "pillow", "scikit-learn"} <= versions.keys()
     assert versions["torch"] == torch.__version__
     hardware = environment.hardware(torch.device("cpu"))
-    assert hardware["device"] == "cpu"
-    assert isinstance(hardware["cores"], int)
+    assert hardware.device == "cpu"
+    assert isinstance(hardware.cores, int)
 
 
 def test_revision_and_dirty_flag_of_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,9 +36,14 @@ def test_revision_and_dirty_flag_of_a_checkout(tmp_path: Path, monkeypatch: pyte
     git(tmp_path, "add", "environment.py")
     git(tmp_path, "commit", "-qm", "one")
     head = git(tmp_path, "rev-parse", "HEAD").strip()
-    assert environment.git_revision() == {"revision": head, "dirty": False}
+    assert environment.git_revision() == Git(head, dirty=False)
+    (tmp_path / "notes.txt").write_text("a stray file")
+    assert environment.git_revision() == Git(head, dirty=False)
+    (tmp_path / "more.py").write_text("y = 3\n")
+    assert environment.git_revision() == Git(head, dirty=True)
+    (tmp_path / "more.py").unlink()
     module.write_text("x = 2\n")
-    assert environment.git_revision() == {"revision": head, "dirty": True}
+    assert environment.git_revision() == Git(head, dirty=True)
 
 
 def test_no_git_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from osbench.benchmark.evaluate import evaluate
-from osbench.benchmark.fits import missing_fits, run_fits
+from osbench.benchmark.evaluate import evaluate, is_finished, plan_fits
+from osbench.benchmark.fits import Fit, run_fits
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.runs import Run, list_runs
 from osbench.generation.dataset import Dataset
@@ -68,12 +69,17 @@ def method(folder: Path, name: str, code: str) -> str:
     return str(path)
 
 
+def missing_fits(name: str, dataset: Dataset, manifest: Manifest, **arguments: Any) -> list[Fit]:
+    plans = plan_fits(name, dataset, manifest, **arguments)
+    return [Fit.of(plan, dataset) for plan in plans if not is_finished(plan)]
+
+
 def test_runs_are_those_of_one_process(
     dataset: Dataset, manifest: Manifest, method_file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (method_file, "osbench-1"):
         there, here = tmp_path / "there", tmp_path / "here"
-        fits = missing_fits(name, dataset, manifest, seeds=[0, 1], out=there, options={})
+        fits = missing_fits(name, dataset, manifest, seeds=[0, 1], out=there)
         assert [fit.seed for fit in fits] == [0, 1]
         monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
         assert run_fits(fits, 2, dataset, manifest) == [None, None]
@@ -86,7 +92,7 @@ def test_runs_are_those_of_one_process(
                 other.folder / "predictions.parquet"
             ).read_bytes()
             same = ("config", "manifest", "code_sha256", "card", "hardware")
-            assert {key: run.info[key] for key in same} == {key: other.info[key] for key in same}
+            assert [getattr(run.info, key) for key in same] == [getattr(other.info, key) for key in same]
             assert [p.read_bytes() for p in sorted(run.model.iterdir())] == [
                 p.read_bytes() for p in sorted(other.model.iterdir())
             ]
@@ -98,7 +104,7 @@ def test_every_ending_is_named_and_warnings_are_shown_once(
 ) -> None:
     name = method(tmp_path, "fits-endings", ENDINGS)
     out = tmp_path / "runs"
-    fits = missing_fits(name, dataset, manifest, seeds=range(5), out=out, rejections=["never"])
+    fits = missing_fits(name, dataset, manifest, seeds=range(5), out=out)
     found = run_fits(fits, 2, dataset, manifest)
     trace = out / "failures" / "fits-endings-on-fang2023-seed-4.txt"
     assert found == [
@@ -162,7 +168,7 @@ def test_an_interrupt_ends_the_fits_and_they_continue(
     assert left == [".fit-seed0", ".fit-seed1"], "the third was not begun"
 
     monkeypatch.setenv("OSBENCH_TEST_QUICK", "1")
-    assert [run.seed for run in evaluate(name, dataset, manifest, seeds=[0], out=out, rejections=["never"])] == [0]
+    assert [run.seed for run in evaluate(name, dataset, manifest, seeds=[0], out=out)] == [0]
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
@@ -179,10 +185,10 @@ def test_the_fits_end_with_a_process_that_is_killed(dataset: Dataset, tmp_path: 
 def test_a_fit_travels_as_json(dataset: Dataset, manifest: Manifest, method_file: str, tmp_path: Path) -> None:
     from dataclasses import asdict
 
-    (fit,) = missing_fits(method_file, dataset, manifest, seeds=[4], out=tmp_path, options={"bins": 5}, epochs=2)
-    assert json.loads(json.dumps(asdict(fit))) == asdict(fit)
+    (fit,) = missing_fits(method_file, dataset, manifest, seeds=[4], out=tmp_path, options={"bins": 5}, crop_size=16)
+    assert Fit(**json.loads(json.dumps(asdict(fit)))) == fit
     assert fit.label == "nearest-colour on fang2023, seed 4"
-    assert fit.settings == {"options": {"bins": 5}, "rejections": None, "epochs": 2}
+    assert (fit.options, fit.crop_size, fit.device) == ({"bins": 5}, 16, "cpu")
     assert fit.module == ""
     (built_in,) = missing_fits("osbench-1", dataset, manifest, seeds=[0], out=tmp_path)
     assert built_in.module == "osbench.baselines.methods.osbench_1"

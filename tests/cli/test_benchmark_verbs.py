@@ -58,23 +58,40 @@ def test_split_writes_where_it_is_told(folder: Path, tmp_path: Path) -> None:
 
 def test_evaluate_makes_the_manifest_and_the_runs(folder: Path, runs: list[dict]) -> None:
     assert (folder / "data" / "manifests" / "fang2023.parquet").is_file()
-    assert [(r["rejection"], r["seed"], r["fold"]) for r in runs] == [
-        ("distance", 0, "fang2023"),
-        ("never", 0, "fang2023"),
-        ("distance", 1, "fang2023"),
-        ("never", 1, "fang2023"),
+    assert [(r["method"], r["seed"], r["rules"], r["fold"]) for r in runs] == [
+        ("nearest-colour-cli", 0, ["distance", "never"], "fang2023"),
+        ("nearest-colour-cli", 1, ["distance", "never"], "fang2023"),
     ]
     assert all((Path(r["run"]) / "predictions.parquet").is_file() for r in runs)
 
 
-def test_evaluate_ends_with_a_line_for_each_method(folder: Path, runs: list[dict]) -> None:
+def test_evaluate_ends_with_the_ranking_metric_of_each_method(folder: Path, runs: list[dict]) -> None:
     arguments = ["--method", folder / "method.py", "--data", folder / "data", "--out", folder / "runs"]
     result = call("evaluate", *arguments, "--seeds", 2, "--option", "bins=5")
-    (line,) = [line for line in result.stdout.splitlines() if line.startswith("nearest-colour-cli")]
-    name, fold, rules, seeds, seconds, unit, accuracy, _, chance = line.split()
-    assert (name, fold, rules, seeds, unit, chance) == ("nearest-colour-cli", "fang2023", "2", "2", "s", "0.333)")
-    assert float(seconds) == pytest.approx(sum(r["wall_time_s"] for r in runs) / 4, abs=0.06)
-    assert 0.333 < float(accuracy) <= 1
+    head, line = [line for line in result.stdout.splitlines() if line.startswith(("entry", "nearest-colour-cli"))]
+    assert head.split()[-6:-3] == ["AUC", "aF1", "CRR"]
+    name, fold, rule, _, _, rules, seeds, seconds, _, *numbers = line.split()
+    assert (name, fold, rule, rules, seeds) == ("nearest-colour-cli", "fang2023", "distance", "2)", "2")
+    assert float(seconds) == pytest.approx(sum(r["wall_time_s"] for r in runs) / 2, abs=0.06)
+    scores = [json.loads(call("score", r["run"], "--bootstrap", 2, "--json").stdout)["metrics"] for r in runs]
+    for number, metric in zip(numbers, ("auc_af1_crr", "af1", "crr", "accuracy"), strict=True):
+        mean = sum(score[metric]["estimate"] for score in scores) / 2
+        assert float(number) == pytest.approx(mean, abs=6e-4)
+
+
+def test_one_failing_method_never_stops_the_others(folder: Path, tmp_path: Path) -> None:
+    fails = tmp_path / "fails.py"
+    text = METHOD_FILE.replace("nearest-colour", "fails-cli")
+    fails.write_text(text.replace("        log = context", "        raise ValueError('bad')\n        log = context"))
+    for jobs in (1, 2):
+        out = tmp_path / f"runs{jobs}"
+        methods = ["--method", fails, "--method", folder / "method.py"]
+        result = call("evaluate", *methods, "--data", folder / "data", "--out", out, "--jobs", jobs, "--json")
+        assert result.exit_code == 1
+        assert [r["method"] for r in json.loads(result.stdout)] == ["nearest-colour-cli"]
+        assert "ValueError: bad (traceback: " in result.stderr
+        assert result.stderr.splitlines()[-1] == "osbench: error: 1 of 2 methods failed: fails-cli."
+        assert "Traceback" not in result.stderr
 
 
 def test_network_is_short_for_the_option(folder: Path) -> None:
@@ -86,11 +103,11 @@ def test_network_is_short_for_the_option(folder: Path) -> None:
 
 def test_evaluate_all_folds_of_a_rotation(folder: Path) -> None:
     arguments = ["--method", folder / "method.py", "--data", folder / "data", "--out", folder / "rotated", "--json"]
-    result = call("evaluate", *arguments, "--protocol", "rotate-one", "--fold", "all", "--rejection", "never")
+    result = call("evaluate", *arguments, "--protocol", "rotate-one", "--fold", "all")
     assert result.exit_code == 0, result.output
     folds = [r["fold"] for r in json.loads(result.stdout)]
     assert folds == [f"rotate-one/{g}" for g in sorted(GENERATORS)]
-    again = call("evaluate", *arguments[:-1], "--protocol", "rotate-one", "--fold", "all", "--rejection", "never")
+    again = call("evaluate", *arguments[:-1], "--protocol", "rotate-one", "--fold", "all")
     assert again.stdout.splitlines()[-1].startswith("Next: osbench leaderboard folds ")
 
 
@@ -102,13 +119,13 @@ def test_evaluate_all_folds_side_by_side(folder: Path) -> None:
     text = text.replace("        log = context", f"        if {bad}:\n            1 / 0\n        log = context")
     path.write_text(f"import os\n{text}")
     out = folder / "side-by-side"
-    arguments = ["evaluate", "--method", path, "--data", folder / "data", "--out", out, "--rejection", "never"]
+    arguments = ["evaluate", "--method", path, "--data", folder / "data", "--out", out]
     arguments += ["--protocol", "rotate-one", "--fold", "all", "--jobs", 2, "--json"]
     result = call(*arguments)
     assert result.exit_code == 1, result.output
     reason = "nearest-colour-jobs on rotate-one/taming, seed 0 failed: ZeroDivisionError: division by zero (traceback: "
     assert result.stderr.count(reason) == 1
-    assert result.stderr.splitlines()[-1] == f"osbench: error: 1 of 1 methods failed: {path}."
+    assert result.stderr.splitlines()[-1] == "osbench: error: 1 of 1 methods failed: nearest-colour-jobs."
     others = [f"rotate-one/{g}" for g in sorted(GENERATORS) if g != "taming"]
     assert [r["fold"] for r in json.loads(result.stdout)] == others
     before = {run: run.stat().st_mtime_ns for run in out.rglob("run.json")}
@@ -131,7 +148,7 @@ def test_cross_content_from_split_to_the_boards(folder: Path, tmp_path: Path) ->
     assert split[0]["images"] == {"train": 48, "val": 6, "test": 10}
     assert "held out emoji; 48 train" in call("split", data, "--protocol", "cross-content").stdout
 
-    evaluate = ["evaluate", "--method", folder / "method.py", "--data", data, "--out", runs, "--rejection", "distance"]
+    evaluate = ["evaluate", "--method", folder / "method.py", "--data", data, "--out", runs]
     result = call(*evaluate, "--protocol", "cross-content", "--fold", "all", "--json")
     assert result.exit_code == 0, result.output
     made = json.loads(result.stdout)
@@ -168,10 +185,10 @@ def test_evaluate_launders_runs_that_exist(folder: Path, runs: list[dict]) -> No
     assert [d["run"] for d in documents] == [r["run"] for r in runs]
     for document in documents:
         assert document["laundered"]["cells"] == 4
-        assert document["laundered"]["without_room"]["quality none, phase 0, resize 0.5, blur 0"] == 10
-        assert len(list(Path(document["laundered"]["folder"]).iterdir())) == 4
+        assert document["laundered"]["left_out"]["quality none, phase 0, resize 0.5, blur 0"] == 10
+        assert (Path(document["run"]) / "laundered.parquet").is_file()
     assert {path: path.stat().st_mtime_ns for path in fitted} == fitted
-    assert "left out: phase 0 with resize 0.5: no room in the stored frames of 10" in call(*arguments, *grid).stdout
+    assert "left out: phase 0 with resize 0.5: the stored frames of 10" in call(*arguments, *grid).stdout
 
     scored = json.loads(call("score", runs[0]["run"], "--bootstrap", 5, "--json").stdout)
     assert scored["laundered"][0]["af1"] == pytest.approx(scored["metrics"]["af1"]["estimate"])
@@ -187,6 +204,9 @@ def test_score_prints_a_table_or_one_document(folder: Path, runs: list[dict], wi
     text = call("score", runs[0]["run"], *arguments).stdout
     assert "auc_af1_crr" in text
     assert f"{document['metrics']['auc_af1_crr']['estimate']:.3f}" in text
+    assert "Other rules of this run: never (--rule NAME)." in text
+    never = json.loads(call("score", runs[0]["run"], "--rule", "never", "--bootstrap", 5, "--json").stdout)
+    assert (never["rule"], never["metrics"]["crr"]["estimate"]) == ("never", 0)
     other = call("score", runs[0]["run"], "--bootstrap", 5, "--threshold-rule", "f1-max-val", "--json")
     assert json.loads(other.stdout)["threshold"]["rule"] == "f1-max-val"
 
@@ -204,6 +224,29 @@ def test_attribute_names_a_source_or_unknown_for_each_image(folder: Path, runs: 
     assert "accepted" in text[1]
 
 
+def test_attribute_answers_for_the_good_images_and_names_the_bad_ones(
+    folder: Path, runs: list[dict], tmp_path: Path
+) -> None:
+    good = folder / "sources" / "progan" / "003.png"
+    (tmp_path / "bad.png").write_text("no image")
+    images = [good, tmp_path / "bad.png", tmp_path / "absent.png"]
+    result = call("attribute", *images, "--run", runs[0]["run"], "--json")
+    assert result.exit_code == 1
+    answers = json.loads(result.stdout)
+    assert [a["image"] for a in answers] == [str(p) for p in images]
+    assert "source" in answers[0]
+    assert ["error" in a for a in answers] == [False, True, True]
+    assert result.stderr == "osbench: error: 2 of 3 images have no answer.\n"
+    lines = call("attribute", *images, "--run", runs[0]["run"]).stdout.splitlines()
+    assert "not a readable image" in lines[2]
+
+
+def test_schema_prints_a_json_schema() -> None:
+    schema = json.loads(call("schema", "run").stdout)
+    assert schema["title"] == "RunInfo"
+    assert "rules" in schema["required"]
+
+
 def test_errors_are_one_line_on_stderr(folder: Path, runs: list[dict], tmp_path: Path) -> None:
     data = folder / "data"
     evaluate = ["evaluate", "--data", data, "--out", tmp_path / "runs", "--method"]
@@ -218,7 +261,8 @@ def test_errors_are_one_line_on_stderr(folder: Path, runs: list[dict], tmp_path:
         (1, "crop size 99", [*evaluate, method, "--crop-size", 99]),
         (2, "Did you mean 'quality'", [*evaluate, method, "--launder-grid", "qualty=70"]),
         (1, "is not a run", ["score", tmp_path]),
-        (1, "No such file", ["attribute", "absent.png", "--run", runs[0]["run"]]),
+        (1, f"Did you mean {folder / 'runs' / 'nearest-colour-cli'}", ["score", folder / "runs"]),
+        (2, "unknown rejection rule of nearest-colour-cli 'msp'", ["score", runs[0]["run"], "--rule", "msp"]),
         (1, "is not a run", ["attribute", "absent.png", "--run", tmp_path]),
     ]
     for code, message, arguments in cases:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from osbench.cli import main
+from tests.fixtures.folder import CheckpointFixtures
 
 
 @pytest.fixture(autouse=True)
@@ -103,8 +104,8 @@ def test_generate_asks_for_the_licence(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_generate_with_a_file_of_ones_own(tmp_path: Path, checkpoint_fixtures: Path) -> None:
-    name, file = "stylegan2/ffhq", checkpoint_fixtures / "sg2-ada-p3-trip.pkl"
+def test_generate_with_a_file_of_ones_own(tmp_path: Path, checkpoint_fixtures: CheckpointFixtures) -> None:
+    name, file = "stylegan2/ffhq", checkpoint_fixtures.pickle("sg2")
     data, given = tmp_path / "data", f"{name}={file}"
     result = run("generate", "--suite", "fang2023", "--source", name, "--weights", given, "--count", 32, "--out", data)
     assert result.exit_code == 0, result.stderr

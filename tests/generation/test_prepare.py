@@ -16,26 +16,27 @@ from osbench.generation.catalog import load_suite
 from osbench.generation.generate import generate
 from osbench.generation.networks import kept_rows
 from osbench.generation.regenerate import regenerate
+from tests.fixtures.folder import CheckpointFixtures
 
 from .checkpoints.layouts.test_lightning import lightning
 
 pytestmark = pytest.mark.usefixtures("home")
 
 FIXTURES = {
-    "stylegan2/ffhq": ("sg2-ada-p3-trip.pkl", 32),
-    "stylegan3/ffhq": ("sg3-t-p4-trip.pkl", 32),
-    "progan/lsun-car": ("pggan-conv0-p3-trip.pkl", 32),
-    "projected_gan/ffhq": ("fastgan-128-p3-plain.pkl", 128),
-    "stylegan/lsun-bedroom": ("stylegan1-128-p3-trip.pkl", 128),
+    "stylegan2/ffhq": "sg2",
+    "stylegan3/ffhq": "sg3",
+    "progan/lsun-car": "pggan",
+    "projected_gan/ffhq": "fastgan",
+    "stylegan/lsun-bedroom": "stylegan1",
 }
 
 
 @pytest.mark.parametrize("name", FIXTURES)
 def test_an_upstream_file_makes_a_sound_dataset(
-    name: str, checkpoint_fixtures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    name: str, checkpoint_fixtures: CheckpointFixtures, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file, size = FIXTURES[name]
-    path = checkpoint_fixtures / file
+    path, size = checkpoint_fixtures.pickle(FIXTURES[name]), checkpoint_fixtures.side(FIXTURES[name])
+    file = path.name
     dataset = generate("fang2023", tmp_path / "data", sources=[name], weights={name: path}, count=3)
     assert dataset.verify(pixels=True) == []
     assert dataset.crop_size == size
@@ -120,8 +121,8 @@ def test_classes_that_the_network_does_not_know(tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
-def test_a_network_of_another_family_is_refused(checkpoint_fixtures: Path, tmp_path: Path) -> None:
-    given = {"stylegan3/ffhq": checkpoint_fixtures / "sg2-ada-p3-trip.pkl"}
+def test_a_network_of_another_family_is_refused(checkpoint_fixtures: CheckpointFixtures, tmp_path: Path) -> None:
+    given = {"stylegan3/ffhq": checkpoint_fixtures.pickle("sg2")}
     with pytest.raises(CheckpointError, match="holds a stylegan2, but source stylegan3/ffhq needs a stylegan3"):
         generate("fang2023", tmp_path / "data", sources=["stylegan3/ffhq"], weights=given, count=2)
     assert not (tmp_path / "data").exists()
@@ -148,13 +149,14 @@ def test_rows_that_are_picture() -> None:
     assert kept_rows(load_suite("fang2023").source("stylegan/ffhq"), 1024) == slice(0, 1024)
 
 
-def test_the_letterbox_is_cut_off(checkpoint_fixtures: Path, tmp_path: Path) -> None:
-    given = {"stylegan/lsun-car": checkpoint_fixtures / "stylegan1-128-p3-trip.pkl"}
+def test_the_letterbox_is_cut_off(checkpoint_fixtures: CheckpointFixtures, tmp_path: Path) -> None:
+    given = {"stylegan/lsun-car": checkpoint_fixtures.pickle("stylegan1")}
     dataset = generate("fang2023", tmp_path / "data", sources=["stylegan/lsun-car"], weights=given, count=2)
     index = dataset.index()
-    assert set(index["native_width"]) == {128}
-    assert set(index["native_height"]) == {96}
-    assert dataset.crop_size == 96
+    side = checkpoint_fixtures.side("stylegan1")
+    assert set(index["native_width"]) == {side}
+    assert set(index["native_height"]) == {side * 3 // 4}
+    assert dataset.crop_size == side * 3 // 4
     assert dataset.info["sources"][0]["crop_rows"] == [64, 448]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,15 @@ def _make_dataset(folder: Path, out: Path, count: int, seed: int) -> Dataset:
     made = generate(str(folder / "suite.yaml"), out)
     split_dataset(made, "fang2023")
     return made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Numbers of entries are kept in a folder of this session."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OSBENCH_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

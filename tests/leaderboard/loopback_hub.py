@@ -39,6 +39,17 @@ class HubError(Exception):
 
 
 @dataclass
+class Trouble:
+    """Requests whose path holds ``path`` fail with ``status``, so many times; ``after``: only their answer is lost."""
+
+    path: str
+    status: int
+    times: int
+    headers: dict[str, str] = field(default_factory=dict)
+    after: bool = False
+
+
+@dataclass
 class Repository:
     """Revision name -> path -> content; pull requests live in ``refs/pr/N``."""
 
@@ -68,7 +79,7 @@ class LoopbackHub(ThreadingHTTPServer):
 
     Attributes
     ----------
-    requests: "METHOD path" of everything that was asked. unknown: those that no route knows.
+    requests: "METHOD path" of everything that was asked. unknown: those that no route knows. trouble: what fails.
     """
 
     daemon_threads = True
@@ -80,6 +91,7 @@ class LoopbackHub(ThreadingHTTPServer):
         self.lfs: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.unknown: list[str] = []
+        self.trouble: list[Trouble] = []
         self.lock = threading.Lock()
 
     def __enter__(self) -> LoopbackHub:
@@ -134,7 +146,14 @@ class Handler(BaseHTTPRequestHandler):
             if self.token() not in (TOKEN, READ_TOKEN) and not address.path.startswith("/lfs/"):
                 raise HubError(401, "Unauthorized", "Invalid credentials in Authorization header")
             with self.server.lock:
-                self.reply(200, self.dispatch(address.path))
+                trouble = next((t for t in self.server.trouble if t.times and t.path in address.path), None)
+                if trouble is None or trouble.after:
+                    found = self.dispatch(address.path)
+                if trouble is not None:
+                    trouble.times -= 1
+                    self.reply(trouble.status, {"error": "trouble"}, trouble.headers)
+                else:
+                    self.reply(200, found)
         except HubError as refusal:
             headers = {"X-Error-Code": refusal.code, "X-Error-Message": str(refusal)}
             self.reply(refusal.status, {"error": str(refusal)}, headers)

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from osbench.benchmark.laundered import cell_file
+from osbench.benchmark.card import MethodCard
 from osbench.benchmark.laundering import CLEAN, Cell
 from osbench.benchmark.manifest import Manifest
-from osbench.benchmark.method import Scores
-from osbench.benchmark.predictions import Predictions, write_predictions
-from osbench.benchmark.runs import RUN_SCHEMA_VERSION, Run, run_id, store_manifest
+from osbench.benchmark.predictions import Predictions
+from osbench.benchmark.robustness import LAUNDERED_FILE
+from osbench.benchmark.robustness import write_laundered as write_cells
+from osbench.benchmark.run_info import Config, RunInfo
+from osbench.benchmark.runs import Run, answers_to_test, run_id, store_manifest
+from osbench.benchmark.scores import Scores
+from tests.benchmark import run_documents as documents
 
-CARD: dict[str, Any] = {
-    "title": "Open-set attribution by metric learning",
-    "paper": "Fang, Nguyen and Stamm, Open set synthetic image source attribution, BMVC 2023",
-    "url": "https://arxiv.org/abs/2308.11557",
-    "faithful": ["Class references (eq. 4), nearest one (eq. 5)", "Rejection by normalised distance (eqs. 6 to 8)"],
-    "deviations": ["No pre-training on camera models", "Crops smaller than 256 pixels"],
-    "licence": "Apache-2.0",
-    "published": {"af1": 0.9, "crr": 0.645, "auc_af1_crr": 0.868},
-    "input_range": "0..1",
-}
+CARD = MethodCard(
+    title="Open-set attribution by metric learning",
+    paper="Fang, Nguyen and Stamm, Open set synthetic image source attribution, BMVC 2023",
+    url="https://arxiv.org/abs/2308.11557",
+    faithful=["Class references (eq. 4), nearest one (eq. 5)", "Rejection by normalised distance (eqs. 6 to 8)"],
+    deviations=["No pre-training on camera models", "Crops smaller than 256 pixels"],
+    published={"af1": 0.9, "crr": 0.645, "auc_af1_crr": 0.868},
+)
+DEFAULTS: dict[str, Any] = {"epochs": 30}
+CODE = "c0de" * 16
 
 
 @dataclass(frozen=True)
@@ -34,89 +38,84 @@ class Drawn:
 
     Attributes
     ----------
+    rules: rejection rule -> how many standard deviations unseen images lie further away than seen ones; 0 = never
+        rejects better than chance; None = one score for every image.
     skill: share of seen images whose candidate is right, above guessing.
-    gap: how many standard deviations unseen images lie further away than seen ones; 0 = never rejects better than
-        chance. ``constant`` gives every image one score.
+    given: options that differ from :data:`DEFAULTS`.
     """
 
     method: str
-    rejection: str
     skill: float
-    gap: float
-    constant: bool = False
-    given: dict[str, Any] = field(default_factory=dict)
-    card: dict[str, Any] = field(default_factory=lambda: dict(CARD))
+    rules: Mapping[str, float | None]
+    given: Mapping[str, Any] = field(default_factory=dict)
+    card: MethodCard = CARD
+    crop_size: int | None = None
+    code: str = CODE
+    created: str = "2025-11-22T04:00:00+00:00"
 
 
 def draw_predictions(manifest: Manifest, drawn: Drawn, seed: int) -> Predictions:
     """Answers to all validation and test images of the manifest; the same arguments give the same answers."""
     rows = manifest.rows("val", "test")
-    name = f"{drawn.method}/{drawn.rejection}".encode()
-    rng = np.random.default_rng([seed, *name])
+    rng = np.random.default_rng([seed, *drawn.method.encode()])
     n, k = len(rows), len(manifest.seen)
     unseen = (rows["openness"] == "unseen").to_numpy()
     truth = rows["class_index"].to_numpy()
     right = ~unseen & (rng.random(n) < drawn.skill)
     candidate = np.where(right, truth, rng.integers(0, k, n))
+    noise, spread = rng.gamma(4.0, 0.5, n), rng.gamma(2.0, 0.4, (n, k))
     # Unseen generators differ in how far away they are, and wrongly named seen images lie further out too.
-    per_generator = {g: drawn.gap * (0.6 + 0.8 * i) for i, g in enumerate(manifest.unseen)}
-    shift = np.array([per_generator.get(name, 0.0) for name in rows["generator"]]) + 0.8 * (~right & ~unseen)
-    distance = 0.35 * (2.6 + shift + rng.gamma(4.0, 0.5, n))
-    known = np.zeros(n) if drawn.constant else -distance
-    class_scores = -(distance[:, None] + rng.gamma(2.0, 0.4, (n, k)) * (np.arange(k) != candidate[:, None]))
-    return Predictions(rows["image_id"].to_numpy(str), Scores(class_scores, known, candidate))
+    place = np.array([dict(zip(manifest.unseen, range(99), strict=False)).get(name, -1) for name in rows["generator"]])
+    class_scores = -(noise[:, None] + spread * (np.arange(k) != candidate[:, None]))
+    answers = {}
+    for rule, gap in drawn.rules.items():
+        shift = np.where(place >= 0, (gap or 0.0) * (0.6 + 0.8 * place), 0.0) + 0.8 * (~right & ~unseen)
+        known = np.zeros(n) if gap is None else -0.35 * (2.6 + shift + noise)
+        answers[rule] = Scores(class_scores, known, candidate)
+    return Predictions.of(rows["image_id"].to_numpy(str), answers)
+
+
+def run_info(manifest: Manifest, drawn: Drawn, seed: int) -> RunInfo:
+    """How the run says that it was made."""
+    given = dict(drawn.given)
+    return documents.run_info(
+        manifest,
+        tuple(drawn.rules),
+        method=drawn.method,
+        seed=seed,
+        card=drawn.card,
+        config=Config(given, DEFAULTS, DEFAULTS | given, drawn.crop_size or manifest.crop_size),
+        code_sha256=drawn.code,
+        versions={"osbench": "0.1.0"},
+        wall_time_s=312.5,
+        created=drawn.created,
+        normalised_distances=tuple(rule for rule in drawn.rules if rule in ("native", "centroid-sigma")),
+    )
 
 
 def write_run(runs_dir: Path, manifest: Manifest, drawn: Drawn, seed: int, *, tag: str = "0a1b2c3d") -> Run:
     """Publish a drawn run as the harness does, its manifest beside it."""
     store_manifest(runs_dir, manifest)
-    info = {
-        "schema_version": RUN_SCHEMA_VERSION,
-        "method": drawn.method,
-        "rejection": drawn.rejection,
-        "seed": seed,
-        "card": drawn.card,
-        "config": {"given": drawn.given, "defaults": {"epochs": 30}, "resolved": {"epochs": 30} | drawn.given},
-        "manifest": {
-            "manifest_id": manifest.manifest_id,
-            "protocol": manifest.protocol,
-            "fold": manifest.fold,
-            "suite": manifest.suite,
-            "seen": list(manifest.seen),
-            "unseen": list(manifest.unseen),
-            "crop_size": manifest.crop_size,
-            "counts": manifest.counts(),
-        },
-        "versions": {"osbench": "0.1.0"},
-        "git": None,
-        "hardware": {"device": "cpu", "device_name": "a processor", "cores": 2},
-        "wall_time_s": 312.5,
-        "created": "2025-11-22T04:00:00+00:00",
-    }
-    folder = runs_dir / "".join(c if c.isalnum() or c in "-_" else "_" for c in drawn.method)
-    return Run.write(folder / run_id(drawn.rejection, seed, tag), info, draw_predictions(manifest, drawn, seed))
+    folder = runs_dir / drawn.method / run_id(seed, tag)
+    return Run.write(folder, run_info(manifest, drawn, seed), draw_predictions(manifest, drawn, seed))
 
 
 def write_laundered(run: Run, manifest: Manifest, cells: Sequence[Cell]) -> None:
     """Answers of a run under laundering: its own ones when clean, else with every 3rd known score lowered by 2."""
-    own = run.predictions(manifest).take((manifest.rows("val", "test")["split"] == "test").to_numpy())
-    for cell in cells:
-        scores = own.scores
-        if cell != CLEAN:
-            lowered = np.where(np.arange(len(own)) % 3 == 0, scores.known_score - 2, scores.known_score)
-            scores = Scores(scores.class_scores, lowered, scores.candidate)
-        cell_file(run, cell).parent.mkdir(exist_ok=True)
-        write_predictions(Predictions(own.image_ids, scores), cell_file(run, cell))
+    own = answers_to_test(run.predictions(manifest), manifest)
+    lowered = {
+        rule: np.where(np.arange(len(own)) % 3 == 0, known - 2, known).astype(np.float32)
+        for rule, known in own.known_score.items()
+    }
+    worse = Predictions(own.image_ids, own.class_scores, own.candidate, lowered, own.other_candidate)
+    write_cells({cell: own if cell == CLEAN else worse for cell in cells}, run.folder / LAUNDERED_FILE)
 
 
+NETWORK_RULES = {"centroid-sigma": 1.6, "msp": 1.0, "never": None}
 BOARD = (
-    Drawn("proposed", "native", 0.9, 3.2),
-    Drawn("resnet50", "centroid-sigma", 0.93, 1.6),
-    Drawn("resnet50", "msp", 0.93, 1.0),
-    Drawn("resnet50", "never", 0.93, 0.0, constant=True),
-    Drawn("dct-cnn", "centroid-sigma", 0.72, 1.5),
-    Drawn("dct-cnn", "msp", 0.72, 0.7),
-    Drawn("dct-cnn", "never", 0.72, 0.0, constant=True),
+    Drawn("proposed", 0.9, {"native": 3.2}),
+    Drawn("resnet50", 0.93, NETWORK_RULES),
+    Drawn("dct-cnn", 0.72, {"centroid-sigma": 1.5, "msp": 0.7, "never": None}),
 )
 """A board in the shape of the mini suite's: a clear winner, rejection rules of two networks, two that never reject."""
 

@@ -10,17 +10,14 @@ import pytest
 
 from osbench.benchmark.content import content_rows
 from osbench.benchmark.manifest import Manifest, build_manifest
-from osbench.benchmark.score import score_run
 from osbench.generation.generate import generate
 from osbench.leaderboard.board import JSON_FILE, PAGE_FILE, build_board
-from osbench.leaderboard.content import entry_content
-from osbench.leaderboard.entry import ScoredRun
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, write_sources
 
 from .browser import find_browser, open_page
 from .synthetic_runs import Drawn, write_run
 
-METHOD = Drawn("proposed", "native", 0.9, 3.0)
+METHOD = Drawn("proposed", 0.9, {"native": 3.0})
 
 
 @pytest.fixture(scope="module")
@@ -36,26 +33,26 @@ def site(held_out: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("content-board")
     for seed in (0, 1):
         write_run(folder / "runs", held_out, METHOD, seed)
-    build_board(folder / "runs", None, folder / "site", bootstrap=5)
+    build_board(folder / "runs", bootstrap=5).save(folder / "site")
     return folder / "site"
 
 
 def test_rows_are_means_over_seeds_at_their_own_thresholds(held_out: Manifest, tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "runs", held_out, METHOD, seed) for seed in (0, 1)]
-    rows = entry_content([ScoredRun.of(run, held_out) for run in runs], held_out)
-    alone = [score_run(run, held_out, bootstrap=2)["content"] for run in runs]
-    assert [row["images"] for row in rows] == [6, 6, 4]
-    for row, *seeds in zip(rows, *alone, strict=True):
-        assert row["rejected"] == pytest.approx(np.mean([seed["rejected"] for seed in seeds]))
-        assert row["training_set"] == seeds[0]["training_set"]
-    assert rows[-1]["accuracy"] is None
-    assert rows[0]["accuracy"] == pytest.approx(np.mean([seed[0]["accuracy"] for seed in alone]))
+    (entry,) = build_board(tmp_path / "runs", bootstrap=2).entries
+    alone = [run.score(bootstrap=2).content for run in runs]
+    assert [row.images for row in entry.content] == [6, 6, 4]
+    for row, *seeds in zip(entry.content, *alone, strict=True):
+        assert row.rejected == pytest.approx(np.mean([seed.rejected for seed in seeds]))
+        assert row.training_set == seeds[0].training_set
+    assert entry.content[-1].accuracy is None
+    assert entry.content[0].accuracy == pytest.approx(np.mean([seed[0].accuracy or 0.0 for seed in alone]))
 
 
 def test_a_board_without_held_out_content_has_no_rows(manifest: Manifest, tmp_path: Path) -> None:
-    scored = ScoredRun.of(write_run(tmp_path / "runs", manifest, METHOD, 0), manifest)
-    assert entry_content([scored], manifest) == []
-    assert content_rows(scored.validation, scored.test, manifest, 0.0) == []
+    answers = write_run(tmp_path / "runs", manifest, METHOD, 0).answers()
+    assert build_board(tmp_path / "runs", bootstrap=2).entries[0].content == ()
+    assert content_rows(answers.validation, answers.test, manifest, 0.0) == []
 
 
 def test_the_board_keeps_the_rows(site: Path) -> None:

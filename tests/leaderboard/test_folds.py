@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,16 +10,18 @@ from click.testing import CliRunner
 
 from osbench.benchmark.manifest import Manifest, build_manifest, generator_architectures
 from osbench.benchmark.protocols import load_protocol
-from osbench.benchmark.runs import RUN_FILE, list_runs
+from osbench.benchmark.run_info import RUN_FILE
+from osbench.benchmark.runs import list_runs
 from osbench.cli import main
+from osbench.core.documents import from_json
 from osbench.core.errors import RunError
 from osbench.generation.dataset import Dataset
 from osbench.leaderboard.board import JSON_FILE, PAGE_FILE
-from osbench.leaderboard.folds import FOLDS_FILE, build_fold_boards, folds_text
+from osbench.leaderboard.folds import FOLDS_FILE, Folds, build_fold_boards, folds_text
 
 from .synthetic_runs import Drawn, write_run
 
-GOOD, BAD = Drawn("proposed", "native", 0.9, 3.0), Drawn("resnet50", "msp", 0.7, 1.0)
+GOOD, BAD = Drawn("proposed", 0.9, {"native": 3.0}), Drawn("resnet50", 0.7, {"msp": 1.0})
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,7 @@ def rotated(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for manifest in manifests:
         for drawn in (GOOD, BAD):
             write_run(runs, manifest, drawn, 0, tag=manifest.manifest_id[:8])
-    write_run(runs, manifests[0], Drawn("dct-cnn", "msp", 0.95, 5.0), 0)
+    write_run(runs, manifests[0], Drawn("dct-cnn", 0.95, {"msp": 5.0}), 0)
     return runs
 
 
@@ -51,11 +54,11 @@ def test_a_board_for_every_fold_and_a_table_over_them(rotated: Path, tmp_path: P
     assert len(last["values"]) == 1
     for manifest_id, value in first["values"].items():
         (entry,) = (e for e in boards[manifest_id]["entries"] if e["method"] == "proposed")
-        assert value == entry["metrics"][document["primary"]]["mean"]
+        assert value == entry["metrics"][document["primary"]]["estimate"]
     values = list(first["values"].values())
     assert first["mean"] == pytest.approx(sum(values) / 3)
     assert (first["lowest"]["value"], first["highest"]["value"]) == (min(values), max(values))
-    text = folds_text(document).splitlines()
+    text = folds_text(from_json(Folds, document, "folds", RunError)).splitlines()
     assert text[0] == "auc_af1_crr over 3 folds"
     assert len(text) == 5
     assert f"({first['lowest']['fold']})" in text[2]
@@ -70,8 +73,11 @@ def test_the_name_of_a_fold_cannot_leave_the_folder(rotated: Path, dataset: Data
     info = json.loads((copy / RUN_FILE).read_text())
     info["manifest"]["fold"] = "../../elsewhere"
     (copy / RUN_FILE).write_text(json.dumps(info))
-    document = build_fold_boards(tmp_path / "runs", lambda _: run.manifest(), tmp_path / "out" / "in", bootstrap=2)
-    assert document["folds"][0]["folder"].startswith("elsewhere-")
+    manifest = replace(run.manifest(), fold="../../elsewhere")
+    document = build_fold_boards(
+        tmp_path / "runs", tmp_path / "out" / "in", bootstrap=2, manifest_lookup=lambda _: manifest
+    )
+    assert document.folds[0].folder.startswith("elsewhere-")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["in"]
 
 
@@ -80,5 +86,5 @@ def test_runs_of_several_protocols_have_no_common_mean(rotated: Path, manifest: 
     shutil.copytree(rotated, runs)
     write_run(runs, manifest, GOOD, 0)
     with pytest.raises(RunError, match=r"2 experiments .*fang2023.*rotate-one.*runs folder of its own"):
-        build_fold_boards(runs, None, tmp_path / "out", bootstrap=2)
+        build_fold_boards(runs, tmp_path / "out", bootstrap=2)
     assert not (tmp_path / "out").exists()

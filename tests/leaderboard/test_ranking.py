@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from osbench.leaderboard.ranking import UNRANKED, Estimate, Rank, order, rank
+from osbench.benchmark.metrics.intervals import Interval
+from osbench.leaderboard.ranking import UNRANKED, Rank, order, rank
+
+
+def found(estimate: float, low: float = math.nan, high: float = math.nan) -> Interval:
+    return Interval(estimate, low, high, 0.95, "images", 10, 0)
 
 
 def apart(n: int, *pairs: tuple[int, int]) -> NDArray[np.bool_]:
@@ -20,15 +25,13 @@ def apart(n: int, *pairs: tuple[int, int]) -> NDArray[np.bool_]:
     return above
 
 
-def by_intervals(estimates: list[Estimate]) -> NDArray[np.bool_]:
+def by_intervals(estimates: list[Interval]) -> NDArray[np.bool_]:
     """An order that is possible: above is whose interval lies wholly above."""
-    return np.array(
-        [[a.low is not None and b.high is not None and a.low > b.high for b in estimates] for a in estimates]
-    )
+    return np.array([[a.low > b.high for b in estimates] for a in estimates])
 
 
-def values(*means: float | None) -> list[Estimate]:
-    return [Estimate(mean, None, None) for mean in means]
+def values(*means: float) -> list[Interval]:
+    return [found(mean) for mean in means]
 
 
 def test_entries_that_are_not_apart_share_a_rank_and_say_which_ranks_are_possible() -> None:
@@ -50,52 +53,52 @@ def test_an_uncertain_entry_does_not_overtake_a_larger_value() -> None:
 
 def test_missing_values_are_unranked_and_last() -> None:
     estimates = [
-        Estimate(None, None, None),
-        Estimate(math.nan, 0.9, 1.0),
-        Estimate(0.1, 0.0, 0.2),
-        Estimate(math.inf, 1, 1),
+        found(math.nan),
+        found(math.nan, 0.9, 1.0),
+        found(0.1, 0.0, 0.2),
+        found(math.inf, 1, 1),
     ]
     assert rank(estimates, apart(4)) == [UNRANKED, UNRANKED, Rank(1, 1, 1), UNRANKED]
     assert order(estimates, ["a", "b", "c", "d"]) == [2, 0, 1, 3]
 
 
 def test_equal_entries_are_in_the_order_of_their_names() -> None:
-    same = Estimate(0.5, 0.4, 0.6)
+    same = found(0.5, 0.4, 0.6)
     assert order([same, same, same], ["c", "a", "b"]) == [1, 2, 0]
 
 
 _unit = st.floats(0, 1)
 _estimates = st.lists(
     st.one_of(
-        st.tuples(_unit, _unit, _unit).map(lambda t: Estimate(sorted(t)[1], sorted(t)[0], sorted(t)[2])),
-        st.just(Estimate(None, None, None)),
+        st.tuples(_unit, _unit, _unit).map(lambda t: found(sorted(t)[1], sorted(t)[0], sorted(t)[2])),
+        st.just(found(math.nan)),
     ),
     min_size=1,
     max_size=12,
 )
 
 
-def _literal_rank(estimates: list[Estimate], position: int) -> int:
+def _literal_rank(estimates: list[Interval], position: int) -> int:
     own, count = estimates[position], 1
     for other in estimates:
-        if other.low is not None and own.high is not None and other.low > own.high:
+        if other.low > own.high:
             count += 1
     return count
 
 
 @given(_estimates)
-def test_ranks_follow_the_rule_and_the_order(estimates: list[Estimate]) -> None:
+def test_ranks_follow_the_rule_and_the_order(estimates: list[Interval]) -> None:
     ranks = rank(estimates, by_intervals(estimates))
     positions = order(estimates, [str(i) for i in range(len(estimates))])
-    means = [estimates[i].mean for i in positions]
-    measured = [value for value in means if value is not None]
-    assert means == sorted(measured, reverse=True) + [None] * (len(means) - len(measured))
+    means = [estimates[i].estimate for i in positions]
+    measured = [value for value in means if math.isfinite(value)]
+    assert means[: len(measured)] == sorted(measured, reverse=True)
     shown = [rank_ for i in positions if (rank_ := ranks[i].rank) is not None]
     assert shown == sorted(shown)
     assert len(shown) == len(measured)
     for i, own in enumerate(ranks):
         if own.rank is None:
-            assert not estimates[i].valid
+            assert math.isnan(estimates[i].estimate)
             continue
         assert own.low is not None
         assert own.high is not None
@@ -105,5 +108,5 @@ def test_ranks_follow_the_rule_and_the_order(estimates: list[Estimate]) -> None:
         assert own.rank == max([own.low, *above])
 
 
-def _larger(first: Estimate, second: Estimate) -> bool:
-    return first.mean is not None and second.mean is not None and first.mean > second.mean
+def _larger(first: Interval, second: Interval) -> bool:
+    return first.estimate > second.estimate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,12 @@ import pytest
 from osbench.core.errors import RunError
 from osbench.leaderboard.readme import BEGIN, END, board_markdown, update
 
+from .made_boards import interval, made_board, made_entry
+
 
 def _board(folder: Path, auc: float) -> Path:
-    metric = {"mean": auc, "low": auc - 0.1, "high": None}
-    entry = {"method": "m", "rejection": "never", "variant": "lr=1", "seeds": [0, 1]}
-    entry["metrics"] = {"auc_af1_crr": metric}
-    document = {"suite": "mini", "protocol": "fang2023", "manifest_id": "f" * 64, "entries": [entry]}
-    folder.mkdir(exist_ok=True)
-    (folder / "leaderboard.json").write_text(json.dumps(document))
+    entry = made_entry("m", "never", {"auc_af1_crr": interval(auc, auc - 0.1)}, variant="lr=1")
+    made_board(entry).save(folder)
     return folder
 
 
@@ -35,11 +32,8 @@ def test_the_table_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
 
 
 def test_only_rules_chosen_beforehand_are_shown_and_the_others_counted() -> None:
-    entries = [
-        {"method": "m", "rejection": rule, "variant": "", "seeds": [0], "metrics": {}}
-        for rule in ("never", "vim", "native", "knn")
-    ]
-    text = board_markdown({"suite": "mini", "protocol": "p", "manifest_id": "f" * 64, "entries": entries})
+    entries = [made_entry("m", rule, {}) for rule in ("never", "vim", "native", "knn")]
+    text = board_markdown(made_board(*entries))
     assert "| m | never |" in text
     assert "| m | native |" in text
     assert "vim" not in text

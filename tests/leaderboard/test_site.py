@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from osbench.benchmark.manifest import Manifest
-from osbench.leaderboard.board import PAGE_FILE, build_board
+from osbench.leaderboard.board import build_board
 from osbench.leaderboard.site import embed_json, render_page
 
 from .synthetic_runs import CARD, Drawn, write_run
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+HOSTILE_RUN = Drawn(
+    "hostile",
+    0.5,
+    {"msp": 1.0},
+    given={"x": HOSTILE},
+    card=replace(CARD, title=HOSTILE, paper=HOSTILE, url="javascript:alert(3)", faithful=[HOSTILE], licence=HOSTILE),
+)
 
 
 class _Reader(HTMLParser):
@@ -55,18 +63,9 @@ def _read(page: str) -> _Reader:
 def page(manifest: Manifest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A board with an entry whose every word is an attack."""
     folder = tmp_path_factory.mktemp("hostile")
-    card = {
-        **CARD,
-        "title": HOSTILE,
-        "paper": HOSTILE,
-        "url": "javascript:alert(3)",
-        "faithful": [HOSTILE],
-        "licence": HOSTILE,
-    }
-    write_run(folder / "runs", manifest, Drawn("proposed", "native", 0.9, 3.0), 0)
-    write_run(folder / "runs", manifest, Drawn(HOSTILE, "msp", 0.5, 1.0, card=card, given={"x": HOSTILE}), 0)
-    build_board(folder / "runs", None, folder / "site", bootstrap=5)
-    return (folder / "site" / PAGE_FILE).read_text(encoding="utf-8")
+    write_run(folder / "runs", manifest, Drawn("proposed", 0.9, {"native": 3.0}), 0)
+    write_run(folder / "runs", manifest, HOSTILE_RUN, 0)
+    return build_board(folder / "runs", bootstrap=5).save(folder / "site").read_text(encoding="utf-8")
 
 
 def test_words_from_a_run_never_become_markup(page: str) -> None:
@@ -156,4 +155,7 @@ def test_every_template_is_part_of_the_package() -> None:
 
     folder = Path(str(site.__file__)).parent
     scripts = {path.stem for path in (folder / "scripts").glob("*.js")}
-    assert scripts == set(site._SCRIPTS)
+    names = site.script_names()
+    assert scripts == set(names)
+    assert len(names) == len(scripts)
+    assert (names[0], names[-1]) == ("dom", "main")

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import pytest
 
+from osbench.leaderboard.board import Board
 from osbench.leaderboard.spread import spread_text
 
+from .made_boards import interval, made_board, made_entry
 
-def board(*rows: tuple[str, float | None]) -> dict[str, Any]:
-    entries = [{"method": method, "metrics": {"auc": {"mean": value}}} for method, value in rows]
-    return {"primary": "auc", "entries": entries}
+
+def board(*rows: tuple[str, float]) -> Board:
+    return made_board(*(made_entry(method, "msp", {"auc_af1_crr": interval(value)}) for method, value in rows))
 
 
 @pytest.mark.parametrize(
@@ -29,9 +31,9 @@ def test_verdicts(low: float, high: float, said: str, unsaid: str) -> None:
 
 
 def test_a_method_counts_by_its_best_entry() -> None:
-    assert "not separated" in spread_text(board(("a", 0.4), ("a", 0.9), ("b", 0.91), ("c", None)))
+    assert "not separated" in spread_text(board(("a", 0.4), ("a", 0.9), ("b", 0.91), ("c", math.nan)))
 
 
 def test_one_method_is_not_compared() -> None:
     assert "1 ranked method, nothing" in spread_text(board(("a", 0.9), ("a", 0.1)))
-    assert "0 ranked methods" in spread_text(board(("a", None)))
+    assert "0 ranked methods" in spread_text(board(("a", math.nan)))

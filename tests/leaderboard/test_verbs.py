@@ -13,7 +13,7 @@ from osbench.generation.dataset import Dataset
 
 from .synthetic_runs import Drawn, write_run
 
-METHOD = Drawn("proposed", "native", 0.9, 3.0)
+METHOD = Drawn("proposed", 0.9, {"native": 3.0})
 
 
 def test_build_prints_the_board_and_the_page(board_runs: Path, dataset: Dataset, tmp_path: Path) -> None:

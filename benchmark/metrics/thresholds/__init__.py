@@ -26,12 +26,29 @@ def accept_threshold(val_known_scores: ArrayLike, rate: float = 0.95) -> float:
 
     Parameters
     ----------
-    val_known_scores: (n,) finite known_scores of the seen validation images.
-    rate: in 0 < rate <= 1.
+    val_known_scores : array_like
+        (n,) finite known_scores of the seen validation images.
+    rate : float, optional
+        In 0 < rate <= 1.
+
+    Returns
+    -------
+    float
+        One of the scores.
 
     Raises
     ------
-    RunError: no score, or one that is not finite. ValueError: rate out of range.
+    RunError
+        No score, or one that is not finite.
+    ValueError
+        Rate out of range.
+
+    Examples
+    --------
+    >>> accept_threshold(range(20))
+    1.0
+    >>> accept_threshold([3, 1, 2], rate=1.0)
+    1.0
     """
     scores = np.sort(finite_scores("validation known_score", val_known_scores))
     if not 0.0 < rate <= 1.0:

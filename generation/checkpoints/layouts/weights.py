@@ -20,12 +20,18 @@ class Weights:
 
     Attributes
     ----------
-    layout: name of the published layout that recognised it.
-    family: registered family it belongs to.
-    config: constructor arguments as the file states them (JSON-able).
-    tensors: every array, under the file's names.
-    hints: further facts of the file that the config leaves to defaults (JSON-able).
-    warnings: remarks for people, one line each.
+    layout : str
+        Name of the published layout that recognised it.
+    family : str
+        Registered family it belongs to.
+    config : dict[str, Any]
+        Constructor arguments as the file states them (JSON-able).
+    tensors : State
+        Every array, under the file's names.
+    hints : dict[str, Any]
+        Further facts of the file that the config leaves to defaults (JSON-able).
+    warnings : tuple[str, ...]
+        Remarks for people, one line each.
     """
 
     layout: str

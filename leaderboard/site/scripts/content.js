@@ -22,3 +22,5 @@ function contentBlocks(entry) {
         el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
         el("tbody", {}, entry.content.map(contentRow)))))];
 }
+
+addEntryPart(10, contentBlocks);

@@ -48,10 +48,10 @@ function drawChart() {
     const { curve } = entry;
     const focus = entry === (chart.hover || chosen);
     return [
-      entry === chosen && curve.low ? svg("path", { class: "curve-band", d: bandPath(curve), "--stroke": hueOf(entry) }) : null,
+      entry === chosen && curve.low.length ? svg("path", { class: "curve-band", d: bandPath(curve), "--stroke": hueOf(entry) }) : null,
       svg("path", { class: focus ? "curve focus" : "curve", d: curvePath(curve.crr, curve.af1), "--stroke": hueOf(entry), "stroke-dasharray": looks.get(entry.id).dash }),
-      isNumber(entry.operating?.crr) && isNumber(entry.operating?.af1)
-        ? svg("circle", { class: focus ? "dot focus" : "dot", cx: chartX(entry.operating.crr), cy: chartY(entry.operating.af1), r: focus ? 5.5 : 4, "--stroke": hueOf(entry) }) : null,
+      isNumber(entry.metrics.crr?.estimate) && isNumber(entry.metrics.af1?.estimate)
+        ? svg("circle", { class: focus ? "dot focus" : "dot", cx: chartX(entry.metrics.crr.estimate), cy: chartY(entry.metrics.af1.estimate), r: focus ? 5.5 : 4, "--stroke": hueOf(entry) }) : null,
     ];
   });
   const cross = svg("g", { id: "cross", visibility: "hidden" }, svg("line", { class: "cross", y1: chartY(0), y2: chartY(1) }));
@@ -110,7 +110,7 @@ function stepWithKeys(event) {
 function showFirst() {
   if (entries.length <= 10) return;
   for (const entry of entries) {
-    if (!bestOfMethods.includes(entry) && entry.rejection !== "never") chart.hidden.add(entry.id);
+    if (!bestOfMethods.includes(entry) && entry.rule !== "never") chart.hidden.add(entry.id);
   }
 }
 
@@ -138,8 +138,8 @@ function drawLegend() {
     },
     onpointerenter: () => { chart.hover = entry; drawChart(); }, onpointerleave: hideCross,
     onfocus: () => { chart.hover = entry; drawChart(); }, onblur: hideCross,
-  }, swatch(entry, 30), el("span", { class: "legend-name" }, entry.method, el("small", {}, entry.rejection, entry.variant ? ` · ${entry.variant}` : "")),
-  el("span", { class: "number" }, fixed(entry.metrics.auc_af1_crr?.mean)))));
+  }, swatch(entry, 30), el("span", { class: "legend-name" }, entry.method, el("small", {}, entry.rule, entry.variant ? ` · ${entry.variant}` : "")),
+  el("span", { class: "number" }, fixed(entry.metrics.auc_af1_crr?.estimate)))));
 }
 
 function startCurves() {
@@ -154,3 +154,5 @@ function startCurves() {
   narrowScreen.addEventListener("change", drawChart);
   onChoose((entry) => { chart.hidden.delete(entry.id); drawChart(); drawLegend(); });
 }
+
+onStart(startCurves);

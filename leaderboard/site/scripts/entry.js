@@ -37,10 +37,23 @@ function cardBlock(entry) {
     el("div", { class: "two" },
       bullets("Faithful to the paper", card.faithful, "faithful"), bullets("Not the same", card.deviations, "deviations")),
     el("dl", { class: "facts small" }, pairs([
-      ["Rejection", entry.rejection], ["Options", entry.variant], ["Seeds", entry.seeds.join(", ")],
-      ["Threshold", entry.threshold_rule], ["Input", card.input_range],
-      ["Licence", card.licence], ["Hardware", entry.hardware], ["Time per seed", duration(entry.wall_time_s)]])));
+      ["Rejection", entry.rule], ["Options", optionsText(entry) || "defaults"], ["Seeds", entry.seeds.join(", ")],
+      ["Crop", `${entry.config.crop_size} × ${entry.config.crop_size} px`],
+      ["Threshold", entry.threshold_rule], ["Input", card.input_range], ["Precision", entry.precision],
+      ["Licence", card.licence], ["Hardware", entry.hardware], ["Time per seed", duration(entry.wall_time_s)],
+      ["Code", el("code", { title: entry.code_sha256 }, entry.code_sha256.slice(0, 8))], ["Revision", revisionText(entry)],
+      ["osbench", entry.osbench_version], ["Made", entry.created.slice(0, 10)],
+      ["Runs", entry.runs.length ? el("details", {}, el("summary", {}, String(entry.runs.length)), entry.runs.map((run) => el("div", {}, el("code", {}, run)))) : null]])));
 }
+
+/** Options that differ from the method's defaults. */
+function optionsText(entry) {
+  const { options, defaults } = entry.config;
+  return Object.keys(options).sort().filter((key) => !Object.hasOwn(defaults, key) || defaults[key] !== options[key])
+    .map((key) => `${key}=${options[key]}`).join(", ");
+}
+
+const revisionText = (entry) => (entry.git ? `${entry.git.revision.slice(0, 12)}${entry.git.dirty ? " with changes" : ""}` : null);
 
 function whisker(metric, className) {
   const at = (value) => 100 * Math.min(1, Math.max(0, value));
@@ -48,7 +61,7 @@ function whisker(metric, className) {
   return svg("svg", { class: `whisker ${className}`, viewBox: "0 0 100 14", preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("rect", { class: "rail", x: 0, y: 6.5, width: 100, height: 1 }),
     known && svg("rect", { class: "band", x: at(metric.low), y: 3, width: Math.max(0.6, at(metric.high) - at(metric.low)), height: 8 }),
-    metric && isNumber(metric.mean) && svg("rect", { class: "tick", x: at(metric.mean) - 0.4, y: 0, width: 0.8, height: 14 }));
+    metric && isNumber(metric.estimate) && svg("rect", { class: "tick", x: at(metric.estimate) - 0.4, y: 0, width: 0.8, height: 14 }));
 }
 
 function claimRow(title, metric, className, note) {
@@ -61,14 +74,15 @@ function claimsBlock(entry) {
   const near = entry.metrics.crr;
   const far = entry.new_generator?.crr;
   const count = board.unseen.length;
-  const wide = far && isNumber(far.low) ? far.high - far.low : 1;
+  const known = far && isNumber(far.low);
   return el("div", { class: "panel claims" },
     el("h3", {}, "Refusing the unknown: what can be claimed"),
-    el("p", { class: "big" }, el("span", { class: "number" }, fixed(near?.mean)), " CRR"),
+    el("p", { class: "big" }, el("span", { class: "number" }, fixed(near?.estimate)), " CRR"),
     claimRow("These generators", near, "near", `Other images of ${list(board.unseen.map(titleOf))}.`),
-    claimRow("A new generator", far && { ...far, mean: near?.mean }, "far",
-      wide > 0.6 ? `${count} unseen generator${count === 1 ? "" : "s"} cannot tell: no claim about generators outside this board.`
-        : `A generator drawn like the ${count} unseen ones here.`));
+    claimRow("A new generator", far, "far",
+      !known ? `${count} unseen generator${count === 1 ? "" : "s"} cannot tell: fewer than five, so no claim about generators outside this board.`
+        : far.high - far.low > 0.6 ? `${count} unseen generators that differ this much cannot tell: no claim about generators outside this board.`
+          : `A generator drawn like the ${count} unseen ones here.`));
 }
 
 // --- confusion -----------------------------------------------------------------------------------------------------
@@ -77,7 +91,7 @@ function confusionCell(entry, row, column, count, total) {
   const unseen = board.unseen.includes(row);
   const right = unseen ? column === "unknown" : column === row;
   const share = total ? count / total : 0;
-  const cell = el("td", { class: right ? "right" : "wrong", "--v": share.toFixed(4) },
+  const cell = el("td", { class: `${right ? "right" : "wrong"}${column === "unknown" ? " unknown" : ""}`, "--v": share.toFixed(4) },
     share >= 0.0005 ? (100 * share).toFixed(share >= 0.0995 ? 0 : 1) : el("span", { class: "zero" }, "0"));
   return withTip(cell, () => el("div", {}, el("p", { class: "tip-title" }, `${titleOf(row)} → ${column === "unknown" ? "unknown" : titleOf(column)}`),
     el("p", {}, `${grouped(count)} of ${grouped(total)} test images${entry.seeds.length > 1 ? `, ${entry.seeds.length} seeds together` : ""}`)));
@@ -110,9 +124,10 @@ function confusionBlock(entry) {
 
 function numbersBlock(entry) {
   const line = (name, metric) => el("tr", {}, el("th", { scope: "row" }, name),
-    el("td", { class: "number" }, fixed(metric.mean, 4)), el("td", { class: "interval" }, range(metric, 4)));
+    el("td", { class: "number" }, fixed(metric.estimate, 4)), el("td", { class: "interval" }, range(metric, 4)));
+  const names = { f1: "F1", crr: "CRR", auroc: "AUROC" };
   const perGenerator = Object.entries(entry.per_generator).flatMap(([generator, values]) =>
-    Object.entries(values).map(([name, metric]) => line(`${titleOf(generator)} · ${metricTitle(name)}`, metric)));
+    Object.keys(names).filter((name) => values[name]).map((name) => line(`${titleOf(generator)} · ${names[name]}`, values[name])));
   return el("details", { class: "panel" }, el("summary", {}, "Every number of this entry"),
     el("div", { class: "two" },
       el("table", { class: "plain" }, el("tbody", {}, Object.entries(entry.metrics).map(([key, metric]) => line(metricTitle(key), metric)))),
@@ -123,7 +138,7 @@ function drawEntry(entry) {
   byId("entry-body").replaceChildren(
     el("div", { class: "entry-grid" }, cardBlock(entry), claimsBlock(entry)),
     el("div", { class: "entry-grid even" }, confusionBlock(entry), histogramBlock(entry)),
-    ...contentBlocks(entry), ...robustnessBlocks(entry),
+    ...entryParts.toSorted((a, b) => a.place - b.place).flatMap((part) => part.blocks(entry)),
     numbersBlock(entry));
   byId("pick").value = entry.id;
 }
@@ -142,3 +157,5 @@ function startEntry() {
   });
   onChoose(drawEntry);
 }
+
+onStart(startEntry);

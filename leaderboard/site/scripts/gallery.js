@@ -30,3 +30,5 @@ function startGallery() {
   byId("gallery-hint").textContent = `Test images of every source with the compression each one drew: the ${board.crop_size} × ${board.crop_size} pixel crop that a method gets, never resampled or encoded again. Unseen sources appear in testing only.`;
   byId("gallery-body").replaceChildren(...board.gallery.map(sourceRow));
 }
+
+onStart(startGallery);

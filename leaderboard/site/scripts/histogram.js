@@ -54,8 +54,8 @@ function histogramBlock(entry) {
       el("p", { class: "hint" }, "This rule gives every image the same known score, so there is no distribution to show: it accepts everything."));
   }
   return el("div", { class: "panel" },
-    el("h3", {}, histogram.is_distance ? "Normalised distance of every source" : "Unfamiliarity of every source"),
-    el("p", { class: "hint" }, histogram.is_distance
+    el("h3", {}, entry.normalised_distance ? "Normalised distance of every source" : "Unfamiliarity of every source"),
+    el("p", { class: "hint" }, entry.normalised_distance
       ? `Distance to the reference point of the named class in units of its spread: test images, seed ${histogram.seed}. Right of the line is rejected.`
       : `The negative of the known score of this rule: test images, seed ${histogram.seed}. Right of the line is rejected.`),
     el("div", { class: "ridges" },

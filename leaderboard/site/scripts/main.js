@@ -5,10 +5,30 @@ function findingSentence() {
   if (!first || !first.rank) return "No entry has a valid score yet.";
   const tied = entries.slice(1).filter((entry) => entry.rank === first.rank);
   const score = first.metrics.auc_af1_crr;
-  const opening = [el("strong", {}, labelOf(first)), ` has the largest area under the aF1‑CRR curve: ${fixed(score.mean)}`, range(score) ? ` (${range(score)})` : "", ". "];
-  if (entries.length === 1) return [...opening, "It is the only entry."];
-  if (!tied.length) return [...opening, "On these generators every other entry is surely below."];
-  return [...opening, "On these generators its interval overlaps with ", list(tied.slice(0, 3).map(labelOf)), tied.length > 3 ? ` and ${tied.length - 3} more` : "", ", so the order among them is open."];
+  const fits = first.seeds.length === 1 && tied.every((entry) => entry.seeds.length === 1)
+    ? " (with one training each)" : "";
+  const opening = [el("strong", {}, labelOf(first)), ` has the largest area under the aF1‑CRR curve: ${fixed(score.estimate)}`, range(score) ? ` (${range(score)})` : "", ". "];
+  if (entries.length === 1) return [...opening, `It is the only entry${fits}.`];
+  if (!tied.length) {
+    const once = entries.every((entry) => entry.seeds.length === 1);
+    return [...opening, `On these generators every other entry is surely below${once ? ", with one training each: other trainings may come out in another order" : ""}.`];
+  }
+  return [...opening, `Compared on the same images${fits} it cannot be told apart from `, list(tied.slice(0, 3).map(labelOf)), tied.length > 3 ? ` and ${tied.length - 3} more` : "", ", so the order among them is open."];
+}
+
+/** The crop of the dataset, and those of entries that saw others. */
+function cropText() {
+  if (!board.crop_size) return null;
+  const side = (size) => `${size} × ${size} px`;
+  const sizes = [...new Set(entries.map((entry) => entry.config.crop_size))].sort((a, b) => b - a);
+  if (sizes.length === 1) return side(sizes[0]);
+  return `${sizes.map(side).join(", ")}: see each entry`;
+}
+
+function startDefinitions() {
+  const first = Object.keys(board.metrics).toSorted((a, b) => MAIN_METRICS.includes(b) - MAIN_METRICS.includes(a));
+  byId("definitions").append(...first.map((key) =>
+    el("div", {}, el("dt", {}, metricTitle(key)), el("dd", {}, board.metrics[key].definition))));
 }
 
 function startWords() {
@@ -18,14 +38,14 @@ function startWords() {
   byId("facts").replaceChildren(...pairs([
     ["Seen", list(board.seen.map(titleOf))], ["Unseen", list(board.unseen.map(titleOf))],
     ["Test images", counts.test_seen === undefined ? null : `${grouped(counts.test_seen)} seen, ${grouped(counts.test_unseen)} unseen`],
-    ["Crop", board.crop_size ? `${board.crop_size} × ${board.crop_size} px` : null],
+    ["Training images", counts.train ? grouped(counts.train) : null], ["Crop", cropText()],
     ["Manifest", el("code", { title: board.manifest_id }, board.manifest_id.slice(0, 12))]]));
   byId("rule").textContent = board.threshold_rule;
   byId("provenance").textContent = `Built by osbench ${board.osbench_version}${board.created ? ` from runs made up to ${board.created.slice(0, 10)}` : ""}. Manifest ${board.manifest_id}.`;
   const few = entries.filter((entry) => entry.seeds.length < 3).length;
   byId("board-note").textContent = few ? `${few} of ${entries.length} entries rest on fewer than three seeds; their intervals say nothing about training again.` : "";
   if (board.refused.length) {
-    byId("refused").replaceChildren(el("details", { class: "refused" }, el("summary", {}, `${board.refused.length} run${board.refused.length === 1 ? " was" : "s were"} refused`),
+    byId("refused").replaceChildren(el("details", { class: "refused" }, el("summary", {}, `${board.refused.length} run${board.refused.length === 1 ? " or submission was" : "s or submissions were"} left out`),
       el("ul", {}, board.refused.map((item) => el("li", {}, el("code", {}, item.run), ` ${item.reason}`)))));
   }
 }
@@ -33,10 +53,8 @@ function startWords() {
 function start() {
   startTheme();
   startWords();
-  startTable();
-  startCurves();
-  startEntry();
-  startGallery();
+  startDefinitions();
+  for (const starter of starters) starter();
   const follow = () => {
     const entry = entryFromHash();
     if (entry) { choose(entry, { remember: false }); byId("entry").scrollIntoView(); }

@@ -91,3 +91,5 @@ function robustnessBlocks(entry) {
     entry.seeds.length > 1 ? ` Means over ${entry.seeds.length} seeds.` : ""),
     el("div", { class: "choices", role: "group", "aria-label": "Metric of the heat map" }, buttons), meaning, scroller, heatKey(entry.laundered))];
 }
+
+addEntryPart(20, robustnessBlocks);

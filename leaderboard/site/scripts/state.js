@@ -16,7 +16,7 @@ const hueOf = (entry) => `var(--hue-${looks.get(entry.id).hue})`;
 
 const titleOf = (generator) => (Object.hasOwn(board.titles, generator) ? board.titles[generator] : generator);
 const labelOf = (entry) =>
-  [entry.method, entry.rejection, entry.variant].filter(Boolean).join("\u00a0· "); // never a line that starts with the dot
+  [entry.method, entry.rule, entry.variant].filter(Boolean).join("\u00a0· "); // never a line that starts with the dot
 
 /** The best ranked entry of each method: what a crowded board shows first. */
 const bestOfMethods = methods.map((method) => entries.find((entry) => entry.method === method));
@@ -29,8 +29,19 @@ function swatch(entry, width = 26) {
 function metricOf(entry, key) {
   if (!key.includes("/")) return entry.metrics[key];
   const [generator, name] = [key.slice(0, key.lastIndexOf("/")), key.slice(key.lastIndexOf("/") + 1)];
-  return Object.hasOwn(entry.per_generator, generator) ? entry.per_generator[generator][name] : undefined;
+  return (Object.hasOwn(entry.per_generator, generator) && entry.per_generator[generator][name]) || undefined;
 }
+
+const metricTitle = (key) => (Object.hasOwn(board.metrics, key) ? board.metrics[key].title : key);
+const lowerIsBetter = (key) => Object.hasOwn(board.metrics, key) && board.metrics[key].lower_is_better;
+
+// What a script draws, once the data are there: a new section is one more script, named in no other.
+const starters = [];
+const onStart = (starter) => starters.push(starter);
+
+/** Parts of an entry's section below its card, in the order of `place`. */
+const entryParts = [];
+const addEntryPart = (place, blocks) => entryParts.push({ place, blocks });
 
 // --- the chosen entry and its permalink ----------------------------------------------------------------------------
 
@@ -44,7 +55,10 @@ function entryFromHash() {
   if (!match) return null;
   let wanted = match[1];
   try { wanted = decodeURIComponent(match[1]); } catch { /* a mangled link names no entry */ }
-  return entries.find((entry) => entry.id === wanted) || null;
+  const found = entries.find((entry) => entry.id === wanted);
+  if (found) return found;
+  const alike = entries.filter((entry) => entry.id.startsWith(`${wanted}/`)); // a link without the hash of its settings
+  return alike.length === 1 ? alike[0] : null;
 }
 
 function choose(entry, { remember = true } = {}) {

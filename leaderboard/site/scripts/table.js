@@ -1,18 +1,10 @@
 // The board: a table in the shape of Table 3 of Fang et al. (2023), sortable by any column.
 
-const LOWER_IS_BETTER = new Set(["fpr95_id", "fpr95_ood"]);
-const METRIC_TITLES = {
-  auc_af1_crr: "AUC aF1‑CRR", af1: "aF1", crr: "CRR", auroc: "AUROC", oscr: "OSCR", crr_pooled: "CRR pooled",
-  crr_worst: "CRR worst", af1_known: "aF1 known", accuracy: "Accuracy", macro_f1: "Macro F1", auroc_macro: "AUROC macro",
-  fpr95_id: "FPR95 (id)", fpr95_ood: "FPR95 (ood)", "ccr_at_fpr_0.01": "CCR @ FPR 1 %", "ccr_at_fpr_0.1": "CCR @ FPR 10 %",
-};
 const MAIN_METRICS = ["auc_af1_crr", "af1", "crr", "auroc", "oscr"];
-const metricTitle = (key) => (Object.hasOwn(METRIC_TITLES, key) ? METRIC_TITLES[key] : key);
 
 function tableColumns() {
   const metric = (key, group, kind) => ({ key, group, kind, title: metricTitle(key) });
-  const known = [...new Set(entries.flatMap((entry) => Object.keys(entry.metrics)))];
-  const others = known.filter((key) => !MAIN_METRICS.includes(key));
+  const others = Object.keys(board.metrics).filter((key) => !MAIN_METRICS.includes(key));
   const perGenerator = (generators, name, group) =>
     generators.map((generator) => ({ key: `${generator}/${name}`, group, kind: "generator", title: titleOf(generator) }));
   return [
@@ -34,14 +26,14 @@ const CROWDED = 30; // so many rows and more: the page begins with the best of e
 const view = { sort: "rank", descending: false, filter: "", bestOnly: entries.length >= CROWDED };
 
 function best(column, rows) {
-  const sign = LOWER_IS_BETTER.has(column.key) ? -1 : 1;
-  const values = rows.map((entry) => metricOf(entry, column.key)).filter((metric) => metric && isNumber(metric.mean));
-  return values.sort((a, b) => sign * (b.mean - a.mean))[0];
+  const sign = lowerIsBetter(column.key) ? -1 : 1;
+  const values = rows.map((entry) => metricOf(entry, column.key)).filter((metric) => metric && isNumber(metric.estimate));
+  return values.sort((a, b) => sign * (b.estimate - a.estimate))[0];
 }
 
 function tiesWithBest(column, metric, top) {
-  if (!metric || !isNumber(metric.mean) || !top) return false;
-  if (metric.mean === top.mean) return true;
+  if (!metric || !isNumber(metric.estimate) || !top) return false;
+  if (metric.estimate === top.estimate) return true;
   const bounds = [metric.low, metric.high, top.low, top.high];
   return bounds.every(isNumber) && metric.low <= top.high && top.low <= metric.high;
 }
@@ -50,7 +42,7 @@ function sortKey(entry) {
   if (view.sort === "rank") return entries.indexOf(entry);
   if (view.sort === "method") return labelOf(entry).toLowerCase();
   const metric = metricOf(entry, view.sort);
-  return metric && isNumber(metric.mean) ? metric.mean : null;
+  return metric && isNumber(metric.estimate) ? metric.estimate : null;
 }
 
 function sortedEntries() {
@@ -71,19 +63,19 @@ function track(metric) {
   return svg("svg", { class: "track", viewBox: "0 0 100 6", preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("rect", { class: "rail", x: 0, y: 2.5, width: 100, height: 1 }),
     interval && svg("rect", { class: "band", x: at(metric.low), y: 1, width: Math.max(0.8, at(metric.high) - at(metric.low)), height: 4 }),
-    svg("rect", { class: "tick", x: Math.min(98.2, Math.max(0, at(metric.mean) - 0.9)), y: 0, width: 1.8, height: 6 }));
+    svg("rect", { class: "tick", x: Math.min(98.2, Math.max(0, at(metric.estimate) - 0.9)), y: 0, width: 1.8, height: 6 }));
 }
 
 function valueCell(column, entry, top) {
   const metric = metricOf(entry, column.key);
   const classes = ["value", column.kind, `group-${column.group}`];
-  if (!metric || !isNumber(metric.mean)) {
+  if (!metric || !isNumber(metric.estimate)) {
     return el("td", { class: classes.join(" ") }, el("span", { class: "missing", title: "not defined for this entry" }, "–"));
   }
   const first = column.key === board.primary ? entry.rank_low === 1 : tiesWithBest(column, metric, top);
   if (first) classes.push("best");
   return el("td", { class: classes.join(" ") },
-    el("span", { class: "number" }, fixed(metric.mean)),
+    el("span", { class: "number" }, fixed(metric.estimate)),
     el("span", { class: "interval" }, range(metric)),
     track(metric));
 }
@@ -101,7 +93,7 @@ function methodCell(entry) {
   return el("th", { scope: "row", class: "method" },
     el("a", { href: linkOf(entry) }, swatch(entry, 18), el("span", { class: "name" }, entry.method)),
     el("span", { class: "sub" },
-      el("span", { class: "rule" }, entry.rejection), entry.variant ? ` ${entry.variant}` : "",
+      el("span", { class: "rule" }, entry.rule), entry.variant ? ` ${entry.variant}` : "",
       el("span", { class: few ? "seeds few" : "seeds", title: few ? "fewer than the 3 seeds that a trained method should have" : null },
         `${entry.seeds.length} seed${entry.seeds.length === 1 ? "" : "s"}`)));
 }
@@ -129,7 +121,7 @@ function sortBy(key) {
   if (view.sort === key) view.descending = !view.descending;
   else {
     view.sort = key;
-    view.descending = key !== "rank" && key !== "method" && !LOWER_IS_BETTER.has(key);
+    view.descending = key !== "rank" && key !== "method" && !lowerIsBetter(key);
   }
   drawTable();
   document.querySelector(`#table [data-sort="${CSS.escape(key)}"]`)?.focus();
@@ -168,12 +160,12 @@ function csvText() {
     if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`; // a spreadsheet must not run a name as a formula
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const header = ["rank", "rank_low", "rank_high", "method", "rejection", "variant", "seeds",
+  const header = ["rank", "rank_low", "rank_high", "method", "rule", "variant", "seeds",
     ...columns.flatMap((column) => [column.key, `${column.key}:low`, `${column.key}:high`])];
-  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.method, entry.rejection,
+  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.method, entry.rule,
     entry.variant, entry.seeds.join(" "), ...columns.flatMap((column) => {
       const metric = metricOf(entry, column.key) || {};
-      return [metric.mean, metric.low, metric.high];
+      return [metric.estimate, metric.low, metric.high];
     })]);
   return [header, ...lines].map((line) => line.map(quote).join(",")).join("\r\n") + "\r\n";
 }
@@ -209,3 +201,5 @@ function startTable() {
     for (const row of table.querySelectorAll("tbody tr")) row.classList.toggle("chosen", row.dataset.entry === entry.id);
   });
 }
+
+onStart(startTable);

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from osbench.baselines.losses.proxy_nca import PRESETS, ProxyNCA, ProxyPreset
 
+pytestmark = pytest.mark.numeric
+
 
 def literal_loss(h: torch.Tensor, proxies: torch.Tensor, labels: torch.Tensor, preset: ProxyPreset) -> float:
     """Eqs. 2 and 3, term by term in float64."""

@@ -11,6 +11,8 @@ from osbench.core.errors import CheckpointError
 
 from ..tiny_clip import coloured_set, context, write_tiny_clip
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

@@ -9,10 +9,11 @@ import torch
 from safetensors.numpy import load_file
 
 from osbench.baselines.methods.clip_lora import AdaptedModel, ClipLora
-from osbench.benchmark.method import get_method
 from osbench.core.errors import CheckpointError, UsageError
 
 from ..tiny_clip import LAYERS, WIDTH, coloured_set, context, write_tiny_clip
+
+pytestmark = pytest.mark.numeric
 
 pytest.importorskip("peft")
 
@@ -56,13 +57,6 @@ def test_only_the_low_rank_matrices_are_trained_and_saved(fitted, tmp_path):
     fitted.save(tmp_path)
     saved = {name.removeprefix("model.") for name in load_file(tmp_path / "model.safetensors") if "model." in name}
     assert saved == names
-
-
-def test_saved_and_loaded_answers_alike(fitted, tmp_path):
-    fitted.save(tmp_path)
-    before, after = fitted.predict(TEST.pixels), get_method("clip-lora").load(tmp_path).predict(TEST.pixels)
-    for rule in before:
-        np.testing.assert_array_equal(after[rule].known_score, before[rule].known_score)
 
 
 def test_without_training_it_is_zero_shot_clip(folder):

@@ -1,10 +1,8 @@
 """The small network on CLIP features."""
 
-import numpy as np
 import pytest
 
 from osbench.baselines.methods.clip_mlp import ClipMlp
-from osbench.benchmark.method import get_method
 
 from ..tiny_clip import DIM, coloured_set, context, write_tiny_clip
 
@@ -19,16 +17,6 @@ def method(tmp_path, monkeypatch):
     method = ClipMlp(clip=str(write_tiny_clip(tmp_path / "clip")), lr=1e-2)
     method.fit(TRAIN, VAL, context(tmp_path / "fit", epochs=60))
     return method
-
-
-def test_learns_an_easy_problem_and_is_saved(method, tmp_path):
-    answers = method.predict(TEST.pixels)
-    assert (answers["never"].candidate == TEST.class_index).mean() > 0.8
-    (tmp_path / "saved").mkdir()
-    method.save(tmp_path / "saved")
-    again = get_method("clip-mlp").load(tmp_path / "saved").predict(TEST.pixels)
-    for rule, scores in answers.items():
-        np.testing.assert_array_equal(again[rule].known_score, scores.known_score)
 
 
 def test_layers_are_the_published_ones(method):

@@ -2,7 +2,6 @@
 
 import hashlib
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -76,14 +75,6 @@ def test_an_image_is_more_similar_to_its_kind_than_to_others(fitted, test_set):
         similarity = fitted.model.head.against(f, f).sigmoid().numpy()
     alike = labels[:, None] == labels
     assert similarity[alike].mean() > similarity[~alike].mean() + 0.3
-
-
-def test_saved_and_loaded_answers_alike(fitted, test_set, tmp_path):
-    fitted.save(tmp_path)
-    restored = get_method("fsm").load(tmp_path)
-    before, after = fitted.predict(test_set.pixels)["native"], restored.predict(test_set.pixels)["native"]
-    np.testing.assert_array_equal(before.known_score, after.known_score)
-    np.testing.assert_array_equal(before.class_scores, after.class_scores)
 
 
 def test_where_no_camera_weights_are_packaged_they_are_made_once(

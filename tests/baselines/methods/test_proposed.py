@@ -8,6 +8,8 @@ from osbench.baselines.networks import network_names
 from osbench.baselines.rejection import Activations
 from osbench.core.errors import UsageError
 
+pytestmark = pytest.mark.numeric
+
 
 def method_with(centroids, sigmas, **options) -> Proposed:
     method = Proposed(**options)

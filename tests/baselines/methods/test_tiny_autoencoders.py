@@ -111,14 +111,6 @@ def test_learns_an_easy_problem(train_set, val_set, test_set, make_context):
         assert np.median(known[~seen]) < known[seen].min(), rule
 
 
-def test_saved_and_loaded_methods_answer_alike(fitted, test_set, tmp_path):
-    fitted.save(tmp_path)
-    again = TinyAutoencoders.load(tmp_path).predict(test_set.pixels)
-    for rule, scores in fitted.predict(test_set.pixels).items():
-        np.testing.assert_array_equal(again[rule].known_score, scores.known_score)
-        np.testing.assert_array_equal(again[rule].class_scores, scores.class_scores)
-
-
 def test_two_classes_have_two_opposite_margins(train_set, val_set, make_context):
     two = train_set.subset(train_set.class_index < 2), val_set.subset(val_set.class_index < 2)
     context = make_context(epochs=1)

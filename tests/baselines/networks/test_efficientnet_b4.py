@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import pytest
 import torch
 
 from osbench.baselines.networks.efficientnet_b4 import EfficientNetB4, InvertedResidual, scaled_channels
+
+pytestmark = pytest.mark.numeric
 
 
 def test_channels_and_repetitions_of_b4():

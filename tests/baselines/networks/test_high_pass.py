@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
 import torch
 from scipy.signal import correlate2d
 
 from osbench.baselines.networks.high_pass import HighPass
+
+pytestmark = pytest.mark.numeric
 
 
 def test_constant_images_vanish_to_the_border():

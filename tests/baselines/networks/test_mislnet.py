@@ -9,6 +9,8 @@ from osbench.baselines.networks import build_network
 from osbench.baselines.networks.mislnet import ConstrainedConv2d
 from osbench.core.errors import UsageError
 
+pytestmark = pytest.mark.numeric
+
 
 def mislnet(side: int) -> Any:
     return build_network("mislnet", side)

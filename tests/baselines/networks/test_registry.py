@@ -4,6 +4,8 @@ import torch
 
 from osbench.baselines.networks import scale_pixels
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.mark.parametrize("bounds", [(0.0, 255.0), (0.0, 1.0), (-1.0, 1.0)])
 def test_black_and_white_meet_the_ends_of_the_range(bounds):

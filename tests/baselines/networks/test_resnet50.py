@@ -1,8 +1,11 @@
 from typing import Any
 
+import pytest
 import torch
 
 from osbench.baselines.networks import build_network
+
+pytestmark = pytest.mark.numeric
 
 
 def test_size_and_shapes():

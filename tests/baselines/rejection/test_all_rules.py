@@ -8,6 +8,8 @@ import pytest
 from osbench.baselines.rejection import Activations, LinearHead, build_rule, feature_space, rule_names
 from osbench.core.errors import RunError
 
+pytestmark = pytest.mark.numeric
+
 SCORING = [name for name in rule_names() if name != "never"]
 
 

@@ -5,6 +5,8 @@ from osbench.baselines.rejection import Activations, build_rule
 from osbench.baselines.rejection.centroid_sigma import distances, references
 from osbench.core.errors import RunError
 
+pytestmark = pytest.mark.numeric
+
 
 def test_sigma_divides_by_n_minus_one():
     """Eq. 7 by hand: two points at distance 2 from their mean have sigma = sqrt((4 + 4) / 1)."""

@@ -1,10 +1,13 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from osbench.baselines.rejection import Activations, build_rule
 from osbench.baselines.rejection.conformal import p_values
+
+pytestmark = pytest.mark.numeric
 
 SCORES = arrays(np.float64, st.integers(1, 25), elements=st.sampled_from([-3.0, -1.5, 0.0, 0.25, 1.0, 8.0]))
 

@@ -7,6 +7,8 @@ from sklearn.covariance import ledoit_wolf
 from osbench.baselines.rejection import feature_space
 from osbench.baselines.rejection.covariance import second_moment, shrunk_covariance, whitening
 
+pytestmark = pytest.mark.numeric
+
 
 @given(seed=st.integers(0, 10_000), n=st.integers(3, 60), d=st.integers(2, 40))
 @settings(max_examples=60, deadline=None)

@@ -5,6 +5,8 @@ from osbench.baselines.rejection import feature_space
 from osbench.baselines.rejection.feature_space import blocks, class_means, compact
 from osbench.core.errors import RunError
 
+pytestmark = pytest.mark.numeric
+
 
 def test_short_features_stay_as_they_are():
     features = np.random.default_rng(0).normal(size=(3, 2048)).astype(np.float32)

@@ -3,6 +3,8 @@ import pytest
 
 from osbench.baselines.rejection import Activations, build_rule, knn
 
+pytestmark = pytest.mark.numeric
+
 
 def fitted(features: np.ndarray, labels: np.ndarray):
     train = Activations(features.astype(np.float32), np.zeros((len(labels), 2), np.float32), labels)

@@ -4,6 +4,8 @@ from sklearn.covariance import ledoit_wolf
 
 from osbench.baselines.rejection import Activations, build_rule
 
+pytestmark = pytest.mark.numeric
+
 
 def activations(seed: int, n: int, d: int, k: int) -> Activations:
     rng = np.random.default_rng(seed)

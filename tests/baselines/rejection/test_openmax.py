@@ -8,6 +8,8 @@ from osbench.baselines.rejection import Activations, build_rule
 from osbench.baselines.rejection.openmax import fit_weibull, weibull_cdf
 from osbench.core.errors import RunError
 
+pytestmark = pytest.mark.numeric
+
 
 def blobs(seed: int, per_class: int, n_classes: int) -> Activations:
     rng = np.random.default_rng(seed)

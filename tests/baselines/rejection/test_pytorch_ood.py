@@ -7,6 +7,8 @@ import torch
 from osbench.baselines.rejection import Activations, LinearHead, build_rule, knn, mahalanobis
 from osbench.baselines.rejection.covariance import second_moment
 
+pytestmark = pytest.mark.numeric
+
 detector = pytest.importorskip("pytorch_ood.detector", exc_type=ImportError)
 
 K, D = 4, 10

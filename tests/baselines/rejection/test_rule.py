@@ -3,6 +3,8 @@ import pytest
 from osbench.baselines.rejection import build_rule, rule_names
 from osbench.core.errors import UsageError
 
+pytestmark = pytest.mark.numeric
+
 
 def test_every_rule_has_a_name_and_a_docstring():
     assert {"never", "msp", "centroid-sigma"} <= set(rule_names())

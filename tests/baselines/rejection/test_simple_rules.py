@@ -6,6 +6,8 @@ from hypothesis.extra.numpy import arrays
 
 from osbench.baselines.rejection import build_rule
 
+pytestmark = pytest.mark.numeric
+
 LOGITS = arrays(np.float32, st.tuples(st.integers(1, 8), st.integers(2, 6)), elements=st.floats(-8, 8, width=32))
 
 

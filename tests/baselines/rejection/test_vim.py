@@ -5,6 +5,8 @@ from osbench.baselines.rejection import Activations, LinearHead, build_rule
 from osbench.baselines.rejection.vim import principal_dimensions
 from osbench.core.errors import RunError
 
+pytestmark = pytest.mark.numeric
+
 
 def problem(seed: int, n: int, d: int, k: int) -> tuple[Activations, LinearHead]:
     rng = np.random.default_rng(seed)

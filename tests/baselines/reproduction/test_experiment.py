@@ -57,7 +57,7 @@ def test_fits_side_by_side_give_the_same_entries_and_a_failed_one_is_named(tmp_p
     expected = Experiment(data, manifest, tmp_path / "one", seeds=2).entries(trained)
     for key, entry in expected.items():
         assert [run.seed for run in found[key].runs] == [0, 1]
-        assert [run.info["config"] for run in found[key].runs] == [run.info["config"] for run in entry.runs]
+        assert [run.info.config for run in found[key].runs] == [run.info.config for run in entry.runs]
         assert found[key].thresholds == entry.thresholds
 
     wrong = trained | {"nan": Trained("nan", str(path), "distance", {"fail_at": "nan"})}

@@ -13,7 +13,6 @@ from osbench.baselines.reproduction.table2 import make_table2
 from osbench.baselines.reproduction.table3 import make_table3
 from osbench.benchmark.manifest import build_manifest
 from osbench.benchmark.runs import list_runs
-from osbench.benchmark.score import score_run
 from osbench.core.errors import RunError, UsageError
 from osbench.generation.generate import generate
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, write_sources
@@ -77,9 +76,9 @@ def test_table_2_trains_every_arm_with_the_papers_rates(table2):
 def test_table_2_is_derived_from_the_runs(table2):
     body, experiment = table2
     (row,) = body["rows"]
-    runs = [r for r in list_runs(experiment.out / "runs") if r.info["config"]["given"]["init"] == "scratch"]
+    runs = [r for r in list_runs(experiment.out / "runs") if r.info.config.given["init"] == "scratch"]
     assert [run.seed for run in runs] == [0, 1]
-    aucs = [score_run(r, experiment.manifest, bootstrap=2)["metrics"]["auc_af1_crr"]["estimate"] for r in runs]
+    aucs = [r.score("native", manifest=experiment.manifest, bootstrap=2).auc_af1_crr.estimate for r in runs]
     found = row["arms"]["scratch"]["auc_af1_crr"]
     assert found["reproduced"] == pytest.approx(sum(aucs) / 2, abs=1e-6)
     assert found["difference"] == pytest.approx(found["reproduced"] - 0.787, abs=1e-6)

@@ -76,13 +76,10 @@ def test_p_values_of_equally_good_methods_are_spread_evenly() -> None:
     assert np.mean(values) == pytest.approx(0.5, abs=0.1)
 
 
-SCORES = simulated()
-
-
 def drawn(each: list[float] | np.ndarray, image_noise: np.ndarray) -> Side:
     """A method whose seeds have these values, and whose mean moves with the images like this."""
     values = np.asarray(each, np.float64)
-    return Side([SCORES] * len(values), values, values.mean() + image_noise)
+    return Side(values, values.mean() + image_noise)
 
 
 def test_without_image_noise_it_is_the_test_of_welch_or_the_paired_t_test() -> None:

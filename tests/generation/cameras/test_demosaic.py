@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from osbench.core.errors import UsageError
 from osbench.generation.cameras.demosaic import BAYER_PHASES, DEMOSAICKERS, demosaic, mosaic
 
+pytestmark = pytest.mark.numeric
+
 LINEAR = sorted(set(DEMOSAICKERS) - {"nearest"})
 
 

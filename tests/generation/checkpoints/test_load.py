@@ -21,25 +21,26 @@ from osbench.generation.checkpoints.cache import cache_folder
 from osbench.generation.families import save_generator
 from osbench.generation.families.progan import ProGAN
 from osbench.generation.families.stylegan2 import StyleGAN2
+from tests.fixtures.folder import CheckpointFixtures
 
+#: How the name of a file begins -> the family in it.
 REFERENCES = {
-    "sg2-ada-p3-trip.pkl": ("sg2-ada.npz", "stylegan2"),
-    "sg3-t-p4-trip.pkl": ("sg3-t.npz", "stylegan3"),
-    "fastgan-128-p3-plain.pkl": ("fastgan-128.npz", "projected_gan"),
-    "pggan-conv0-p3-trip.pkl": ("pggan-conv0.npz", "progan"),
-    "stylegan1-128-p3-trip.pkl": ("stylegan1-128.npz", "stylegan"),
+    "sg2": "stylegan2",
+    "sg3": "stylegan3",
+    "fastgan": "projected_gan",
+    "pggan": "progan",
+    "stylegan1": "stylegan",
 }
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCES))
-def test_reference_files(checkpoint_fixtures: Path, name: str) -> None:
-    reference, family = REFERENCES[name]
-    with np.load(checkpoint_fixtures / reference) as data:
-        stored = {k.split("/", 1)[1]: data[k] for k in data.files if k.startswith(("param/", "var/"))}
-        config = json.loads(str(data["init_kwargs" if "init_kwargs" in data else "static_kwargs"]))
+def test_reference_files(checkpoint_fixtures: CheckpointFixtures, name: str) -> None:
+    data = checkpoint_fixtures.arrays(name)
+    stored = {k.split("/", 1)[1]: array for k, array in data.items() if k.startswith(("param/", "var/"))}
+    config = json.loads(str(data["init_kwargs" if "init_kwargs" in data else "static_kwargs"]))
     for _ in range(2):  # from the file, then from the cache
-        loaded = load_generator(checkpoint_fixtures / name)
-        assert (loaded.family, loaded.config) == (family, config)
+        loaded = load_generator(checkpoint_fixtures.pickle(name))
+        assert (loaded.family, loaded.config) == (REFERENCES[name], config)
         tensors = loaded.tensors()
         assert set(tensors) == set(stored)
         for key, array in stored.items():
@@ -48,7 +49,9 @@ def test_reference_files(checkpoint_fixtures: Path, name: str) -> None:
     assert len(list(cache_folder().glob("*.safetensors"))) == 1
 
 
-def test_reference_files_load_where_nothing_of_upstream_can_be_imported(checkpoint_fixtures: Path) -> None:
+def test_reference_files_load_where_nothing_of_upstream_can_be_imported(
+    checkpoint_fixtures: CheckpointFixtures,
+) -> None:
     code = """
 import sys
 class Refuse:
@@ -60,15 +63,15 @@ from osbench.generation import load_generator
 for path in sys.argv[1:]:
     print(load_generator(path, cache=False).family)
 """
-    paths = [str(checkpoint_fixtures / name) for name in REFERENCES]
+    paths = [str(checkpoint_fixtures.pickle(name)) for name in REFERENCES]
     done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [family for _, family in REFERENCES.values()]
+    assert done.stdout.split() == list(REFERENCES.values())
 
 
-def test_hostile_reference_files(checkpoint_fixtures: Path) -> None:
+def test_hostile_reference_files(checkpoint_fixtures: CheckpointFixtures) -> None:
     canary = Path(tempfile.gettempdir()) / "osbench_canary"
-    paths = sorted((checkpoint_fixtures / "hostile").iterdir())
+    paths = sorted((checkpoint_fixtures.folder / "hostile").iterdir())
     assert paths
     for path in paths:
         started = time.perf_counter()

@@ -17,6 +17,8 @@ from osbench.generation.families.latent_diffusion import LatentDiffusion
 
 from ...float64 import assert_equal_but_for_rounding, assert_equal_in_float64, assert_float32_of, in_float64
 
+pytestmark = pytest.mark.numeric
+
 AUTOENCODER: dict[str, Any] = {
     "sample_size": 16,
     "down_block_types": ["DownEncoderBlock2D"] * 2,

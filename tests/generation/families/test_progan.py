@@ -18,8 +18,11 @@ from osbench.generation import load_generator
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.families.equalized import EqualizedConv2d, EqualizedLinear, EqualizedUpConv2d, pixel_norm
 from osbench.generation.families.progan import ProGAN
+from tests.fixtures.folder import CheckpointFixtures
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
+
+pytestmark = pytest.mark.numeric
 
 
 @pytest.fixture
@@ -52,17 +55,17 @@ def literal(network: ProGAN, z: torch.Tensor) -> torch.Tensor:
     return F.conv2d(x, weight / math.sqrt(weight.shape[1])) + p["rgb_bias"][None, :, None, None]
 
 
-def test_equals_reference_outputs(checkpoint_fixtures: Path) -> None:
-    with np.load(checkpoint_fixtures / "pggan-conv0.npz") as data:
-        generator = load_generator(checkpoint_fixtures / "pggan-conv0-p3-trip.pkl", cache=False)
+def test_equals_reference_outputs(checkpoint_fixtures: CheckpointFixtures) -> None:
+    data = checkpoint_fixtures.arrays("pggan")
+    generator = load_generator(checkpoint_fixtures.pickle("pggan"), cache=False)
 
-        def synthesize(network: Any) -> np.ndarray:
-            return network.synthesize(data["z"])
+    def synthesize(network: Any) -> np.ndarray:
+        return network.synthesize(data["z"])
 
-        np.testing.assert_allclose(data["output"], in_float64(generator.network, synthesize), rtol=0, atol=1e-4)
-        assert_float32_of(generator.network, synthesize)
-        images = generator.synthesize(data["z"])
-        assert np.abs(generator.to_uint8(images).astype(int) - data["uint8"]).max() <= 1
+    np.testing.assert_allclose(data["output"], in_float64(generator.network, synthesize), rtol=0, atol=1e-4)
+    assert_float32_of(generator.network, synthesize)
+    images = generator.synthesize(data["z"])
+    assert np.abs(generator.to_uint8(images).astype(int) - data["uint8"]).max() <= 1
 
 
 def test_equals_literal_transcription(small: ProGAN) -> None:

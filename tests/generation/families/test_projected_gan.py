@@ -14,8 +14,11 @@ import torch.nn.functional as F
 from osbench.core.errors import UsageError
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.families.projected_gan import ProjectedGAN, UpBlock, fold_spectral_norm
+from tests.fixtures.folder import CheckpointFixtures
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
+
+pytestmark = pytest.mark.numeric
 
 
 def small(blocks: str = "big") -> ProjectedGAN:
@@ -29,9 +32,8 @@ def small(blocks: str = "big") -> ProjectedGAN:
 
 
 @pytest.fixture(scope="module")
-def official(checkpoint_fixtures: Path) -> dict[str, np.ndarray]:
-    with np.load(checkpoint_fixtures / "fastgan-128.npz") as data:
-        return dict(data)
+def official(checkpoint_fixtures: CheckpointFixtures) -> dict[str, np.ndarray]:
+    return checkpoint_fixtures.arrays("fastgan")
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,11 @@ from osbench.core.errors import UsageError
 from osbench.generation import load_generator
 from osbench.generation.families import load_safetensors_generator, save_generator
 from osbench.generation.families.stylegan import Epilogue, StyleGAN
+from tests.fixtures.folder import CheckpointFixtures
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
+
+pytestmark = pytest.mark.numeric
 
 
 def make(resolution: int = 32) -> StyleGAN:
@@ -36,30 +39,30 @@ def small() -> StyleGAN:
 
 
 @pytest.mark.parametrize("psi", ["1", "0.7"])
-def test_equals_reference_outputs(checkpoint_fixtures: Path, psi: str) -> None:
-    with np.load(checkpoint_fixtures / "stylegan1-128.npz") as data:
-        generator = load_generator(checkpoint_fixtures / "stylegan1-128-p3-trip.pkl", cache=False)
+def test_equals_reference_outputs(checkpoint_fixtures: CheckpointFixtures, psi: str) -> None:
+    data = checkpoint_fixtures.arrays("stylegan1")
+    generator = load_generator(checkpoint_fixtures.pickle("stylegan1"), cache=False)
 
-        def synthesize(network: Any) -> np.ndarray:
-            return network.synthesize(data["z"][:1], truncation_psi=float(psi))
+    def synthesize(network: Any) -> np.ndarray:
+        return network.synthesize(data["z"][:1], truncation_psi=float(psi))
 
-        reference = in_float64(generator.network, synthesize)
-        np.testing.assert_allclose(data[f"output_const_psi{psi}"], reference, rtol=0, atol=1e-4)
-        assert_float32_of(generator.network, synthesize)
-        images = generator.synthesize(data["z"][:1], truncation_psi=float(psi))
-        assert np.abs(generator.to_uint8(images).astype(int) - data[f"uint8_const_psi{psi}"]).max() <= 1
+    reference = in_float64(generator.network, synthesize)
+    np.testing.assert_allclose(data[f"output_const_psi{psi}"], reference, rtol=0, atol=1e-4)
+    assert_float32_of(generator.network, synthesize)
+    images = generator.synthesize(data["z"][:1], truncation_psi=float(psi))
+    assert np.abs(generator.to_uint8(images).astype(int) - data[f"uint8_const_psi{psi}"]).max() <= 1
 
 
-def test_mapping_equals_reference(checkpoint_fixtures: Path) -> None:
-    with np.load(checkpoint_fixtures / "stylegan1-128.npz") as data:
-        network = load_generator(checkpoint_fixtures / "stylegan1-128-p3-trip.pkl", cache=False).network
-        assert isinstance(network, StyleGAN)
+def test_mapping_equals_reference(checkpoint_fixtures: CheckpointFixtures) -> None:
+    data = checkpoint_fixtures.arrays("stylegan1")
+    network = load_generator(checkpoint_fixtures.pickle("stylegan1"), cache=False).network
+    assert isinstance(network, StyleGAN)
 
-        def styles(network: StyleGAN) -> torch.Tensor:
-            return network.mapping_network(torch.from_numpy(data["z"]))
+    def styles(network: StyleGAN) -> torch.Tensor:
+        return network.mapping_network(torch.from_numpy(data["z"]))
 
-        np.testing.assert_allclose(data["w"], in_float64(network, styles), rtol=0, atol=1e-5)
-        assert_float32_of(network, styles)
+    np.testing.assert_allclose(data["w"], in_float64(network, styles), rtol=0, atol=1e-5)
+    assert_float32_of(network, styles)
 
 
 def test_official_size() -> None:

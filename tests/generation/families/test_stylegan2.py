@@ -22,8 +22,11 @@ from osbench.generation.families.stylegan2 import (
     fir_kernel,
     upsample_image,
 )
+from tests.fixtures.folder import CheckpointFixtures
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, in_float64
+
+pytestmark = pytest.mark.numeric
 
 
 def make(c_dim: int = 0, **synthesis: Any) -> StyleGAN2:
@@ -44,14 +47,13 @@ def make(c_dim: int = 0, **synthesis: Any) -> StyleGAN2:
 
 
 @pytest.fixture
-def official(checkpoint_fixtures: Path) -> dict[str, np.ndarray]:
-    with np.load(checkpoint_fixtures / "sg2-ada.npz") as data:
-        return dict(data)
+def official(checkpoint_fixtures: CheckpointFixtures) -> dict[str, np.ndarray]:
+    return checkpoint_fixtures.arrays("sg2")
 
 
 @pytest.fixture
-def official_network(checkpoint_fixtures: Path) -> StyleGAN2:
-    network = load_generator(checkpoint_fixtures / "sg2-ada-p3-trip.pkl", cache=False).network
+def official_network(checkpoint_fixtures: CheckpointFixtures) -> StyleGAN2:
+    network = load_generator(checkpoint_fixtures.pickle("sg2"), cache=False).network
     assert isinstance(network, StyleGAN2)
     return network
 

@@ -24,8 +24,11 @@ from osbench.generation.families.taming import (
     next_token_probabilities,
     vqmodel_from_taming,
 )
+from tests.fixtures.folder import CheckpointFixtures
 
 from ...float64 import assert_equal_in_float64, assert_float32_of, computed_in_float64, in_float64, widened
+
+pytestmark = pytest.mark.numeric
 
 VQGAN: dict[str, Any] = {
     "resolution": 16,
@@ -50,9 +53,8 @@ def small(**keywords: Any) -> TamingTransformer:
 
 
 @pytest.fixture(scope="module")
-def official(checkpoint_fixtures: Path) -> dict[str, np.ndarray]:
-    with np.load(checkpoint_fixtures / "taming-gpt.npz") as data:
-        return dict(data)
+def official(checkpoint_fixtures: CheckpointFixtures) -> dict[str, np.ndarray]:
+    return checkpoint_fixtures.arrays("taming")
 
 
 @pytest.fixture(scope="module")

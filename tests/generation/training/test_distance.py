@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from osbench.generation.training.distance import sliced_wasserstein
 
+pytestmark = pytest.mark.numeric
+
 
 def images(seed: int, n: int = 12, blur: bool = False) -> torch.Tensor:
     x = torch.randn(n, 3, 32, 32, generator=torch.Generator().manual_seed(seed)) / 3

@@ -8,6 +8,8 @@ import torch
 from osbench.core.errors import CheckpointError
 from osbench.generation.training.efficientnet import STAGE_CHANNELS, EfficientNetLite0, load_features
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(scope="module")
 def network() -> EfficientNetLite0:

@@ -10,6 +10,8 @@ from scipy import linalg
 from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.frechet import features, frechet_distance
 
+pytestmark = pytest.mark.numeric
+
 
 def gaussian(mean: np.ndarray, covariance: np.ndarray, n: int = 400, seed: int = 0) -> np.ndarray:
     """A sample whose mean and covariance are exactly the given ones."""

@@ -11,6 +11,8 @@ from torch import nn
 
 from osbench.generation.training import losses
 
+pytestmark = pytest.mark.numeric
+
 
 def literal_pyramid(x: np.ndarray, y: np.ndarray, levels: int) -> float:
     """Weighted mean of the mean absolute differences: 1 for the finest scale, 2 for each coarser one."""

@@ -9,6 +9,8 @@ from torch import nn
 from osbench.generation.training.hardware import Hardware
 from osbench.generation.training.optimise import adam, average, descend, early_decay, restore, set_rate
 
+pytestmark = pytest.mark.numeric
+
 
 def test_descend_clips_the_norm() -> None:
     model = nn.Linear(3, 1, bias=False)

@@ -13,6 +13,8 @@ from osbench.generation.training.bank import Bank, to_tensor
 from osbench.generation.training.hardware import Hardware
 from osbench.generation.training.teacher import Codes, Teacher, _terms, load_codes, train_teacher, whiten
 
+pytestmark = pytest.mark.numeric
+
 
 @given(st.integers(2, 40), st.integers(1, 5), st.integers(0, 1000))
 def test_whitened_codes_have_the_moments_of_the_prior(n: int, d: int, seed: int) -> None:

@@ -13,6 +13,8 @@ import torch
 
 from osbench.generation import CheckpointError, load_generator
 
+pytestmark = pytest.mark.numeric
+
 
 class Callback:
     """Stands for the callback objects that Lightning pickles into its files."""

@@ -12,16 +12,9 @@ import torch
 from osbench.generation import CheckpointError, load_generator
 from osbench.generation.families.stylegan2 import StyleGAN2
 from osbench.generation.families.stylegan3 import StyleGAN3
+from tests.fixtures.upstream import FIR
 
-FIR = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
-
-
-def stylegan2_state(files: Any, network: StyleGAN2) -> dict[str, torch.Tensor]:
-    state = dict(files.randomised(network))
-    for name in list(state):
-        if name.endswith(("noise_const", "conv1.bias")):
-            state[name.rsplit(".", 1)[0] + ".resample_filter"] = FIR
-    return state
+pytestmark = pytest.mark.numeric
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -37,7 +30,7 @@ def test_stylegan2(files: Any, tmp_path: Path, form: dict[str, Any], protocol: i
     config = {"z_dim": 6, "c_dim": 3, "w_dim": 5, "img_resolution": 16, "img_channels": 3}
     config = {**config, "mapping_kwargs": {"num_layers": 2}, **form}
     network = StyleGAN2(**config)
-    state = stylegan2_state(files, network)
+    state = files.stylegan2_state(network)
     tree = files.module_tree(state, files.BUFFERS, files.persistent, {"_init_args": (), "_init_kwargs": config})
     loaded = files.load(tmp_path / "sg2.pkl", files.dump(files.snapshot(tree), protocol))
     assert (loaded.family, loaded.layout, loaded.config) == ("stylegan2", "persistence", config)
@@ -57,7 +50,7 @@ def test_stylegan2_architectures_and_attributes_of_the_layers(files: Any, tmp_pa
     """Settings that the arguments leave to defaults are taken from the layers themselves."""
     synthesis = {"channel_base": 64, "channel_max": 8, "architecture": architecture, "conv_clamp": 0.7}
     network = StyleGAN2(4, 0, 4, 16, synthesis_kwargs=synthesis)
-    state = stylegan2_state(files, network)
+    state = files.stylegan2_state(network)
 
     def wrap(name: str, attributes: dict[str, Any]) -> Any:
         if "noise_const" in attributes["_buffers"]:
@@ -76,7 +69,7 @@ def test_stylegan2_architectures_and_attributes_of_the_layers(files: Any, tmp_pa
 
 def test_another_resampling_filter_than_stated_is_refused(files: Any, tmp_path: Path) -> None:
     network = StyleGAN2(4, 0, 4, 8, channel_base=32)
-    state = {**stylegan2_state(files, network), "synthesis.b8.resample_filter": FIR.roll(1, 0)}
+    state = {**files.stylegan2_state(network), "synthesis.b8.resample_filter": FIR.roll(1, 0)}
     tree = files.module_tree(state, files.BUFFERS, files.persistent, {"_init_kwargs": network.config})
     with pytest.raises(CheckpointError, match="resample_filter"):
         files.load(tmp_path / "sg2.pkl", files.dump(files.snapshot(tree)))
@@ -102,7 +95,7 @@ def test_stylegan3(files: Any, tmp_path: Path, kind: dict[str, Any]) -> None:
 def test_official_precision_on_request(files: Any, tmp_path: Path) -> None:
     network = StyleGAN2(4, 0, 4, 16, channel_base=64, num_fp16_res=1, precision="official")
     given = {k: v for k, v in network.config.items() if k != "precision"}
-    tree = files.module_tree(stylegan2_state(files, network), files.BUFFERS, files.persistent, {"_init_kwargs": given})
+    tree = files.module_tree(files.stylegan2_state(network), files.BUFFERS, files.persistent, {"_init_kwargs": given})
     (tmp_path / "sg2.pkl").write_bytes(files.dump(files.snapshot(tree)))
     loaded = load_generator(tmp_path / "sg2.pkl", cache=False, settings={"precision": "official"})
     assert loaded.config == given
@@ -116,6 +109,6 @@ def test_official_precision_on_request(files: Any, tmp_path: Path) -> None:
 def test_a_file_with_just_the_network(files: Any, tmp_path: Path) -> None:
     network = StyleGAN2(4, 0, 4, 8, channel_base=32)
     tree = files.module_tree(
-        stylegan2_state(files, network), files.BUFFERS, files.persistent, {"_init_kwargs": network.config}
+        files.stylegan2_state(network), files.BUFFERS, files.persistent, {"_init_kwargs": network.config}
     )
     files.same_images(network, files.load(tmp_path / "bare.pkl", files.dump(tree)))

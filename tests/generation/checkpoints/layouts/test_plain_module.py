@@ -10,22 +10,12 @@ import torch
 
 from osbench.generation.families.projected_gan import ProjectedGAN
 
+pytestmark = pytest.mark.numeric
+
 
 def fastgan_file(files: Any, network: ProjectedGAN, wrap: Any) -> tuple[dict[str, torch.Tensor], Any]:
-    """Upstream's names and tree: the triplet of spectral norm for every convolution, a stage that never runs.
-
-    The network gets the weights that upstream's hook computes from the triplets in evaluation.
-    """
-    state: dict[str, torch.Tensor] = {"synthesis.feat_256.3.weight": torch.ones(2)}
-    for name, tensor in files.randomised(network).items():
-        if name.endswith("weight") and tensor.ndim == 4:
-            original = tensor.clone()
-            matrix = (original.transpose(0, 1) if ".init.init.0" in name else original).flatten(1)
-            u, v = torch.randn(matrix.shape[0]), torch.randn(matrix.shape[1])
-            state.update({f"{name}_orig": original, f"{name}_u": u, f"{name}_v": v})
-            tensor.copy_(original / torch.dot(u, matrix.contiguous() @ v))
-        else:
-            state[name] = tensor
+    """Upstream's state dict and its tree of modules."""
+    state = files.fastgan_state(network)
     attributes = {"z_dim": network.z_dim, "c_dim": 0, "w_dim": 0, "img_channels": 3, "training": False}
     attributes["img_resolution"] = network.resolution
     return state, files.module_tree(state, files.BUFFERS, wrap, attributes)

@@ -15,6 +15,8 @@ from osbench.generation import load_generator
 
 from ....float64 import assert_equal_but_for_rounding, assert_equal_in_float64, assert_float32_of, in_float64
 
+pytestmark = pytest.mark.numeric
+
 
 def pixel_norm(x: torch.Tensor) -> torch.Tensor:
     return x / (x.square().mean(1, keepdim=True) + 1e-8).sqrt()

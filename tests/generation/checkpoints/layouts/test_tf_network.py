@@ -8,40 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from osbench.generation import CheckpointError
 from osbench.generation.families.progan import ProGAN
 from osbench.generation.families.stylegan import StyleGAN
 from osbench.generation.families.stylegan2 import StyleGAN2
+from tests.fixtures.upstream import hwio
 
-
-def hwio(weight: torch.Tensor, flip: bool = False) -> np.ndarray:
-    return (weight.flip(2, 3) if flip else weight).permute(2, 3, 1, 0).contiguous().numpy()
+pytestmark = pytest.mark.numeric
 
 
 @pytest.mark.parametrize("fused", [False, True])
 def test_tensorflow_progan(files: Any, tmp_path: Path, fused: bool) -> None:
     network = ProGAN(16, 6, [8, 6, 4])
-    p = files.randomised(network)
-    variables: dict[str, Any] = {
-        "lod": np.float32(0),
-        "4x4/Dense/weight": p["dense.weight"].T.numpy(),
-        "4x4/Dense/bias": p["dense.bias"].numpy(),
-        "4x4/Conv/weight": hwio(p["conv.weight"]),
-        "4x4/Conv/bias": p["conv_bias"].numpy(),
-        "ToRGB_lod0/weight": hwio(p["to_rgb.weight"]),
-        "ToRGB_lod0/bias": p["rgb_bias"].numpy(),
-        "ToRGB_lod1/weight": np.zeros((1, 1, 6, 3), np.float32),
-        "ToRGB_lod1/bias": np.zeros(3, np.float32),
-    }
-    for i, side in enumerate((8, 16)):
-        up = p[f"blocks.{i}.conv0.weight"]
-        name = f"{side}x{side}/Conv0{'_up' if fused else ''}"
-        variables[f"{name}/weight"] = hwio(up, True).swapaxes(2, 3) if fused else hwio(up)
-        variables[f"{name}/bias"] = p[f"blocks.{i}.bias0"].numpy()
-        variables[f"{side}x{side}/Conv1/weight"] = hwio(p[f"blocks.{i}.conv1.weight"])
-        variables[f"{side}x{side}/Conv1/bias"] = p[f"blocks.{i}.bias1"].numpy()
+    variables = files.progan_variables(network, fused)
     settings = {"num_channels": 3, "resolution": 16, "label_size": 0, "fused_scale": fused, "latent_size": 6}
     gs = files.tf_network(variables, settings)
     loaded = files.load(tmp_path / "progan.pkl", files.dump((files.tf_network({}, {}), files.tf_network({}, {}), gs)))
@@ -55,44 +35,14 @@ def test_tensorflow_progan(files: Any, tmp_path: Path, fused: bool) -> None:
 def test_tensorflow_stylegan(files: Any, tmp_path: Path, fused_scale: Any, resolution: int) -> None:
     widths = [6, 6, 4, 4, 2, 2][: int(math.log2(resolution)) - 1]
     network = StyleGAN(resolution, z_dim=6, w_dim=7, channels=widths, mapping_layers=3, mapping_width=5)
-    p = files.randomised(network)
-    synthesis: dict[str, Any] = {
-        "lod": np.float32(0),
-        "4x4/Const/const": p["const"].numpy(),
-        "4x4/Conv/weight": hwio(p["conv.weight"]),
-        "ToRGB_lod0/weight": hwio(p["to_rgb.weight"]),
-        "ToRGB_lod0/bias": p["rgb_bias"].numpy(),
-    }
-
-    def epilogue(ours: str, theirs: str, noise: int) -> None:
-        synthesis[f"{theirs}/bias"] = p[f"{ours}.bias"].numpy()
-        synthesis[f"{theirs}/Noise/weight"] = p[f"{ours}.noise_weight"].numpy()
-        synthesis[f"{theirs}/StyleMod/weight"] = p[f"{ours}.style.weight"].T.numpy()
-        synthesis[f"{theirs}/StyleMod/bias"] = p[f"{ours}.style.bias"].numpy()
-        synthesis[f"noise{noise}"] = p[f"{ours}.noise_const"].numpy()
-
-    epilogue("epilogue0", "4x4/Const", 0)
-    epilogue("epilogue1", "4x4/Conv", 1)
-    for i in range(len(widths) - 1):
-        side = 8 << i
-        fused = side >= 128 if fused_scale in (None, "auto") else fused_scale
-        synthesis[f"{side}x{side}/Conv0_up/weight"] = hwio(p[f"blocks.{i}.conv0.weight"], fused)
-        synthesis[f"{side}x{side}/Conv1/weight"] = hwio(p[f"blocks.{i}.conv1.weight"])
-        epilogue(f"blocks.{i}.epilogue0", f"{side}x{side}/Conv0_up", 2 * i + 2)
-        epilogue(f"blocks.{i}.epilogue1", f"{side}x{side}/Conv1", 2 * i + 3)
-    mapping = {}
-    for i in range(3):
-        mapping[f"Dense{i}/weight"] = p[f"mapping_network.layers.{i}.weight"].T.numpy()
-        mapping[f"Dense{i}/bias"] = p[f"mapping_network.layers.{i}.bias"].numpy()
+    parts = files.stylegan_variables(network, fused_scale)
     settings: dict[str, Any] = {"resolution": resolution, "mapping_layers": 3, "label_size": 0}
     settings.update({} if fused_scale is None else {"fused_scale": fused_scale})
-    top = {"lod": np.float32(0), "dlatent_avg": p["w_avg"].numpy()}
-    components = {"synthesis": files.tf_network(synthesis, {}), "mapping": files.tf_network(mapping, {})}
-    gs = files.tf_network(top, settings, components)
+    components = {name: files.tf_network(parts[name], {}) for name in ("synthesis", "mapping")}
+    gs = files.tf_network(parts["top"], settings, components)
     loaded = files.load(tmp_path / "stylegan.pkl", files.dump((gs, gs, gs)))
     assert (loaded.family, loaded.config) == ("stylegan", settings)
-    parts = (("top", top), ("mapping", mapping), ("synthesis", synthesis))
-    files.same_tensors(loaded, {f"{prefix}/{name}": v for prefix, part in parts for name, v in part.items()})
+    files.same_tensors(loaded, {f"{prefix}/{name}": v for prefix, part in parts.items() for name, v in part.items()})
     files.same_images(network, loaded)
     files.same_images(network, loaded, truncation_psi=0.7, noise_mode="random")
 

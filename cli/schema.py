@@ -1,0 +1,21 @@
+"""``osbench schema``: the JSON Schemas of what osbench writes."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from .options import handle_errors
+
+
+@click.command()
+@click.argument("document", type=click.Choice(["run", "submission"]))
+@handle_errors
+def command(document: str) -> None:
+    """Print the JSON Schema of a DOCUMENT: run (run.json), submission (submission.json)."""
+    from ..benchmark.run_info import run_schema
+    from ..leaderboard.submission import submission_schema
+
+    schemas = {"run": run_schema, "submission": submission_schema}
+    click.echo(json.dumps(schemas[document](), indent=2))
