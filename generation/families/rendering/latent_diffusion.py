@@ -21,7 +21,14 @@ class LatentDiffusionRenderer(Renderer):
     Stable Diffusion is built from the blocks of VQGAN's; two sources with one decoder would be one architecture under
     two names.
 
-    latent_channels: of the latent. width: of all convolutions. blocks: residual blocks at sides 16, 32, 64.
+    Parameters
+    ----------
+    latent_channels : int
+        Channels of the latent.
+    width : int
+        Width of all convolutions.
+    blocks : tuple of int
+        Residual blocks at sides 16, 32, 64.
     """
 
     renders: ClassVar[str] = "latent_diffusion"

@@ -20,7 +20,10 @@ from .base import CODE_CHANNELS, Renderer
 class ProGANRenderer(Renderer):
     """A 1x1 convolution in place of the doubling one at side 8, then ProGAN as it is.
 
-    channels: widths at sides 8, 16, 32, 64.
+    Parameters
+    ----------
+    channels : sequence of int
+        Widths at sides 8, 16, 32, 64.
     """
 
     renders: ClassVar[str] = "progan"

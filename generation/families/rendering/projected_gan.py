@@ -26,7 +26,12 @@ class ProjectedGANRenderer(Renderer):
 
     A second one, on the code averaged over 2x2 blocks, stands for side 4, which the skip excitation of 64 px looks at.
 
-    channels: widths at sides 4, 8, 16, 32, 64. blocks: ``"big"`` or ``"lite"`` for 16, 32, 64.
+    Parameters
+    ----------
+    channels : sequence of int
+        Widths at sides 4, 8, 16, 32, 64.
+    blocks : sequence of str
+        ``"big"`` or ``"lite"`` for 16, 32, 64.
     """
 
     renders: ClassVar[str] = "projected_gan"

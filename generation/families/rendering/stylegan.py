@@ -23,7 +23,12 @@ class StyleGANRenderer(Renderer):
     Instance norm takes level and contrast out of every map, so they come back through the style: ``w`` is a linear
     function of the mean and the deviation of the code over the picture.
 
-    channels: widths at sides 8, 16, 32, 64. w_dim: length of ``w``.
+    Parameters
+    ----------
+    channels : sequence of int
+        Widths at sides 8, 16, 32, 64.
+    w_dim : int
+        Length of ``w``.
     """
 
     renders: ClassVar[str] = "stylegan"

@@ -21,7 +21,12 @@ class StyleGAN2Renderer(Renderer):
 
     ``w`` is a linear function of the mean and the deviation of the code over the picture.
 
-    channel_base, channel_max: width ``min(channel_base // side, channel_max)``. w_dim: length of ``w``.
+    Parameters
+    ----------
+    channel_base, channel_max : int
+        The width at a side is ``min(channel_base // side, channel_max)``.
+    w_dim : int
+        Length of ``w``.
     """
 
     renders: ClassVar[str] = "stylegan2"

@@ -66,8 +66,12 @@ class StyleGAN3Renderer(Renderer):
 
     ``w`` is a linear function of the mean and the deviation of the code over the picture.
 
-    channel_base, channel_max, num_layers, num_critical, margin_size: as in :func:`..stylegan3.layer_table`, with first
-    cut-off 12 and first stop band 16. w_dim: length of ``w``.
+    Parameters
+    ----------
+    channel_base, channel_max, num_layers, num_critical, margin_size : int
+        As in :func:`..stylegan3.layer_table`, with first cut-off 12 and first stop band 16.
+    w_dim : int
+        Length of ``w``.
     """
 
     renders: ClassVar[str] = "stylegan3"

@@ -19,7 +19,16 @@ class TamingRenderer(Renderer):
     The decoder is the one of :class:`..taming.TamingTransformer`: residual blocks with group norm, attention in the
     middle, nearest-neighbour doubling and a convolution, three times.
 
-    ch, ch_mult: width ``ch * ch_mult[i]`` at side ``64 / 2**i``, four levels. z_channels: of the decoder's input.
+    Parameters
+    ----------
+    ch : int
+        Unit of the widths.
+    ch_mult : sequence of int
+        Width ``ch * ch_mult[i]`` at side ``64 / 2**i``, four levels.
+    z_channels : int
+        Channels of the decoder's input.
+    norm_num_groups : int
+        Groups of every norm.
     """
 
     renders: ClassVar[str] = "taming"

@@ -34,7 +34,7 @@ LEAST_GRADIENT = 1.5
 
 @dataclass(frozen=True)
 class Share:
-    """How many pictures a part takes: photographs and figures, and cuts of each photograph."""
+    """How many originals a part takes: photographs, and figures."""
 
     photographs: int
     figures: int
@@ -54,7 +54,16 @@ SUITE_PARTS = {"train": 0.6, "val": 0.15, "test": 0.25}
 class Original:
     """A file of a package: the photograph or drawing that pictures are cut from.
 
-    group: what must not straddle parts: the photograph, or the figure whatever its skin or gender.
+    Attributes
+    ----------
+    path : Path
+        The file.
+    kind : str
+        ``photograph`` or ``drawing``.
+    group : str
+        What must not straddle parts: the photograph, or the figure whatever its skin or gender.
+    package, licence : str
+        Where it comes from, and on what terms.
     """
 
     path: Path
@@ -70,7 +79,19 @@ class Original:
 
 @dataclass(frozen=True)
 class Cut:
-    """One picture: uint8 (64, 64, 3), and where it comes from. box: left, top and side in the decoded original."""
+    """One picture, and where it comes from.
+
+    Attributes
+    ----------
+    original : Original
+        What it was cut from.
+    box : tuple of int
+        Left, top and side in the decoded original.
+    mirrored : bool
+        Whether left and right were exchanged.
+    pixels : np.ndarray
+        uint8 (64, 64, 3).
+    """
 
     original: Original
     box: tuple[int, int, int]

@@ -29,10 +29,23 @@ _RED, _BLUE = 1.402, 1.772
 class RenderRecipe(BaseRecipe):
     """How a renderer is trained.
 
-    luma, chroma, sharpness: what it is trained to, see :class:`.figures.Figures`: training ends as soon as luma is
-    reached, while the weight of the chroma loss and the asked-for energy are moved at every report so that the others
-    arrive at the same time. channels_last: memory layout that is faster for this family on a CPU. report_seconds: from
-    one report to the next; a family that learns fast would miss the aim between two reports that are far apart.
+    Attributes
+    ----------
+    luma, chroma, sharpness : float
+        What it is trained to, see :class:`.figures.Figures`: training ends as soon as luma is reached, while the weight
+        of the chroma loss and the asked-for energy are moved at every report so that the others arrive at that time.
+    batch : int
+        Pictures a step.
+    learning_rate : float
+        Of Adam, after a short warm-up and until it falls at the end.
+    energy_weight : float
+        Of the energy loss beside the luma loss.
+    decay : float
+        Of the moving average of the weights.
+    channels_last : bool
+        Memory layout that is faster for this family on a CPU.
+    report_seconds : float
+        From one report to the next; a family that learns fast would miss the aim between two that are far apart.
     """
 
     luma: float = 23.2
@@ -49,7 +62,14 @@ class RenderRecipe(BaseRecipe):
 class RenderTraining(Training):
     """A renderer learns the pictures of a bank from their codes.
 
-    codes: float32 (N, 16, S / 8, S / 8) of the bank; held_codes: those of the held-out pictures.
+    Parameters
+    ----------
+    recipe : RenderRecipe
+        How.
+    codes, held_codes : np.ndarray
+        float32 (N, 16, S / 8, S / 8) of the bank and of the held-out pictures.
+    *args, **more
+        As for any training.
     """
 
     stateful: ClassVar[tuple[str, ...]] = ("model", "average", "optimiser")

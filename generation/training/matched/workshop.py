@@ -25,9 +25,16 @@ _SEED_OF_FIRST_BANK = 100
 class Plan:
     """What `recipes.yaml` says.
 
-    bank, held: pictures that every model learns from and that its figures are measured on. aim: luma, chroma and
-    sharpness for all models. weights: names of the seeds, e.g. ``w0``. models: by family, config of its renderer, the
-    fields of its recipe, and the longest ``minutes`` that it may train.
+    Attributes
+    ----------
+    bank, held : int
+        Pictures that every model learns from, and that its figures are measured on.
+    aim : dict of str to float
+        Luma, chroma and sharpness for all models.
+    weights : tuple of str
+        Names of the seeds, e.g. ``w0``.
+    models : dict of str to dict
+        By family: config of its renderer, the fields of its recipe, and the longest ``minutes`` that it may train.
     """
 
     bank: int
