@@ -68,7 +68,7 @@ class RenderTraining(Training):
         How.
     codes, held_codes : np.ndarray
         float32 (N, 16, S / 8, S / 8) of the bank and of the held-out pictures.
-    *args, **more
+    *args, **more : object
         As for any training.
     """
 
