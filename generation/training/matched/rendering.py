@@ -23,6 +23,7 @@ from .figures import figures
 _LEAST_RATE = 0.1
 _DECAY_FROM = 0.6
 _RED, _BLUE = 1.402, 1.772
+_STEERED = ("chroma_weight", "energy_weight", "asked_sharpness")
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class RenderRecipe(BaseRecipe):
     Attributes
     ----------
     luma, chroma, sharpness : float
-        What it is trained to, see :class:`.figures.Figures`: training ends as soon as luma is reached, while the weight
-        of the chroma loss and the asked-for energy are moved at every report so that the others arrive at that time.
+        What it is trained to, see :class:`.figures.Figures`: training ends as soon as luma is reached, while the weights
+        of the other losses and the asked-for energy are moved at every report so that the others arrive at that time.
     batch : int
         Pictures a step.
     learning_rate : float
         Of Adam, after a short warm-up and until it falls at the end.
     energy_weight : float
-        Of the energy loss beside the luma loss.
+        Of the energy loss beside the luma loss, at the start.
     decay : float
         Of the moving average of the weights.
     channels_last : bool
@@ -84,6 +85,7 @@ class RenderTraining(Training):
         self.codes = torch.from_numpy(codes).flatten(1)
         self.held_codes = held_codes[: self.report_images]
         self.chroma_weight = 2.0
+        self.energy_weight = recipe.energy_weight
         self.asked_sharpness = 1.2 * recipe.sharpness
         super().__init__(recipe, *args, **more)
 
@@ -118,7 +120,7 @@ class RenderTraining(Training):
             "energy_loss": energy_loss(luma, true_luma, self.asked_sharpness),
         }
         total = losses["luma_loss"] + self.chroma_weight * losses["chroma_loss"]
-        descend(self.optimiser, total + recipe.energy_weight * losses["energy_loss"], self.model)
+        descend(self.optimiser, total + self.energy_weight * losses["energy_loss"], self.model)
         average(self.average, self.model, early_decay(recipe.decay, self.progress.step))
         self.progress.images += recipe.batch
         return {name: loss.detach() for name, loss in losses.items()}
@@ -138,13 +140,14 @@ class RenderTraining(Training):
         if self.progress.curve:
             ahead = (found.chroma - recipe.chroma) - (found.luma - recipe.luma)
             self.chroma_weight = float(np.clip(self.chroma_weight * math.exp(-0.3 * ahead), 0.1, 10))
-            self.asked_sharpness += float(np.clip(recipe.sharpness - found.sharpness, -0.2, 0.2))
-            self.asked_sharpness = float(np.clip(self.asked_sharpness, 0.3, 2.0))
+            lacking = recipe.sharpness - found.sharpness
+            self.energy_weight = float(np.clip(self.energy_weight * math.exp(4 * lacking), 0.05, 10))
+            self.asked_sharpness = float(np.clip(self.asked_sharpness + 0.5 * lacking, 0.3, 2.0))
         moments = self.folder / "moments"
         moments.mkdir(exist_ok=True)
         save_generator(self.average, moments / f"{self.progress.step:06d}.safetensors")
         point = {name: round(value, 4) for name, value in asdict(found).items()}
-        return rendered, {**point, "step": self.progress.step, "chroma_weight": round(self.chroma_weight, 3)}
+        return rendered, {**point, "step": self.progress.step, **{n: round(getattr(self, n), 3) for n in _STEERED}}
 
     @property
     def finished(self) -> bool:
@@ -161,10 +164,11 @@ class RenderTraining(Training):
         super()._check_recipe(stored and {**stored, **{name: getattr(self.recipe, name) for name in moved}})
 
     def _extra_state(self) -> dict[str, Any]:
-        return {"chroma_weight": self.chroma_weight, "asked_sharpness": self.asked_sharpness}
+        return {name: getattr(self, name) for name in _STEERED}
 
     def _restore_extra(self, state: dict[str, Any]) -> None:
-        self.chroma_weight, self.asked_sharpness = state["chroma_weight"], state["asked_sharpness"]
+        for name in _STEERED:
+            setattr(self, name, state[name])
 
 
 def energy_loss(luma: Tensor, target: Tensor, share: float) -> Tensor:
