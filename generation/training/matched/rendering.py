@@ -33,8 +33,8 @@ class RenderRecipe(BaseRecipe):
     Attributes
     ----------
     luma, chroma, sharpness : float
-        What it is trained to, see :class:`.figures.Figures`: training ends as soon as luma is reached, while the weights
-        of the other losses and the asked-for energy are moved at every report so that the others arrive at that time.
+        What it is trained to, see :class:`.figures.Figures`: training ends as soon as luma is reached. The weights of
+        the other losses and the asked-for energy are moved at every report so that the others arrive at that time.
     batch : int
         Pictures a step.
     learning_rate : float
