@@ -25,7 +25,7 @@ $(DEV): $(STAMP)
 install: $(DEV)  ## create .venv and install osbench with the tools of a developer
 
 demo: $(STAMP)  ## install, then the whole line on the embedded mini suite; the board is in build/demo/leaderboard
-	$(BIN)/osbench run --suite mini --out build/demo
+	$(BIN)/osbench run mini --out build/demo
 
 test: $(DEV)  ## the test suite (under 10 minutes on 2 cores)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
@@ -37,9 +37,10 @@ test-processors: $(DEV)  ## the numeric tests once more as an older processor co
 test-all: $(DEV)  ## the test suite and the longer checks
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m ""
 
-lint: $(DEV)  ## ruff and pyright
+lint: $(DEV)  ## ruff, pyright, and what the folders promise about each other
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m tests.layout
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 docs: $(DEV)  ## the documentation, into build/docs/index.html; a broken link is an error
@@ -72,36 +73,24 @@ zoo-all: $(STAMP)  ## train, export and measure every model of a suite: make zoo
 	$(TRAINING) --suite $(LARGE) export
 	$(TRAINING) --suite $(LARGE) card $(if $(filter mini-v2,$(LARGE)),--previous generation/zoo)
 
-# COUNT images per source, SEEDS seeds, JOBS fits at a time; EPOCHS (of every method) and PRETRAIN_EPOCHS instead of
-# each method's own. Its parts resume. The folds of protocol rotate, most of the fits, come last.
+# COUNT images per source, SEEDS seeds, JOBS fits at a time; EPOCHS of every method instead of its own. Its parts resume.
+# The folds of protocol rotate, most of the fits, come last.
 SCALE := build/scale
 COUNT ?= 10000
 SEEDS ?= 3
 ON = $(or $(filter-out auto,$(DEVICE)),cpu)
-WITH = --device $(ON) --data $(SCALE)/data
-FITS = $(WITH) --seeds $(SEEDS) --jobs $(JOBS) $(if $(EPOCHS),--epochs $(EPOCHS))
-scale: $(STAMP)  ## reference runs in the paper's size: make scale SUITE=mini-v2 DEVICE=cuda COUNT=10000 SEEDS=3 JOBS=8
+FITS = --device $(ON) --seeds $(SEEDS) --jobs $(JOBS) $(if $(EPOCHS),--epochs $(EPOCHS)) --data $(SCALE)/data
+scale: $(STAMP)  ## the experiments in the paper's size: make scale SUITE=mini-v2 DEVICE=cuda COUNT=10000 SEEDS=3 JOBS=8
 	$(BIN)/osbench generate --suite $(LARGE) --count $(COUNT) --workers $(JOBS) --device $(ON) --out $(SCALE)/data
-	$(BIN)/osbench evaluate --method all $(FITS) --out $(SCALE)/runs
-	$(BIN)/osbench reproduce fang2023 $(FITS) $(if $(PRETRAIN_EPOCHS),--pretrain-epochs $(PRETRAIN_EPOCHS)) --out $(SCALE)
-	$(BIN)/osbench pack $(SCALE)/runs --out $(SCALE)/packed
-	$(BIN)/osbench leaderboard build $(SCALE)/packed --data $(SCALE)/data --out $(SCALE)/leaderboard
-	$(BIN)/osbench evaluate --method proposed --protocol rotate --fold all $(FITS) --out $(SCALE)/rotate
-	$(BIN)/osbench pack $(SCALE)/rotate --out $(SCALE)/rotate-packed
-	$(BIN)/osbench leaderboard folds $(SCALE)/rotate-packed --data $(SCALE)/data --out $(SCALE)/rotate-boards
+	for name in reference fang2023-table3 fang2023-table2 rotate; do \
+		$(BIN)/osbench run $$name $(FITS) --results $(SCALE) --out $(SCALE)/$$name || exit 1; done
 
-# SCENES: a folder of photographs for the virtual cameras; without it they see procedural scenes.
-REFERENCE := --data build/demo/data --out build/reference
+REFERENCE := --data build/demo/data --results baselines
 reference: demo  ## hours: all methods with three seeds, the paper's tables, then README's table, RESULTS.md, DATASET_CARD.md
-	$(BIN)/osbench evaluate --method all --seeds 3 $(REFERENCE)/runs
-	$(BIN)/osbench evaluate --method proposed --option preset=paper-literal --seeds 3 $(REFERENCE)/runs
-	$(BIN)/osbench reproduce fang2023 --table 3 $(REFERENCE)
-	$(BIN)/osbench leaderboard build build/reference/runs --out build/reference/leaderboard --data build/demo/data
+	for name in reference fang2023-table3 fang2023-table2; do \
+		$(BIN)/osbench run $$name $(REFERENCE) --out build/reference/$$name || exit 1; done
 	cp build/demo/data/README.md DATASET_CARD.md
-	$(BIN)/python -m osbench.leaderboard.readme build/reference/leaderboard README.md
-	$(BIN)/osbench reproduce fang2023 --table 2 --data build/demo/data --out build/reproduce --epochs 8 \
-		--pretrain-epochs 3 $(if $(SCENES),--scenes $(SCENES)) \
-		--same-rate mislnet --same-rate stega-cnn --same-rate camid-cnn
+	$(BIN)/python -m osbench.leaderboard.readme build/reference/reference/leaderboard README.md
 
 clean:  ## remove what was built (not .venv)
 	rm -rf build

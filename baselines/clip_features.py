@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..benchmark.method import Method
 from ..core.errors import CheckpointError, UsageError
+from ..core.hashing import file_sha256
 from .features import FeatureCache
 
 if TYPE_CHECKING:
@@ -237,8 +238,7 @@ def weights_sha256(folder: Path) -> str:
     """SHA-256 of a model's configuration and weights."""
     digest = hashlib.sha256((folder / "config.json").read_bytes())
     for path in _weight_files(folder):
-        with path.open("rb") as handle:
-            digest.update(hashlib.file_digest(handle, "sha256").digest())
+        digest.update(bytes.fromhex(file_sha256(path)))
     return digest.hexdigest()
 
 

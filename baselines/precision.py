@@ -10,6 +10,7 @@ import copy
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ GAIN = 1.25
 
 _STEPS = 3
 
-Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
+M = TypeVar("M", bound=nn.Module)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
@@ -35,8 +36,8 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
 
 def choose_precision(
     precision: str,
-    model: nn.Module,
-    loss: Loss,
+    model: M,
+    loss: Callable[[M, Tensor, Tensor], Tensor],
     inputs: Tensor,
     labels: Tensor,
 ) -> str:
@@ -71,8 +72,8 @@ def choose_precision(
 
 def _step_seconds(
     precision: str,
-    model: nn.Module,
-    loss: Loss,
+    model: M,
+    loss: Callable[[M, Tensor, Tensor], Tensor],
     inputs: Tensor,
     labels: Tensor,
 ) -> float:

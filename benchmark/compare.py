@@ -59,8 +59,10 @@ class Comparison:
 
     Attributes
     ----------
-    estimates: contender -> mean of the metric over its seeds, best first; undefined ones last.
-    pairs: every pair once, the better contender first.
+    estimates : dict[str, float]
+        Contender -> mean of the metric over its seeds, best first; undefined ones last.
+    pairs : list[Pair]
+        Every pair once, the better contender first.
     """
 
     metric: str

@@ -1,7 +1,7 @@
 """What every method promises, as far as it can be told without training one.
 
 A method file that breaks a promise is refused when it is opened. What only shows when a method is fitted is looked for
-by :mod:`osbench.testing`.
+by :mod:`.method_checks`.
 """
 
 from __future__ import annotations

@@ -34,11 +34,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+from ..core.defaults import PROTOCOL, SUITE
 from ..core.documents import json_schema
 from ..core.errors import UsageError, unknown_name
 from ..core.schema import Limits, read_record
 from ..core.text import printable
 from ..core.yaml import read_yaml
+from .protocols import load_protocol, protocol_names
 from .run_info import Label, Options, RuleName
 
 _FOLDER = Path(__file__).resolve().parent / "experiments"
@@ -132,7 +134,7 @@ class Experiment:
     count : int, optional
         Images per source; without it, the suite's.
     protocol : str
-        A packaged protocol, or the path of a protocol file.
+        A packaged protocol, one that is stored with the dataset, or the path of a protocol file.
     fold : str, optional
         A fold of the protocol, or ``all``; not needed where there is only one.
     seeds : int
@@ -156,9 +158,9 @@ class Experiment:
     entries: Annotated[dict[Label, Configuration], Limits(shortest=1, longest=1000)]
     name: Label = "experiment"
     title: Annotated[str, Limits(longest=500)] = ""
-    suite: Label = "mini"
+    suite: Label = SUITE
     count: Positive | None = None
-    protocol: Label = "fang2023"
+    protocol: Label = PROTOCOL
     fold: Label | None = None
     seeds: Annotated[int, Limits(least=1, most=1000)] = 1
     rules: Rules | None = None
@@ -210,7 +212,8 @@ def load_experiment(name: str | Path) -> Experiment:
     Raises
     ------
     UsageError
-        If there is no such experiment, or the file has an unknown key, a value of the wrong type, or a label twice.
+        If there is no such experiment, or the file has an unknown key, a value of the wrong type, or a label twice; or
+        if its protocol file is no protocol.
     """
     text = str(name)
     if text in experiment_names():
@@ -229,6 +232,8 @@ def load_experiment(name: str | Path) -> Experiment:
         label: replace(own, method=_beside(path.parent, own.method)) for label, own in experiment.entries.items()
     }
     suite, protocol = _beside(path.parent, experiment.suite), _beside(path.parent, experiment.protocol)
+    if protocol not in protocol_names() and protocol.endswith((".yaml", ".yml")):
+        load_protocol(protocol)  # before anything is generated for it
     return replace(experiment, entries=entries, suite=suite, protocol=protocol)
 
 

@@ -41,8 +41,14 @@ class Fit:
         As :func:`~.method.get_method` takes it; the module whose import makes a registered name known, "" for a file.
     data, manifest, out : str
         Paths of the dataset, of the manifest's file, of the runs folder.
-    seed, device, options, crop_size
-        As :func:`~.evaluate.evaluate` takes them.
+    seed : int
+        Feeds every random draw.
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``.
+    options : dict[str, Option]
+        Hyper-parameters that differ from the method's defaults.
+    crop_size : int
+        Side in pixels of the crops.
     """
 
     label: str

@@ -60,8 +60,10 @@ def launder_runs(
     ----------
     runs : sequence of Run
         Of one manifest and crop size. Cells that a run has are skipped.
-    dataset, manifest
-        The images, and which of them are test images.
+    dataset : Dataset
+        The images.
+    manifest : Manifest
+        Which of them are test images.
     grid : Grid
         The treatments.
     device : str

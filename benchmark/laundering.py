@@ -37,10 +37,14 @@ class Cell:
 
     Attributes
     ----------
-    quality: JPEG quality of the crop, 1..100, its block grid at the crop's corner; None = not compressed.
-    phase: how far the crop is moved against the benchmark crop on both axes, in pixels modulo 8.
-    resize: factor of both sides of the frame, by Lanczos.
-    blur: standard deviation in pixels of the frame of a Gaussian; 0 = none.
+    quality : int or None
+        JPEG quality of the crop, 1..100, its block grid at the crop's corner; None = not compressed.
+    phase : int
+        How far the crop is moved against the benchmark crop on both axes, in pixels modulo 8.
+    resize : float
+        Factor of both sides of the frame, by Lanczos.
+    blur : float
+        Standard deviation in pixels of the frame of a Gaussian; 0 = none.
     """
 
     quality: int | None = None
@@ -139,7 +143,17 @@ def place(side: int, start: int, size: int, cell: Cell) -> int | None:
 
     Parameters
     ----------
-    side: of the stored frame. start, size: of the benchmark crop in it.
+    side : int
+        Of the stored frame, in pixels.
+    start, size : int
+        Of the benchmark crop in it, in pixels.
+    cell : Cell
+        The treatment.
+
+    Returns
+    -------
+    int or None
+        Pixels of the resized frame.
     """
     scaled = _scaled(side, cell)
     room = scaled - size

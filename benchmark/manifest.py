@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,14 +26,14 @@ import pyarrow.parquet as pq
 
 from ..core.errors import DatasetError, LeakError
 from ..core.foreign import TableBudget, read_table
-from ..core.home import cache_folder
-from ..core.progress import get_logger, track
+from ..core.progress import track
 from ..core.publish import publishing
 from ..core.schema import Limits, read_record
 from ..core.text import printable
 from ..generation.dataset import Dataset
 from .leaks import refuse_copies, refuse_repeated_ids, refuse_twins
-from .protocols import Fold, Protocol, load_protocol
+from .manifest_folder import find_protocol, keep_protocol, manifest_folder, manifest_path
+from .protocols import Fold, Protocol, store_protocol
 
 MANIFEST_SCHEMA_VERSION = 1
 COLUMNS = ("image_id", "shard", "row", "generator", "training_set", "openness", "split", "class_index")
@@ -72,11 +71,16 @@ class Manifest:
 
     Attributes
     ----------
-    seen, unseen: sorted generator names; ``class_index`` in the table indexes ``seen``.
-    held_out: the training set that is in ``test`` only; empty = none.
-    table: columns of ``COLUMNS``, sorted by ``image_id``.
-    manifest_id: sha256 of the header (protocol, fold, suite, crop size, names, what is held out) and the sorted rows.
-    crop_size: side in pixels of the crops in the dataset.
+    seen, unseen : tuple[str, ...]
+        Sorted generator names; ``class_index`` in the table indexes ``seen``.
+    held_out : str
+        The training set that is in ``test`` only; empty = none.
+    table : pandas.DataFrame
+        Columns of ``COLUMNS``, sorted by ``image_id``.
+    manifest_id : str
+        SHA-256 of the header (protocol, fold, suite, crop size, names, what is held out) and the sorted rows.
+    crop_size : int
+        Side in pixels of the crops in the dataset.
     """
 
     protocol: str
@@ -88,6 +92,7 @@ class Manifest:
     suite: str
     crop_size: int
     held_out: str = ""
+    data: Path | None = field(default=None, compare=False, repr=False)
 
     def rows(self, *splits: str) -> pd.DataFrame:
         """The rows of the named splits, sorted by ``image_id``."""
@@ -122,13 +127,14 @@ def generator_architectures(dataset: Dataset) -> dict[str, str]:
 
 
 def build_manifest(
-    dataset: Dataset, protocol: Protocol | str, fold: Fold | str | None = None, index: pd.DataFrame | None = None
+    dataset: Dataset, protocol: Protocol | str | Path, fold: Fold | str | None = None, index: pd.DataFrame | None = None
 ) -> Manifest:
     """The manifest of one fold (a name may be left out if the protocol has only one).
 
     Every source is split by the protocol's ratios. Unseen generators keep their test images only, so the mix of seen
     and unseen test images does not depend on the fold. A held-out training set keeps its test images only, too;
-    generators that have it are tested on it alone. ``index``: the dataset's index, if the caller has read it already.
+    generators that have it are tested on it alone. ``protocol``: as :func:`find_protocol` takes it. ``index``: the
+    dataset's index, if the caller has read it already.
 
     Raises
     ------
@@ -138,7 +144,7 @@ def build_manifest(
         Two images with one id, the same picture in two sources, or the same bytes or pixels in two splits or under two
         generators.
     """
-    rule = load_protocol(protocol) if isinstance(protocol, str) else protocol
+    rule = find_protocol(dataset, protocol)
     chosen = fold if isinstance(fold, Fold) else _named_fold(dataset, rule, fold)
     index = dataset.index() if index is None else index
     refuse_repeated_ids(_array(index, "image_id"))
@@ -146,7 +152,7 @@ def build_manifest(
     generator = _array(index, "generator")
     seen = tuple(sorted(set(generator.tolist()) - set(chosen.unseen)))
     unseen_row = np.isin(generator, chosen.unseen)
-    split = _split_sources(index, rule.ratios)
+    split = _split_sources(index, rule.shares)
     held_out = _array(index, "training_set") == chosen.held_out
     tested = held_out | ~np.isin(generator, generator[held_out])
     kept = np.flatnonzero(np.where(split == "test", tested, ~unseen_row & ~held_out))
@@ -173,6 +179,7 @@ def build_manifest(
         suite=dataset.suite,
         crop_size=dataset.crop_size,
         held_out=chosen.held_out,
+        data=dataset.path,
     )
     manifest = replace(manifest, manifest_id=_manifest_id(_header(manifest), table))
     check_manifest(manifest)
@@ -324,7 +331,8 @@ def _check_cells(table: pa.Table, path: Path) -> None:
         if column.null_count:
             raise DatasetError(f"{path} is not a readable manifest (column {name} has empty cells): split again.")
         # As an array of text every cell would take as much memory as the longest one.
-        if name not in _INTEGERS and len(column) and pc.max(pc.binary_length(column)).as_py() > _LONGEST_TEXT:
+        lengths = pc.call_function("binary_length", [column]) if name not in _INTEGERS and len(column) else None
+        if lengths is not None and pc.call_function("max", [lengths]).as_py() > _LONGEST_TEXT:
             raise DatasetError(
                 f"{path} is not a readable manifest (column {name} has a text of more than {_LONGEST_TEXT} bytes):"
                 " split again."
@@ -347,63 +355,51 @@ def _header_document(table: pa.Table, path: Path) -> dict[str, Any]:
     return document
 
 
-def manifest_path(folder: Path, fold: str) -> Path:
-    """Where the manifest of a fold lies in a folder of manifests: ``rotate-stylegan+taming.parquet``."""
-    return folder / f"{fold.replace('/', '-')}.parquet"
-
-
-def manifest_folder(dataset: Dataset) -> Path:
-    """``manifests/`` in the dataset; for a dataset that is read-only, a folder in the user's cache."""
-    folder = dataset.path / "manifests"
-    if os.access(folder if folder.exists() else dataset.path, os.W_OK):
-        return folder
-    place = dataset.path.resolve()
-    key = hashlib.sha256(str(place).encode()).hexdigest()[:12]
-    elsewhere = cache_folder() / "manifests" / f"{place.name}-{key}"
-    get_logger().info("%s is read-only: manifests go to %s", dataset.path, elsewhere)
-    return elsewhere
-
-
-def split_dataset(dataset: Dataset, protocol_name: str, folder: Path | None = None) -> list[Path]:
+def split_dataset(dataset: Dataset, protocol: Protocol | str | Path, folder: Path | None = None) -> list[Path]:
     """Write the manifests of all folds of a protocol; returns their paths in the order of the folds.
+
+    A protocol that is not a packaged one is stored with them.
 
     Parameters
     ----------
     dataset : Dataset
         What to split; it must be complete.
-    protocol_name : str
-        Who is seen and who is not.
+    protocol : Protocol, str or Path
+        Who is seen and who is not, as :func:`find_protocol` takes it.
     folder : Path, optional
         Where to write; :func:`manifest_folder` without it.
     """
-    protocol = load_protocol(protocol_name)
-    folds = protocol.folds(generator_architectures(dataset), dataset.sources())
+    rule = find_protocol(dataset, protocol)
+    folds = rule.folds(generator_architectures(dataset), dataset.sources())
     target, index = folder or manifest_folder(dataset), dataset.index()
     paths = []
     for fold in track(folds, description="split", unit="fold") if len(folds) > 1 else folds:
         paths.append(manifest_path(target, fold.name))
-        write_manifest(build_manifest(dataset, protocol, fold, index), paths[-1])
+        write_manifest(build_manifest(dataset, rule, fold, index), paths[-1])
+    store_protocol(rule, target)
     return paths
 
 
-def open_manifests(dataset: Dataset, protocol_name: str, fold_name: str | None = None) -> list[Manifest]:
+def open_manifests(dataset: Dataset, protocol: Protocol | str | Path, fold_name: str | None = None) -> list[Manifest]:
     """The manifest of a fold of a dataset, or of every fold for the name ``all``.
 
-    Written into the dataset (:func:`manifest_folder`) if it is missing there or was made before the dataset changed.
-    Without a fold name the protocol must have only one fold; UsageError otherwise.
+    Written into the dataset (:func:`manifest_folder`) if it is missing there or was made before the dataset changed;
+    so is a protocol that is not a packaged one. ``protocol`` as :func:`find_protocol` takes it. Without a fold name the
+    protocol must have only one fold; UsageError otherwise.
     """
-    protocol = load_protocol(protocol_name)
+    rule = find_protocol(dataset, protocol)
     if fold_name == "all":
-        folds = protocol.folds(generator_architectures(dataset), dataset.sources())
+        folds = rule.folds(generator_architectures(dataset), dataset.sources())
     else:
-        folds = [_named_fold(dataset, protocol, fold_name)]
+        folds = [_named_fold(dataset, rule, fold_name)]
     index = dataset.index()
-    manifests = [build_manifest(dataset, protocol, fold, index) for fold in folds]
+    manifests = [build_manifest(dataset, rule, fold, index) for fold in folds]
     stale = [manifest for manifest in manifests if not _is_stored(manifest, dataset.path / "manifests")]
     target = manifest_folder(dataset) if stale else Path()
     for manifest in stale:
         if not _is_stored(manifest, target):
             write_manifest(manifest, manifest_path(target, manifest.fold))
+    keep_protocol(dataset, rule)
     return manifests
 
 

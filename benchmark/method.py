@@ -26,10 +26,10 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
-import yaml
 
 from ..core.errors import UsageError, unknown_name
 from ..core.registry import Registry
+from ..core.yaml import yaml_value
 from .card import MethodCard
 from .images import ImageSet
 from .options import Limit, checked_option, limits_of
@@ -43,12 +43,17 @@ class Context:
 
     Attributes
     ----------
-    seed: feeds every random draw of the method.
-    folder: private to this fit; checkpoints and cached features go here, and a fit that is started again with the
+    seed : int
+        Feeds every random draw of the method.
+    folder : Path
+        Private to this fit; checkpoints and cached features go here, and a fit that is started again with the
         same folder continues from them.
-    class_names: the seen generators; ``class_index`` i of the images means ``class_names[i]``.
-    epochs: number of epochs asked for, None = the method's own default.
-    options: the method's resolved hyper-parameters (also ``method.options``).
+    class_names : tuple[str, ...]
+        The seen generators; ``class_index`` i of the images means ``class_names[i]``.
+    epochs : int or None
+        Number of epochs asked for, None = the method's own default.
+    options : dict[str, Any]
+        The method's resolved hyper-parameters (also ``method.options``).
     """
 
     seed: int
@@ -63,13 +68,18 @@ class Context:
 class Method(ABC):
     """An attribution method: learns from images of seen generators, then answers for any image.
 
-    Class attributes
-    ----------------
-    name: set by :func:`register_method`.
-    rejections: names of the rejection rules that ``predict`` answers for; a run has all of them.
-    normalised_distances: those of them whose known_score is minus a distance divided by the spread of its class.
-    defaults: every hyper-parameter with its default value.
-    limits: what its value may be, for hyper-parameters that not every value of the default's type makes sense of
+    Attributes
+    ----------
+    name : str
+        Set by :func:`register_method`.
+    rejections : tuple[str, ...]
+        Names of the rejection rules that ``predict`` answers for; a run has all of them.
+    normalised_distances : tuple[str, ...]
+        Those of them whose known_score is minus a distance divided by the spread of its class.
+    defaults : dict[str, Any]
+        Every hyper-parameter with its default value.
+    limits : Mapping[str, Limit]
+        What its value may be, for hyper-parameters that not every value of the default's type makes sense of
         (:mod:`.options`). The limits of base classes hold too.
     """
 
@@ -204,11 +214,11 @@ def _read(text: str, default: object) -> Any:
     if isinstance(default, str):
         return text
     try:
-        value = yaml.safe_load(text)
+        value = yaml_value(text)
         # YAML reads 1e-4 as a string; float("1e-4") is what the user means.
         if isinstance(default, float) and not isinstance(value, bool):
             return float(value)
-    except (yaml.YAMLError, TypeError, ValueError):
+    except (TypeError, ValueError):
         return text
     return value
 

@@ -12,7 +12,6 @@ import inspect
 import sys
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 from .method import Method
 
@@ -20,24 +19,34 @@ from .method import Method
 def code_sha256(cls: type[Method]) -> str:
     """SHA-256 over the code of the method's module and, in turn, of every module around it that it imports.
 
-    Comments, docstrings and layout do not count. ``osbench.baselines.methods.proposed`` draws in
-    ``osbench.baselines.losses.proxy_nca``, and the networks, all of them, because that package finds its modules by
-    itself; but neither the harness nor other libraries, whose versions a run names anyway.
+    Comments, docstrings and layout do not count, nor what happens to be loaded. ``osbench.baselines.methods.proposed``
+    draws in ``osbench.baselines.losses.proxy_nca``, and the networks, all of them, because that package finds its
+    modules by itself; but neither the harness nor other libraries, whose versions a run names anyway.
     """
     root = _root(cls.__module__)
     found: dict[str, str] = {}
     waiting = [cls.__module__]
     while waiting:
         name = waiting.pop()
-        module = sys.modules.get(name)
-        if name in found or module is None or not getattr(module, "__file__", None):
+        path = _file(name, root)
+        if name in found or path is None:
             continue
-        tree, found[name] = _tree(Path(inspect.getfile(module)))
+        tree, found[name] = _tree(path)
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         if root:
-            waiting += [other for other in _imported(tree, module) if other.startswith(f"{root}.")]
-        if hasattr(module, "__path__"):
-            waiting += [other for other in sys.modules if other.startswith(f"{name}.")]
+            waiting += [other for other in _imported(tree, package) if other.startswith(f"{root}.")]
+        if path.name == "__init__.py":
+            inside = (module.relative_to(path.parent).with_suffix("") for module in path.parent.rglob("*.py"))
+            waiting += [f"{name}.{'.'.join(module.parts)}" for module in inside if module.name != "__init__"]
     return hashlib.sha256("\n".join(f"{name} {found[name]}" for name in sorted(found)).encode()).hexdigest()
+
+
+def _file(name: str, root: str) -> Path | None:
+    """The file of a module below the package ``root``, loaded or not; None for a name that is no module."""
+    if not root:
+        return Path(inspect.getfile(sys.modules[name]))
+    base = Path(next(iter(sys.modules[root].__path__))).joinpath(*name.split(".")[len(root.split(".")) :])
+    return next((path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()), None)
 
 
 def _root(module: str) -> str:
@@ -65,15 +74,14 @@ def _is_text(statement: ast.stmt) -> bool:
     )
 
 
-def _imported(tree: ast.Module, module: ModuleType) -> set[str]:
-    """Full names of everything that is imported anywhere in the file; some are functions, not modules."""
-    package = module.__spec__.parent if module.__spec__ else module.__name__.rpartition(".")[0]
+def _imported(tree: ast.Module, package: str) -> set[str]:
+    """Full names of everything that is imported anywhere in a file of ``package``; some are functions, not modules."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            above = (package or "").split(".")
+            above = package.split(".")
             parents = above[: len(above) - node.level + 1] if node.level else []
             base = ".".join([*parents, *([node.module] if node.module else [])])
             names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}

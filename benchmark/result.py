@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from ..core.schema import Limits, NumberOrNull
+from ..core.schema import Limits, Number
 
 SCHEMA_VERSION = 2
 
@@ -22,9 +22,9 @@ class Value:
         As printed.
     """
 
-    estimate: NumberOrNull
-    low: NumberOrNull
-    high: NumberOrNull
+    estimate: Number
+    low: Number
+    high: Number
     published: float | None = None
 
 
@@ -46,7 +46,7 @@ class Row:
     method: str
     rule: str
     values: dict[str, Value]
-    seconds: NumberOrNull
+    seconds: Number
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class Comparison:
     better: str
     than: str
     metric: str
-    difference: NumberOrNull
-    low: NumberOrNull
-    high: NumberOrNull
-    p_value: NumberOrNull
+    difference: Number
+    low: Number
+    high: Number
+    p_value: Number
     verdict: str
     published: float | None = None
 

@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core.errors import OsbenchError, RunError, unknown_name
+from ..core.defaults import RUNS
+from ..core.errors import OsbenchError, RunError, UsageError, unknown_name
 from ..core.publish import publishing_folder, sync_folder, write_atomically
 from ..core.text import printable
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
@@ -38,6 +39,8 @@ from .score import Score
 PREDICTIONS_FILE = "predictions.parquet"
 MODEL_FOLDER = "model"
 MANIFESTS_FOLDER = "manifests"
+
+_NAMED_RUNS = 10
 
 NATIVE = "native"
 """The rule that a run is read by unless another is named; of a method without one of that name, its first rule."""
@@ -230,8 +233,17 @@ class Run:
             The rejection rule (see :meth:`rule`).
         manifest : Manifest, optional
             The manifest of the run; without it, the one that lies with the run.
-        threshold_rule, bootstrap, seed
-            As :meth:`.score.Score.of` takes them.
+        threshold_rule : str, optional
+            How the threshold is chosen.
+        bootstrap : int, optional
+            Number of resamplings for the intervals.
+        seed : int, optional
+            Of the resampling.
+
+        Returns
+        -------
+        Score
+            Metrics with intervals, of every generator, and who was taken for whom.
         """
         manifest = manifest or self.manifest()
         answers = self.answers(rule, manifest)
@@ -278,9 +290,7 @@ def find_runs(runs_dir: Path) -> tuple[list[Run], list[Refused]]:
     A folder that cannot be read is refused like any other: none vanishes. RunError if ``runs_dir`` is no folder.
     """
     if not runs_dir.is_dir():
-        raise RunError(
-            f"no runs folder {printable(runs_dir)}: run `osbench evaluate --out {printable(runs_dir)}` first."
-        )
+        raise RunError(f"no runs folder {_here(runs_dir)}: run `{_evaluate(runs_dir)}` first.")
     runs, refused = [], []
     for folder in _run_folders(runs_dir, refused):
         try:
@@ -302,8 +312,27 @@ def list_runs(runs_dir: Path) -> list[Run]:
 
 def no_runs(runs_dir: Path) -> str:
     """What to say of a folder without runs; names the one that was meant, where it can be told."""
-    name = printable(runs_dir)
-    return f"{name} holds no run.{_runs_nearby(runs_dir) or f' Run `osbench evaluate --out {name}` first.'}"
+    return f"{_here(runs_dir)} holds no run.{_runs_nearby(runs_dir) or f' Run `{_evaluate(runs_dir)}` first.'}"
+
+
+def only_run(runs_dir: Path = RUNS) -> Run:
+    """The run in a folder of runs, for somebody who names none; RunError if there is none, UsageError for several."""
+    runs = list_runs(runs_dir)
+    if len(runs) > 1:
+        some = ", ".join(printable(run.folder) for run in runs[:_NAMED_RUNS])
+        more = f" and {len(runs) - _NAMED_RUNS} more" if len(runs) > _NAMED_RUNS else ""
+        raise UsageError(f"{_here(runs_dir)} holds {len(runs)} runs: say which one ({some}{more}).")
+    return runs[0]
+
+
+def _here(runs_dir: Path) -> str:
+    return f"./{RUNS}" if runs_dir == RUNS else printable(runs_dir)
+
+
+def _evaluate(runs_dir: Path) -> str:
+    """The command whose runs go there."""
+    place = "" if runs_dir == RUNS else f" --out {printable(runs_dir)}"
+    return f"osbench evaluate --method proposed{place}"
 
 
 def _runs_nearby(folder: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -89,7 +89,7 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Score:
-    """Every number of one run by one rejection rule.
+    """Every number of one run, or of one method over its seeds, by one rejection rule.
 
     A metric is also an attribute: ``score.auc_af1_crr.estimate``.
 
@@ -97,22 +97,23 @@ class Score:
     ----------
     method, rule : str
         The method and its rejection rule.
-    seed : int
-        Of the fit.
+    seeds : tuple of int
+        Of the fits.
     manifest : ScoredManifest
         What was answered.
     threshold : Threshold
-        Where images are accepted.
+        Where images are accepted; the mean over seeds.
     metrics : dict of str to Interval
-        All of :data:`~osbench.benchmark.metrics.METRICS`, with intervals over images (*these generators*).
+        All of :data:`~osbench.benchmark.metrics.METRICS`, means over seeds, with intervals over images (*these
+        generators*) and, of several seeds, over training (*this method*).
     new_generator : dict of str to Interval
         ``crr`` and ``auroc_macro`` with intervals over unseen generators (*a generator nobody has tested*).
     per_generator : dict of str to GeneratorScore
         Seen generators, then unseen ones.
     confusion : Confusion
-        Who was taken for whom.
+        Who was taken for whom; the sum over seeds.
     curve : Curve
-        aF1 over CRR.
+        aF1 over CRR, mean over seeds.
     composition : dict
         Images by source and split.
     bootstrap : Bootstrap
@@ -125,7 +126,7 @@ class Score:
 
     method: str
     rule: str
-    seed: int
+    seeds: tuple[int, ...]
     manifest: ScoredManifest
     threshold: Threshold
     metrics: dict[str, Interval]
@@ -141,7 +142,7 @@ class Score:
     @classmethod
     def of(
         cls,
-        answers: Answers,
+        answers: Answers | Sequence[Answers],
         *,
         threshold_rule: str = DEFAULT_THRESHOLD_RULE,
         bootstrap: int = 1000,
@@ -152,8 +153,8 @@ class Score:
 
         Parameters
         ----------
-        answers : Answers
-            Of one run by one rejection rule.
+        answers : Answers or sequence of Answers
+            Of one run by one rejection rule, or of one method's runs, one per seed.
         threshold_rule : str
             How the threshold is chosen; UsageError for an unknown one.
         bootstrap : int
@@ -163,23 +164,26 @@ class Score:
         laundered : sequence of SurfaceRow
             The run's robustness surface, if it has one.
         """
-        manifest, test = answers.manifest, answers.test
-        threshold = answers.threshold(threshold_rule)
-        found = replicate([test], [threshold], METRICS | PER_GENERATOR, Resamples(test, bootstrap, seed))
+        several = [answers] if isinstance(answers, Answers) else list(answers)
+        first, manifest = several[0], several[0].manifest
+        tests, thresholds = [a.test for a in several], [a.threshold(threshold_rule) for a in several]
+        found = replicate(tests, thresholds, METRICS | PER_GENERATOR, Resamples(tests[0], bootstrap, seed))
+        tables = [confusion(test, manifest, cut) for test, cut in zip(tests, thresholds, strict=True)]
+        counts = np.sum([table.counts for table in tables], axis=0)
         return cls(
-            method=answers.info.method,
-            rule=answers.rule,
-            seed=answers.info.seed,
+            method=first.info.method,
+            rule=first.rule,
+            seeds=tuple(a.info.seed for a in several),
             manifest=ScoredManifest(manifest.manifest_id, manifest.protocol, manifest.fold, manifest.suite),
-            threshold=Threshold(threshold_rule, threshold, threshold_rule_of(threshold_rule).oracle),
+            threshold=Threshold(threshold_rule, float(np.mean(thresholds)), threshold_rule_of(threshold_rule).oracle),
             metrics={name: interval_of(found, name) for name in METRICS},
             new_generator=new_generator_intervals(found),
             per_generator=generator_scores(found, manifest),
-            confusion=confusion(test, manifest, threshold),
-            curve=drawn_curve(test),
+            confusion=replace(tables[0], counts=tuple(tuple(row) for row in counts.tolist())),
+            curve=_mean_curve(tests),
             composition=manifest.counts(),
             bootstrap=Bootstrap(bootstrap, seed),
-            content=tuple(content_rows(answers.validation, test, manifest, threshold)),
+            content=tuple(content_rows(first.validation, tests[0], manifest, thresholds[0])) if not tests[1:] else (),
             laundered=tuple(laundered),
         )
 
@@ -251,6 +255,11 @@ def generator_scores(found: Replicates, manifest: Manifest) -> dict[str, Generat
         for name, rejected, area in zip(manifest.unseen, crr, auroc, strict=True)
     }
     return seen | unseen
+
+
+def _mean_curve(tests: Sequence[Outcome]) -> Curve:
+    curves = [drawn_curve(test) for test in tests]
+    return Curve(curves[0].crr, tuple(np.mean([curve.af1 for curve in curves], axis=0).tolist()))
 
 
 def confusion(test: Outcome, manifest: Manifest, threshold: float) -> Confusion:

@@ -15,8 +15,9 @@ from .score import Score
 def score_text(score: Score) -> str:
     """Metrics, generators, content if some is held out, confusion, robustness if the run was laundered."""
     threshold = score.threshold
+    seeds = ", ".join(map(str, score.seeds))
     head = (
-        f"{score.method} / {score.rule}, seed {score.seed}, {score.manifest.fold}: threshold {threshold.value:.4g} by "
+        f"{score.method} / {score.rule}, seed {seeds}, {score.manifest.fold}: threshold {threshold.value:.4g} by "
         f"{threshold.rule}{' (oracle: never ranked)' if threshold.oracle else ''}"
     )
     generators = pd.DataFrame(

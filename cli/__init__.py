@@ -44,12 +44,12 @@ def main() -> None:
     """Open-set synthetic image source attribution: which generator made this image, or is it one nobody has seen?
 
     \b
-    The whole line on the small embedded suite:   osbench run --suite mini --out build/demo
+    The whole line on the small embedded suite:   osbench run mini --out build/demo
     Step by step:
-      osbench generate --suite mini --out data          make the images
-      osbench split data --protocol fang2023            who is seen, who is unseen
-      osbench evaluate --method proposed --data data --out runs
-      osbench leaderboard build runs --out site         open site/index.html
+      osbench generate                       make the images of the suite mini in data
+      osbench split                          who is seen, who is unseen: protocol fang2023, or --unseen NAME
+      osbench evaluate --method proposed     runs in runs
+      osbench leaderboard build              open site/index.html
       osbench attribute photo.png --run runs/proposed/...
 
     Every verb has --help, --json and --quiet. Exit codes: 0 success, 1 an error, 2 a usage error, 130 stopped by

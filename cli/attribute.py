@@ -11,7 +11,12 @@ from .options import emit, handle_errors, json_option
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE...")
-@click.option("--run", "run_folder", type=click.Path(path_type=Path), required=True, help="The run folder to ask.")
+@click.option(
+    "--run",
+    "run_folder",
+    type=click.Path(path_type=Path),
+    help="The run folder to ask.  [default: the one in runs, if there is only one]",
+)
 @click.option("--threshold-rule", default="accept-95", show_default=True, help="How the threshold is chosen.")
 @click.option("--method", "method_file", default=None, help="path/to/file.py, if the run's method lives in a file.")
 @click.option("--rule", default="native", show_default=True, help="Rejection rule; without that one, the run's first.")
@@ -19,7 +24,7 @@ from .options import emit, handle_errors, json_option
 @handle_errors
 def command(
     images: tuple[Path, ...],
-    run_folder: Path,
+    run_folder: Path | None,
     threshold_rule: str,
     method_file: str | None,
     rule: str,
@@ -30,10 +35,10 @@ def command(
     An image that cannot be read costs its own answer only.
     """
     from ..benchmark.attribute import NotAttributed, attribute
-    from ..benchmark.runs import Run
+    from ..benchmark.runs import Run, only_run
     from ..core.errors import DatasetError
 
-    run = Run.open(run_folder)
+    run = Run.open(run_folder) if run_folder is not None else only_run()
     answers = attribute(images, run, rule=rule, threshold_rule=threshold_rule, method_file=method_file)
     width = max(len(answer.image) for answer in answers)
     source = max([len("source"), *(len(a.source) for a in answers if not isinstance(a, NotAttributed))])

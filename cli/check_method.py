@@ -10,7 +10,7 @@ import click
 from .options import emit, handle_errors, json_option
 
 if TYPE_CHECKING:
-    from ..testing import Check
+    from ..benchmark.method_checks import Check
 
 
 @click.command()
@@ -27,8 +27,8 @@ def command(method: str, options: tuple[str, ...], epochs: int | None, crop_size
     osbench.testing.check_method.
     """
     from ..benchmark.method import get_method, parse_options
+    from ..benchmark.method_checks import method_checks
     from ..core.errors import RunError
-    from ..testing import method_checks
 
     cls = get_method(method)
     checks: list[Check] = []

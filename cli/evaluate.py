@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.columns import text_columns
+from ..core.defaults import DATA, PROTOCOL, RUNS
 from .options import device_option, emit, handle_errors, jobs_option, json_option
 
 if TYPE_CHECKING:
@@ -18,10 +19,16 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--method", "methods", multiple=True, required=True, help="A name, path/to/file.py, or all. Repeatable.")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="The dataset folder.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The runs folder.")
-@click.option("--protocol", default="fang2023", show_default=True, help="Its manifest is written if it is missing.")
+@click.option("--method", "methods", multiple=True, help="A name, path/to/file.py, or all. Repeatable.")
+@click.option("--data", type=click.Path(path_type=Path), default=DATA, show_default=True, help="The dataset folder.")
+@click.option("--out", type=click.Path(path_type=Path), default=RUNS, show_default=True, help="The runs folder.")
+@click.option(
+    "--protocol",
+    default=PROTOCOL,
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A packaged protocol, one that `osbench split` stored, or a YAML file; its manifest is written if missing.",
+)
 @click.option("--fold", default=None, help="One fold of the protocol, or all. Not needed if there is only one.")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Fit with seeds 0 to N-1.")
 @click.option("--epochs", type=click.IntRange(min=1), default=None, help="Instead of the method's own default.")
@@ -33,6 +40,13 @@ if TYPE_CHECKING:
     "Fits at a time, each in a process of its own with its share of the threads and its own memory on the device."
 )
 @click.option("--network", default=None, help="Embedding network of proposed; short for --option network=NAME.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default=None,
+    help="Number format of training on a CPU, for methods that train a network; auto takes bfloat16 where a probe says "
+    "that it is faster.  [default: float32]",
+)
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="A hyper-parameter. Repeatable.")
 @click.option("--check", is_flag=True, help="Compare every image with its recorded hash first.")
 @click.option(
@@ -62,6 +76,7 @@ def command(
     device: str,
     jobs: int,
     network: str | None,
+    precision: str | None,
     options: tuple[str, ...],
     check: bool,
     launder: bool,
@@ -74,6 +89,8 @@ def command(
     method that fails does not stop the others. With --method all, one whose weights are not on this machine is left out
     and named.
 
+    Without options: the dataset in data, its split by fang2023, runs into runs.
+
     --jobs N makes N fits (a method, a seed, a fold) side by side: as many as fill a GPU and its memory, or many cores;
     on two cores it gains little.
 
@@ -85,14 +102,19 @@ def command(
     from ..benchmark.manifest import open_manifests
     from ..benchmark.method import get_method, method_names, parse_options
     from ..benchmark.orchestrator import run_experiment, summarize
-    from ..core.errors import RunError
+    from ..core.errors import RunError, UsageError
     from ..generation.dataset import Dataset
 
+    if not methods:
+        raise UsageError(f"say which method: --method NAME, a file.py or all. Known: {', '.join(method_names())}.")
     everything = "all" in methods
     names = method_names() if everything else list(dict.fromkeys(methods))
     if network is not None:
         options = (*options, f"network={network}")
     parsed = {name: parse_options(get_method(name), options) for name in names}
+    if precision is not None:
+        trained = [name for name in names if "precision" in get_method(name).defaults]
+        parsed |= {name: parsed[name] | {"precision": precision} for name in trained}
     grid = parse_grid(launder_grid) if launder_grid is not None else Grid() if launder else None
     dataset = Dataset.open(data)
     manifests = open_manifests(dataset, protocol, fold)
@@ -120,7 +142,8 @@ def command(
         for run in runs
     ]
     if runs:
-        emit(as_json, documents, "" if as_json else _text(found, summarize(found, manifests), out))
+        text = "" if as_json else _text(found, summarize(found, manifests), out)
+        emit(as_json, documents, f"Dataset {data}, protocol {manifests[0].protocol}, runs in {out}:\n{text}")
     failed = found.failed if everything else found.failed | found.missing
     if failed:
         raise RunError(f"{len(failed)} of {len(names)} methods failed: {', '.join(failed)}.")
@@ -131,7 +154,7 @@ def _rehearse_files(entries: Mapping[str, Configuration], crop_size: int, device
     from ..benchmark.evaluate import torch_device
     from ..benchmark.failures import describe_failure
     from ..benchmark.method import get_method
-    from ..testing import rehearse
+    from ..benchmark.method_checks import rehearse
 
     found = {}
     for label, own in entries.items():
@@ -181,4 +204,6 @@ def _text(found: ExperimentRuns, summaries: list[Summary], out: Path) -> str:
         for (phase, resize), count in crowded.items()
     ]
     verb = "build" if len({s.fold for s in summaries}) < 2 else "folds"
-    return "\n".join([*lines, *([f"Next: osbench leaderboard {verb} {out} --out SITE"] if rows else [])])
+    place = "" if out == RUNS else f" {out}"
+    site = "" if verb == "build" else " --out site"
+    return "\n".join([*lines, *([f"Next: osbench leaderboard {verb}{place}{site}"] if rows else [])])

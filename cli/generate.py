@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..core.defaults import DATA
 from .options import emit, handle_errors, json_option, names_and_paths
+
+if TYPE_CHECKING:
+    from ..generation.dataset import Dataset
 
 
 @click.command()
-@click.option("--suite", default="mini", show_default=True, help="Name of a packaged suite, or path of a suite YAML.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the dataset; made if missing.")
+@click.option(
+    "--suite",
+    help="Name of a packaged suite, or path of a suite YAML.  [default: mini; with --from-folder, the folders alone]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DATA,
+    show_default=True,
+    help="Folder of the dataset; made if missing.",
+)
 @click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source (repeatable).")
 @click.option("--count", type=int, help="Images per source.  [default: as the suite says]")
 @click.option(
@@ -28,6 +41,12 @@ from .options import emit, handle_errors, json_option, names_and_paths
     "--from-folder", "folders", multiple=True, metavar="NAME=DIR", help="Own images as a source (repeatable)."
 )
 @click.option("--folder-licence", help="Licence of the --from-folder images, for the dataset card.")
+@click.option(
+    "--crop-size",
+    type=int,
+    help="Side of the crop in pixels, for folders without --suite.  [default: the largest multiple of 8 that fits "
+    "every picture, up to 256]",
+)
 @click.option("--order", help="compress-then-crop (as in paper 1) or crop-then-compress.")
 @click.option("--frame", help="window (around the crop) or full (the whole image).")
 @click.option(
@@ -55,7 +74,10 @@ def command(
     engine: str,
     **options: Any,
 ) -> None:
-    """Make, or finish, a dataset: run the same command again after any interruption. A larger --count makes it grow.
+    """Make, or finish, a dataset: the suite mini in data where nothing else is said.
+
+    Run the same command again after any interruption. A larger --count makes it grow. With --from-folder and without
+    --suite the dataset consists of your own images alone, and who is unseen is yours to say: osbench split --unseen.
 
     Shards are published one by one, each exactly once; the result does not depend on --workers or on restarts.
     """
@@ -70,10 +92,28 @@ def command(
     options |= {"accept_licences": accept_licences, "offline": offline, "on_made": made.append}
     dataset = generate(engine=engine, **options)
     images = sum(source["count"] for source in dataset.info["sources"])
-    document = {"dataset": str(dataset.path), "sources": dataset.sources(), "images": images, "made": made[0]}
+    document = {
+        "dataset": str(dataset.path),
+        "suite": dataset.suite,
+        "crop_size": dataset.crop_size,
+        "sources": dataset.sources(),
+        "images": images,
+        "made": made[0],
+    }
     new = "nothing to make" if not made[0] else "all of them new" if made[0] == images else f"{made[0]} of them new"
     sources = f"{len(dataset.sources())} source{'s' * (len(dataset.sources()) != 1)}"
-    emit(as_json, document, f"{dataset.path}: {images} images from {sources}, {new}")
+    crops = f"suite {dataset.suite}, crops of {dataset.crop_size} px"
+    emit(as_json, document, f"{dataset.path}: {images} images from {sources}, {new} ({crops})\n{_next(dataset)}")
+
+
+def _next(dataset: Dataset) -> str:
+    """What there is to do with it."""
+    from ..generation.request import FOLDERS
+
+    place = "" if dataset.path == DATA else f" {dataset.path}"
+    if dataset.suite == FOLDERS:
+        return f"Next: osbench split{place} --unseen GENERATOR"
+    return f"Next: osbench evaluate --method proposed{' --data' if place else ''}{place}"
 
 
 def _print_plan(as_json: bool, options: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..core.defaults import RUNS
 from .options import emit, handle_errors, json_option
 
 
@@ -15,7 +16,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("runs", type=click.Path(path_type=Path), default=Path("runs"))
+@click.argument("runs", type=click.Path(path_type=Path), default=RUNS)
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="Folder for the board."
 )
@@ -60,7 +61,7 @@ def build(
 
 
 @command.command()
-@click.argument("runs", type=click.Path(path_type=Path), default=Path("runs"))
+@click.argument("runs", type=click.Path(path_type=Path), default=RUNS)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Gets a folder for each fold's board.")
 @click.option("--data", type=click.Path(path_type=Path), default=None, help="The dataset, as for build.")
 @click.option("--bootstrap", type=click.IntRange(min=1), default=1000, show_default=True, help="Replicates.")

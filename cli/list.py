@@ -24,17 +24,18 @@ REGISTERED = ("methods", "rejections", "networks", "families", "engines", "thres
 @json_option
 @handle_errors
 def command(context: click.Context, as_json: bool) -> None:
-    """List what there is to use: methods, networks, protocols, rejection rules, sources of a suite, suites, thresholds.
+    """List what there is to use: methods, experiments, networks, protocols, rejection rules, suites, their sources.
 
     Without one of them: the names of everything.
     """
     if context.invoked_subcommand is not None:
         return
+    from ..benchmark.experiment import experiment_names
     from ..benchmark.protocols import protocol_names
     from ..generation.catalog import suite_names
 
     names = {kind: registered(kind)() for kind in REGISTERED}
-    names |= {"protocols": list(protocol_names()), "suites": list(suite_names())}
+    names |= {"protocols": list(protocol_names()), "suites": list(suite_names()), "experiments": experiment_names()}
     emit(as_json, names, text_columns([(kind, ", ".join(names[kind])) for kind in sorted(names)]))
 
 
@@ -48,6 +49,19 @@ def _registered_verb(kind: str, text: str) -> None:
         registry: Registry[object] = Registry(kind, f"osbench.{kind}")
         rows = [{"name": name, "title": registry.title(name)} for name in registry.names()]
         emit(as_json, rows, text_columns([(row["name"], row["title"]) for row in rows]))
+
+
+@command.command()
+@json_option
+@handle_errors
+def experiments(as_json: bool) -> None:
+    """Experiments of the package, for `osbench run`."""
+    from ..benchmark.experiment import experiment_names, load_experiment
+
+    found = [load_experiment(name) for name in experiment_names()]
+    rows = [{"name": one.name, "title": one.title, "suite": one.suite, "entries": list(one.entries)} for one in found]
+    lines = [(one.name, one.suite, f"{len(one.entries)} entries", one.title) for one in found]
+    emit(as_json, rows, text_columns(lines))
 
 
 _registered_verb("networks", "Embedding networks, for --network.")

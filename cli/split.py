@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from ..core.defaults import DATA, PROTOCOL
+from ..core.errors import UsageError
 from .options import emit, handle_errors, json_option
+
+if TYPE_CHECKING:
+    from ..benchmark.protocols import Protocol
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path))
-@click.option("--protocol", default="fang2023", show_default=True, help="Who is seen and who is not.")
+@click.argument("data", type=click.Path(path_type=Path), default=DATA)
+@click.option("--protocol", metavar="NAME|FILE", help=f"Who is seen and who is not.  [default: {PROTOCOL}]")
+@click.option(
+    "--unseen", multiple=True, metavar="GENERATOR", help="This generator is unseen (repeatable), all others are seen."
+)
+@click.option("--name", help="What the protocol of --unseen is called.  [default: unseen-GENERATOR+GENERATOR]")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -19,19 +29,28 @@ from .options import emit, handle_errors, json_option
 )
 @json_option
 @handle_errors
-def command(data: Path, protocol: str, out: Path | None, as_json: bool) -> None:
-    """Split the dataset DATA into train, val and test: one manifest per fold of the protocol."""
+def command(
+    data: Path, protocol: str | None, unseen: tuple[str, ...], name: str | None, out: Path | None, as_json: bool
+) -> None:
+    """Split the dataset DATA (default: data) into train, val and test: one manifest per fold of the protocol.
+
+    A protocol of --unseen or of a YAML file is stored with the manifests; --protocol then takes its name, here and in
+    `osbench evaluate`.
+    """
     from ..benchmark.manifest import read_manifest, split_dataset
+    from ..benchmark.protocols import protocol_names
     from ..generation.dataset import Dataset
 
+    rule = _protocol(protocol, unseen, name)
     documents = []
     lines = []
-    for path in split_dataset(Dataset.open(data), protocol, out):
+    for path in split_dataset(Dataset.open(data), rule, out):
         manifest = read_manifest(path)
         sizes = {split: len(manifest.rows(split)) for split in ("train", "val", "test")}
         documents.append(
             {
                 "path": str(path),
+                "protocol": manifest.protocol,
                 "fold": manifest.fold,
                 "manifest_id": manifest.manifest_id,
                 "seen": list(manifest.seen),
@@ -45,4 +64,24 @@ def command(data: Path, protocol: str, out: Path | None, as_json: bool) -> None:
             f"{f'held out {manifest.held_out}; ' if manifest.held_out else ''}"
             f"{sizes['train']} train, {sizes['val']} val, {sizes['test']} test -> {path}"
         )
+    used = documents[0]["protocol"]
+    flag = "" if used == PROTOCOL else f" --protocol {used}"
+    if used not in protocol_names():
+        lines.append(f"protocol {used} is stored beside them: {Path(documents[0]['path']).parent / used}.yaml")
+    if out is None:
+        place = "" if data == DATA else f" --data {data}"
+        lines.append(f"Next: osbench evaluate --method proposed{place}{flag}")
     emit(as_json, documents, "\n".join(lines))
+
+
+def _protocol(given: str | None, unseen: tuple[str, ...], name: str | None) -> Protocol | str:
+    """What the options mean together; UsageError where they contradict each other."""
+    from ..benchmark.protocols import Protocol
+
+    if not unseen and name is None:
+        return given or PROTOCOL
+    if not unseen:
+        raise UsageError("--name names the protocol of --unseen: say who is unseen, --unseen GENERATOR.")
+    if given is not None:
+        raise UsageError("--protocol and --unseen both say who is unseen: give one of them.")
+    return Protocol.of_unseen(unseen, name)

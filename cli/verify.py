@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..core.defaults import DATA
 from .options import emit, handle_errors, json_option, names_and_paths
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("dataset", type=click.Path(path_type=Path))
+@click.argument("dataset", type=click.Path(path_type=Path), default=DATA)
 @click.option("--pixels", is_flag=True, help="Decode every image and check the hash of its crop too.")
 @click.option("--regenerate", "images", type=int, metavar="N", help="Make N images of each source again and compare.")
 @click.option("--record", is_flag=True, help="With --regenerate: keep the finding in the dataset and on its card.")
@@ -34,7 +35,7 @@ def command(
     device: str,
     as_json: bool,
 ) -> None:
-    """Check every shard of DATASET against the ledger and its own hashes; exit code 1 if anything is wrong.
+    """Check every shard of DATASET (default: data) against the ledger and its own hashes; exit code 1 if one is wrong.
 
     'osbench generate' with the same options rebuilds wrong and missing shards.
     """

@@ -72,6 +72,14 @@ def read_yaml(path: Path, error: type[OsbenchError], budget: YamlBudget | None =
         raise error(f"{printable(path)}: not readable YAML ({_reason(cause)}).") from cause
 
 
+def yaml_value(text: str) -> Any:
+    """The value of a YAML text as people type it in a command line; ValueError if it is none."""
+    try:
+        return _Loader(text.encode(), YamlBudget()).get_single_data()
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ValueError(f"not readable YAML ({_reason(error)})") from error
+
+
 def _reason(cause: Exception) -> str:
     if isinstance(cause, yaml.MarkedYAMLError):
         mark = cause.problem_mark or cause.context_mark

@@ -17,12 +17,13 @@ A page that asks for what does not exist is a warning, and so an error of ``make
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 import logging
 import re
+import sys
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ _MARKER = re.compile(
 )
 _FOR_TESTS = re.compile(r"^<!-- (?:not run|setup|needs): .* -->\n", re.MULTILINE)
 _FOREIGN_SCRIPT = re.compile(r'"https://unpkg\.com/iframe-worker/shim"')
+_FIELD = re.compile(r"^(?P<names>\w+(?:, \w+)*) : [^\n]*\n(?P<text>(?:    [^\n]*\n?)+)", re.MULTILINE)
 _THEME_SCRIPT = re.compile(r'src="([^"]*)assets/javascripts/bundle')
 _LOG = logging.getLogger("mkdocs.hooks.osbench")
 _WIDTH = 96
@@ -111,10 +113,14 @@ def _schemas(_: str) -> str:
     parts = []
     for name in argument.type.choices:  # type: ignore[attr-defined]
         document = json.loads(CliRunner().invoke(main, ["schema", name], catch_exceptions=False).stdout)
-        parts += [f"## The document `{name}`", document.get("description", ""), _properties(document)]
+        parts += [
+            f"## The document `{name}`",
+            document.get("description", ""),
+            _properties(document, document["title"]),
+        ]
         for kind, definition in document.get("$defs", {}).items():
             if "properties" in definition:
-                parts += [f"### {kind} of `{name}`", definition.get("description", ""), _properties(definition)]
+                parts += [f"### {kind} of `{name}`", definition.get("description", ""), _properties(definition, kind)]
         parts.append(f'??? note "The JSON Schema of `{name}`"\n\n{_indented(document)}')
     return "\n\n".join(parts)
 
@@ -124,13 +130,27 @@ def _indented(document: object) -> str:
     return "\n".join(f"    {line}" for line in ("```json", *text.splitlines(), "```"))
 
 
-def _properties(schema: dict[str, Any]) -> str:
-    required = set(schema.get("required", ()))
+def _properties(schema: dict[str, Any], name: str) -> str:
+    """A table of the keys of a document; what they mean comes from the docstring of the dataclass of that name."""
+    required, meanings = set(schema.get("required", ())), _meanings(name)
     rows = ["| key | type | needed | meaning |", "|---|---|---|---|"]
     for key, value in schema.get("properties", {}).items():
-        meaning = " ".join(str(value.get("description", "")).split()).replace("|", "\\|")
+        meaning = _cell(value.get("description") or meanings.get(key, ""))
         rows.append(f"| `{key}` | {_type_of(value)} | {'yes' if key in required else ''} | {meaning} |")
     return "\n".join(rows)
+
+
+def _meanings(name: str) -> dict[str, str]:
+    """Field -> description, from the docstring of the dataclass of osbench that is called so."""
+    loaded = [module for path, module in list(sys.modules.items()) if path.startswith("osbench.")]
+    classes = [getattr(module, name) for module in loaded if is_dataclass(getattr(module, name, None))]
+    if not classes:
+        return {}
+    text = re.sub(r":\w+:`[~.]*([^`]+)`", r"`\1`", inspect.cleandoc(classes[0].__doc__ or ""))
+    found: dict[str, str] = {}
+    for item in _FIELD.finditer(text):
+        found |= {field.strip(): " ".join(item["text"].split()) for field in item["names"].split(",")}
+    return found
 
 
 def _type_of(schema: dict[str, Any]) -> str:
@@ -181,16 +201,12 @@ def _methods(_: str) -> str:
 
 
 def _promise(_: str) -> str:
-    osbench = importlib.import_module("osbench")
-    names = [name for name in getattr(osbench, "__all__", ()) if not name.startswith("__")]
-    documented = []
-    for name in names:
-        item = getattr(osbench, name)
-        module = inspect.getmodule(item)
-        if module is None or inspect.ismodule(item):
-            continue
-        documented.append(f"::: {module.__name__}.{item.__qualname__}")
-    return "\n\n".join(documented)
+    import osbench
+
+    names = [name for name in osbench.__all__ if not name.startswith("__")]
+    functions = [name for name in names if not inspect.isclass(getattr(osbench, name))]
+    classes = [name for name in names if name not in functions]
+    return "\n\n".join(f"::: osbench.{name}" for name in [*functions, *classes])
 
 
 def _notebook(name: str) -> str:

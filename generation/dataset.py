@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from ..core.defaults import DATA
 from ..core.errors import DatasetError
 from ..core.folders import files_below
 from ..core.foreign import TableBudget, check_regular, read_table
@@ -114,6 +115,8 @@ class Dataset:
         """Open a folder. DatasetError if it is no dataset, damaged, or of another schema version."""
         folder = Path(path)
         record = folder / RECORD
+        if folder == DATA and not record.exists():
+            raise DatasetError(f"no dataset in ./{DATA}: run `osbench generate` first.")
         if not record.exists():
             raise DatasetError(
                 f"{folder}: not a dataset (no {RECORD}). Make one with 'osbench generate --out {folder}'."

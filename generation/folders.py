@@ -83,6 +83,18 @@ def check_image(path: Path, crop_size: int) -> None:
         pass
 
 
+def smallest_picture(folder: Path) -> tuple[int, Path]:
+    """The shorter side in pixels of the picture whose shorter side is the shortest, and the picture.
+
+    The errors of :func:`list_images` and :func:`check_image`.
+    """
+    sides = []
+    for path in list_images(folder):
+        with _open(path, 1) as picture:
+            sides.append((min(picture.size), path))
+    return min(sides)
+
+
 @contextmanager
 def _open(path: Path, crop_size: int) -> Iterator[Image.Image]:
     with open_image(path, max_pixels=MAX_FRAME_PIXELS, remedy=_REMEDY) as picture:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..core.defaults import DATA
 from ..core.errors import DatasetError, GenerationError, UsageError
 from ..core.locking import exclusive
 from ..core.progress import progress_bar
@@ -28,8 +29,8 @@ from .shards import OnImages, Unit
 
 
 def generate(
-    suite: str | Path,
-    out: str | Path,
+    suite: str | Path | None = None,
+    out: str | Path = DATA,
     *,
     sources: Sequence[str] | None = None,
     count: int | None = None,
@@ -39,6 +40,7 @@ def generate(
     folder_licence: str | None = None,
     order: str | None = None,
     frame: str | None = None,
+    crop_size: int | None = None,
     engine: str = "local",
     weights: Mapping[str, str | Path] | None = None,
     accept_licences: Sequence[str] = (),
@@ -50,17 +52,23 @@ def generate(
     A dataset grows by a larger ``count``: it ends with the same bytes as one that was made of that size at once. Until
     then it is incomplete.
 
-    suite: name or path of a suite YAML. sources: ``generator/training_set`` names (or just generators), all if
-    None. count: images per source. folders: name -> folder of own images; a name may be ``generator/training_set``.
-    order, frame: see :mod:`.pixels`. weights, accept_licences, offline: see :func:`.weights.locate_weights`; nothing is
-    written before all weights are there. on_made: called once with the number of images that had to be made. Raises
+    suite, sources, count, folders, folder_licence, order, frame, crop_size: see :func:`.request.make_request`.
+    weights, accept_licences, offline: see :func:`.weights.locate_weights`; nothing is written before all weights are
+    there. on_made: called once with the number of images that had to be made. Raises
     UsageError, DatasetError or GenerationError, all in one line; what was published before stays.
     """
     if workers < 1:
         raise UsageError(f"--workers must be at least 1, not {workers}.")
     schedule = get_engine(engine)
     request = make_request(
-        suite, sources=sources, count=count, folders=folders, folder_licence=folder_licence, order=order, frame=frame
+        suite,
+        sources=sources,
+        count=count,
+        folders=folders,
+        folder_licence=folder_licence,
+        order=order,
+        frame=frame,
+        crop_size=crop_size,
     )
     folder = Path(out)
     check_folder(folder)

@@ -176,7 +176,7 @@ def frame_size(data: bytes) -> tuple[int, int]:
     """
     with _decoder_errors():
         if data[:2] == b"\xff\xd8":
-            height, width = simplejpeg.decode_jpeg_header(data)[:2]
+            height, width = map(int, simplejpeg.decode_jpeg_header(data)[:2])
             scans = data.count(b"\xff\xda")
             if scans > _MAX_SCANS:
                 raise ValueError(f"{scans} scans")
@@ -192,11 +192,19 @@ def frame_size(data: bytes) -> tuple[int, int]:
 def decode_frame(data: bytes) -> np.ndarray:
     """Stored bytes to uint8 (H, W, 3). DatasetError if they are no complete JPEG or PNG, or as :func:`frame_size`."""
     height, width = frame_size(data)
+    return _decode(data, Box(0, 0, width, height), height, width)
+
+
+def _decode(data: bytes, part: Box, height: int, width: int) -> np.ndarray:
+    """A part of the frame; of a PNG nothing else is ever turned into an array."""
     with _one_large_frame if height * width > _LARGE_PIXELS else contextlib.nullcontext(), _decoder_errors():
         if data[:2] == b"\xff\xd8":
-            return simplejpeg.decode_jpeg(data, colorspace="RGB", fastdct=False, fastupsample=False)
+            frame = simplejpeg.decode_jpeg(data, colorspace="RGB", fastdct=False, fastupsample=False)
+            return frame[part.y : part.y + part.height, part.x : part.x + part.width]
         with open_picture(io.BytesIO(data), ("PNG",)) as picture:
-            return np.asarray(picture.convert("RGB"))
+            box = (part.x, part.y, part.x + part.width, part.y + part.height)
+            shown = picture if (part.height, part.width) == (height, width) else picture.crop(box)
+            return np.asarray(shown if shown.mode == "RGB" else shown.convert("RGB"))
 
 
 @contextlib.contextmanager
@@ -216,6 +224,5 @@ def decode_crop(data: bytes, crop_x: int, crop_y: int, size: int) -> np.ndarray:
     height, width = frame_size(data)
     if min(crop_x, crop_y) < 0 or size < 1 or crop_x + size > width or crop_y + size > height:
         raise DatasetError(f"a crop of {size} px at ({crop_x}, {crop_y}) leaves the stored {width}x{height} frame.")
-    frame = decode_frame(data)
     # A copy, so that a crop of 48 px does not keep its frame in memory.
-    return frame[crop_y : crop_y + size, crop_x : crop_x + size].copy()
+    return _decode(data, Box(crop_x, crop_y, size, size), height, width).copy()

@@ -50,7 +50,7 @@ class PlanRow:
 
 
 def plan(
-    suite: str | Path,
+    suite: str | Path | None = None,
     *,
     out: str | Path | None = None,
     sources: Sequence[str] | None = None,
@@ -61,6 +61,7 @@ def plan(
     folder_licence: str | None = None,
     order: str | None = None,
     frame: str | None = None,
+    crop_size: int | None = None,
     weights: Mapping[str, str | Path] | None = None,
 ) -> list[PlanRow]:
     """What :func:`..generate.generate` with the same arguments would do; writes and downloads nothing. Same errors.
@@ -68,7 +69,14 @@ def plan(
     Shards that lie in ``out`` are looked at, not only the ledger: what is lost or damaged would be made again.
     """
     request = make_request(
-        suite, sources=sources, count=count, folders=folders, folder_licence=folder_licence, order=order, frame=frame
+        suite,
+        sources=sources,
+        count=count,
+        folders=folders,
+        folder_licence=folder_licence,
+        order=order,
+        frame=frame,
+        crop_size=crop_size,
     )
     if workers < 1:
         raise UsageError(f"--workers must be at least 1, not {workers}.")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..core.progress import get_logger
-from .catalog import Source, Suite
+from .catalog import NO_LICENCE, Source, Suite
 from .networks import NetworkFacts, network_facts
 from .record import source_record, source_sha256
-from .request import NO_LICENCE, Request
+from .request import Request
 from .weights import locate_weights
 
 

@@ -68,13 +68,15 @@ def regenerate(
     if images < 1:
         raise UsageError(f"--regenerate must be at least 1, not {images}.")
     device_name(device)
+    records = [record for record in dataset.info["sources"] if "weights" in record]
+    if not records:
+        return
     catalog = load_suite(suite or dataset.suite)
-    for record in dataset.info["sources"]:
-        if "weights" in record:
-            source = catalog.source(record["name"])
-            given = {name: path for name, path in (weights or {}).items() if name == source.name}
-            located = next(iter(local_weights([source], given)), source)
-            yield _regenerate_source(dataset, record, located, images, device)
+    for record in records:
+        source = catalog.source(record["name"])
+        given = {name: path for name, path in (weights or {}).items() if name == source.name}
+        located = next(iter(local_weights([source], given)), source)
+        yield _regenerate_source(dataset, record, located, images, device)
 
 
 def _regenerate_source(

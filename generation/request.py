@@ -1,4 +1,7 @@
-"""What to make: a suite's recipe with the user's choices applied, the sources and how many images of each."""
+"""What to make: a suite's recipe with the user's choices applied, the sources and how many images of each.
+
+Folders of images without a suite are a suite of their own, :data:`FOLDERS`: no generator of osbench is in it.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..core.errors import UsageError, unknown_name
-from .catalog import Source, Suite, load_suite
+from ..core.defaults import SUITE
+from ..core.errors import DatasetError, UsageError, unknown_name
+from ..core.progress import get_logger
+from .catalog import NO_LICENCE, Recipe, Source, Suite, load_suite
 from .families import family_class
-from .folders import check_image, list_images
+from .folders import check_image, list_images, smallest_picture
 from .ledger import MAX_SHARDS
 from .networks import check_sampling
 from .picture_set import open_picture_set
 from .record import source_namespace
 from .shards import Unit
 
-NO_LICENCE = "not stated"
+FOLDERS = "folders"
+"""Name of the suite that consists of the user's folders."""
+
+_FOLDERS_VERSION = "folders-v1"
+_LARGEST_CROP, _CROP_STEP = 256, 8
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class Request:
 
 
 def make_request(
-    suite: str | Path,
+    suite: str | Path | None = None,
     *,
     sources: Sequence[str] | None = None,
     count: int | None = None,
@@ -41,14 +50,50 @@ def make_request(
     folder_licence: str | None = None,
     order: str | None = None,
     frame: str | None = None,
+    crop_size: int | None = None,
 ) -> Request:
-    """Check a request and resolve its names. UsageError or DatasetError; nothing is written."""
+    """Check a request and resolve its names; nothing is written.
+
+    Parameters
+    ----------
+    suite : str or Path, optional
+        A packaged suite, or the path of a suite file. Without it the folders alone, or :data:`.defaults.SUITE` where
+        there is no folder.
+    sources : sequence of str, optional
+        Names of sources, or of generators with all their sources; all without it.
+    count : int, optional
+        Images per source; without it what the suite says, and all images of a folder.
+    folders : mapping of str to path, optional
+        Name -> folder of images; a name may be ``generator/training_set``.
+    folder_licence : str, optional
+        Licence of the images in the folders.
+    order, frame : str, optional
+        See :mod:`.pixels`.
+    crop_size : int, optional
+        Side of the crop in pixels, where there is no suite to say it. Without it the largest multiple of 8 that fits
+        every picture, up to 256.
+
+    Raises
+    ------
+    UsageError
+        Unknown names, or values that contradict each other.
+    DatasetError
+        A folder that is missing, empty, or holds a file that cannot be a benchmark image.
+    """
     if count is not None and count < 1:
         raise UsageError(f"--count must be at least 1, not {count}.")
-    loaded = load_suite(suite)
-    recipe = replace(loaded.recipe, order=order or loaded.recipe.order, frame=frame or loaded.recipe.frame)
     own = [_folder_source(n, Path(p), folder_licence or NO_LICENCE) for n, p in (folders or {}).items()]
-    loaded = replace(loaded, recipe=recipe, sources=(*loaded.sources, *own))
+    if suite is None and own:
+        if sources:
+            raise UsageError("--source chooses sources of a suite: say which one with --suite.")
+        loaded = _suite_of_folders(own, crop_size)
+    elif crop_size is not None:
+        raise UsageError("--crop-size is for folders without --suite; a suite says its own.")
+    else:
+        loaded = load_suite(SUITE if suite is None else suite)
+        loaded = replace(loaded, sources=(*loaded.sources, *own))
+    recipe = replace(loaded.recipe, order=order or loaded.recipe.order, frame=frame or loaded.recipe.frame)
+    loaded = replace(loaded, recipe=recipe)
     names = [source.name for source in loaded.sources]
     if len(set(names)) < len(names):
         raise UsageError(
@@ -71,6 +116,31 @@ def make_request(
 def _folder_source(name: str, folder: Path, licence: str) -> Source:
     generator, _, training_set = name.partition("/")
     return Source(generator, training_set or "folder", architecture=generator, licence=licence, folder=folder)
+
+
+def _suite_of_folders(own: Sequence[Source], crop_size: int | None) -> Suite:
+    recipe = Recipe(crop_size=_fitting_crop(own) if crop_size is None else crop_size)
+    return Suite(FOLDERS, _FOLDERS_VERSION, "Folders of images", 1, recipe, tuple(own))
+
+
+def _fitting_crop(own: Sequence[Source]) -> int:
+    """The largest multiple of 8 that fits every picture, up to 256."""
+    side, picture = min(smallest_picture(source.folder) for source in own if source.folder is not None)
+    crop = min(side, _LARGEST_CROP) // _CROP_STEP * _CROP_STEP
+    if not crop:
+        raise DatasetError(
+            f"{picture}: {side} px is too small for a crop of at least {_CROP_STEP} px. Remove it from the folder."
+        )
+    get_logger().info(
+        "crops of %d px: the largest multiple of %d, up to %d, that fits every picture (%s has %d px); --crop-size"
+        " says another",
+        crop,
+        _CROP_STEP,
+        _LARGEST_CROP,
+        picture,
+        side,
+    )
+    return crop
 
 
 def _choose(suite: Suite, names: Sequence[str] | None) -> list[Source]:

@@ -47,7 +47,7 @@ from .entry import Entry, Surface, entry_of, with_variants
 from .gallery import GallerySource, gallery, holds_images
 from .ranking import order, rank
 from .site import render_page
-from .sources import ManifestLookup, choose_manifest, generator_titles, lookup_manifest
+from .sources import ManifestLookup, choose_manifest, find_board_dataset, generator_titles, lookup_manifest
 
 BOARD_SCHEMA_VERSION = 2
 PAGE_FILE, JSON_FILE, TABLE_FILE = "index.html", "leaderboard.json", "leaderboard.parquet"
@@ -174,6 +174,40 @@ class Board:
         out.mkdir(parents=True, exist_ok=True)
         write_together(files)
         return out / PAGE_FILE
+
+
+def leaderboard(
+    runs: str | Path = "runs",
+    *,
+    data: str | Path | Dataset | None = None,
+    rules: Collection[str] = (),
+    manifest_id: str | None = None,
+    bootstrap: int = 1000,
+) -> Board:
+    """Score and rank all runs and submissions in a folder.
+
+    Parameters
+    ----------
+    runs : str or Path
+        A folder of runs, or of submissions.
+    data : str, Path or Dataset, optional
+        The data set, for sample images and for manifests that do not lie with the runs. Without it, the folder ``data``
+        beside the runs, if it is the one.
+    rules : collection of str
+        Only these rejection rules; all of a run without it.
+    manifest_id : str, optional
+        Which manifest, where the runs answer several.
+    bootstrap : int
+        Replicates of every interval.
+
+    Returns
+    -------
+    Board
+        What cannot be used is in ``refused``. RunError if no run is left.
+    """
+    folder = Path(runs)
+    dataset = data if isinstance(data, Dataset) else find_board_dataset(folder, Path(data) if data else None)
+    return build_board(folder, dataset=dataset, rules=rules, manifest_id=manifest_id, bootstrap=bootstrap)
 
 
 def build_board(
@@ -345,7 +379,7 @@ def _resamples(manifest: Manifest, replicates: int) -> Resamples:
 
 
 def _ranked(scored: Sequence[Scored]) -> list[Entry]:
-    """Entries in the order of the board, with what tells them apart and with their ranks."""
+    """Entries in the order of the board, with their names, what tells them apart, and their ranks."""
     entries = with_variants([entry for entry, _, _ in scored])
     estimates = [entry.metrics[PRIMARY] for entry in entries]
     ranks = rank(estimates, _surely_above(scored))

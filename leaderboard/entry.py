@@ -45,8 +45,10 @@ class Entry:
         The ranks that are possible.
     method, rule : str
         The method and its rejection rule.
+    name : str
+        What the entry is called: the method, or the label that an experiment gives to its configuration.
     variant : str
-        What tells this entry from others of its method and rule on the same board: settings, crop size, code. Empty
+        What tells this entry from others of its name and rule on the same board: settings, crop size, code. Empty
         for a lone one.
     seeds : tuple of int
         Of the fits that it is the mean of.
@@ -94,6 +96,7 @@ class Entry:
     rank_high: int | None
     method: str
     rule: str
+    name: str
     variant: str
     seeds: tuple[int, ...]
     runs: tuple[str, ...]
@@ -119,8 +122,8 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """For people: method, rule, and what tells it from others."""
-        return " ".join(part for part in (self.method, self.rule, self.variant) if part)
+        """For people: name, rule, and what tells it from others."""
+        return " ".join(part for part in (self.name, self.rule, self.variant) if part)
 
     def to_json(self) -> dict[str, Any]:
         """The entry as a JSON document; undefined numbers are None."""
@@ -135,7 +138,7 @@ class Entry:
         """One row: the entry, ``<metric>``, ``<metric>_low``, ``<metric>_high``, and the same for every generator."""
         row: dict[str, Any] = {
             name: getattr(self, name)
-            for name in ("rank", "rank_low", "rank_high", "method", "rule", "variant", "id", "code_sha256")
+            for name in ("rank", "rank_low", "rank_high", "name", "method", "rule", "variant", "id", "code_sha256")
         }
         row |= {"crop_size": self.config.crop_size, "seeds": list(self.seeds)}
         named = dict(self.metrics)
@@ -180,6 +183,7 @@ def entry_of(
         rank_high=None,
         method=first.method,
         rule=seeds[0].rule,
+        name=printable(first.label) or first.method,
         variant="",
         seeds=tuple(answers.info.seed for answers in seeds),
         runs=(),
@@ -212,19 +216,27 @@ def _identity(info: RunInfo, rule: str) -> str:
 
 
 def with_variants(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries with what tells each from others of its method and rule: only what differs between them."""
+    """The entries with what tells each from others of its name and rule: only what differs between them."""
     groups: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        groups.setdefault((entry.method, entry.rule), []).append(entry)
-    return [replace(entry, variant=_variant(entry, groups[entry.method, entry.rule])) for entry in entries]
+        groups.setdefault((entry.name, entry.rule), []).append(entry)
+    return [replace(entry, variant=_variant(entry, groups[entry.name, entry.rule])) for entry in entries]
 
 
 def _variant(entry: Entry, group: Sequence[Entry]) -> str:
     return ", ".join(
         text(entry)
-        for text in (lambda e: settings_text(e.config) or "defaults", _crop_text, _code_text)
+        for text in (_method_text, _settings_text, _crop_text, _code_text)
         if len({text(other) for other in group}) > 1
     )
+
+
+def _method_text(entry: Entry) -> str:
+    return entry.method
+
+
+def _settings_text(entry: Entry) -> str:
+    return settings_text(entry.config) or "defaults"
 
 
 def _crop_text(entry: Entry) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..benchmark.metrics.intervals import Interval
 from ..core.errors import RunError
+from ..core.markdown import markdown_table
 from .board import JSON_FILE, Board
 
 SHOWN_RULES = ("native", "never", "msp", "centroid-sigma")
@@ -24,16 +25,21 @@ BEGIN, END = "<!-- board:begin -->", "<!-- board:end -->"
 def board_markdown(board: Board) -> str:
     """The entries of a board with one of ``SHOWN_RULES`` as a Markdown table with intervals."""
     columns = {"auc_af1_crr": "AUC", "af1": "aF1", "crr": "CRR", "auroc": "AUROC", "oscr": "OSCR"}
-    lines = ["| method | rejection | seeds | " + " | ".join(columns.values()) + " |", "|---" * (3 + len(columns)) + "|"]
     shown = [entry for entry in board.entries if entry.rule in SHOWN_RULES]
-    for entry in shown:
-        cells = [_cell(entry.metrics[name]) for name in columns]
-        rule = f"{entry.rule} ({entry.variant})" if entry.variant else entry.rule
-        lines.append(f"| {entry.method} | {rule} | {len(entry.seeds)} | {' | '.join(cells)} |")
+    rows = [
+        [
+            entry.name,
+            f"{entry.rule} ({entry.variant})" if entry.variant else entry.rule,
+            len(entry.seeds),
+            *(_cell(entry.metrics[name]) for name in columns),
+        ]
+        for entry in shown
+    ]
+    table = markdown_table(["method", "rejection", "seeds", *columns.values()], rows)
     where = f"Suite {board.suite}, protocol {board.protocol}, manifest `{board.manifest_id[:12]}`"
     left = len(board.entries) - len(shown)
     more = [f"\n{left} more entries, of other rejection rules, are on the page."] if left else []
-    return "\n".join([f"{where}; 95 % intervals over seeds and images:", "", *lines, *more])
+    return "\n".join([f"{where}; 95 % intervals over seeds and images:", "", table, *more])
 
 
 def _cell(metric: Interval) -> str:

@@ -16,7 +16,7 @@ def board_text(board: Board) -> str:
     rows = [
         [
             "-" if entry.rank is None else str(entry.rank),
-            entry.method,
+            entry.name,
             " ".join(part for part in (entry.rule, entry.variant) if part),
             str(len(entry.seeds)),
             *(_cell(entry.metrics[name]) for name in SHOWN_METRICS),

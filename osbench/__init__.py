@@ -1,1 +1,109 @@
-"""osbench: the open benchmark for open-set synthetic image source attribution."""
+"""osbench: the open benchmark for open-set synthetic image source attribution.
+
+>>> import osbench
+>>> sorted(osbench.__all__)[:3]
+['Board', 'Dataset', 'Experiment']
+
+From images to a board::
+
+    data = osbench.generate("mini", "data")            # or osbench.load("data")
+    manifest = data.split("fang2023")                  # or data.split(unseen=["stylegan", "latent_diffusion"])
+    runs = osbench.evaluate("proposed", manifest, seeds=3)
+    score = runs.score(rule="native")
+    score.auc_af1_crr                                  # Interval(estimate, low, high)
+    board = osbench.leaderboard("runs")
+    board.save("site")
+    osbench.attribute("photo.png", run=runs[0])
+
+Importing this package imports nothing heavy: every name is loaded when it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .benchmark.attribute import Attribution
+    from .benchmark.experiment import Experiment, load_experiment
+    from .benchmark.manifest import Manifest
+    from .benchmark.metrics.intervals import Interval
+    from .benchmark.runs import Run
+    from .benchmark.score import Score
+    from .core.errors import OsbenchError
+    from .data import Dataset, generate, load
+    from .leaderboard.board import Board, leaderboard
+    from .library import Runs, attribute, evaluate
+    from .line import run
+
+    __version__: str
+
+_PLACES = {
+    "Attribution": ".benchmark.attribute",
+    "Board": ".leaderboard.board",
+    "Dataset": ".data",
+    "Experiment": ".benchmark.experiment",
+    "Interval": ".benchmark.metrics.intervals",
+    "Manifest": ".benchmark.manifest",
+    "OsbenchError": ".core.errors",
+    "Run": ".benchmark.runs",
+    "Runs": ".library",
+    "Score": ".benchmark.score",
+    "attribute": ".library",
+    "evaluate": ".library",
+    "generate": ".data",
+    "leaderboard": ".leaderboard.board",
+    "load": ".data",
+    "load_experiment": ".benchmark.experiment",
+    "run": ".line",
+}
+
+__all__ = [
+    "Attribution",
+    "Board",
+    "Dataset",
+    "Experiment",
+    "Interval",
+    "Manifest",
+    "OsbenchError",
+    "Run",
+    "Runs",
+    "Score",
+    "__version__",
+    "attribute",
+    "evaluate",
+    "generate",
+    "leaderboard",
+    "load",
+    "load_experiment",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = _version()
+    elif name in _PLACES:
+        value = getattr(importlib.import_module(_PLACES[name], __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    """Of the installed package; of a bare clone, what its ``pyproject.toml`` says."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("osbench")
+    except PackageNotFoundError:
+        import tomllib
+        from pathlib import Path
+
+        file = Path(__file__).resolve().parent.parent / "pyproject.toml"
+        return str(tomllib.loads(file.read_text("utf-8"))["project"]["version"])

@@ -1,4 +1,4 @@
-"""``osbench run``: the whole line of a suite, from generators to the board.
+"""``osbench run``: the whole line of an experiment, from generators to the board and the table of results.
 
 Every step resumes by itself, so that running the line again after an interruption continues where it stopped, and
 running a finished line again only rebuilds the page.
@@ -8,124 +8,165 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from .benchmark.evaluate import evaluate
-from .benchmark.manifest import open_manifests
-from .core.errors import UsageError, unknown_name
+from .benchmark.experiment import Experiment, load_experiment
+from .benchmark.laundering import Grid
+from .benchmark.manifest import Manifest, generator_architectures, open_manifests
+from .benchmark.orchestrator import ExperimentRuns, check_experiment, run_experiment
+from .benchmark.result import Result
+from .benchmark.results import result_of, write_results
+from .core.errors import RunError
 from .core.progress import get_logger
-from .generation.catalog import Suite, load_suite
+from .generation.dataset import Dataset
 from .generation.generate import generate
-from .leaderboard.board import Board, build_board
-
-_PROFILES = Path(__file__).parent / "profiles"
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What a suite's line evaluates: a protocol, seeds 0 to ``seeds`` - 1, and methods with their options.
-
-    Two names among a method's options are not its own: ``epochs``, and ``rejections``, the rejection rules that get a
-    row on the board (without it: all that the method has).
-    """
-
-    protocol: str
-    seeds: int
-    methods: dict[str, dict[str, Any]]
+from .leaderboard.board import PAGE_FILE, Board, build_board
+from .leaderboard.folds import Folds, build_fold_boards
 
 
 @dataclass(frozen=True)
 class Line:
-    """What a finished line left behind: the board, its page, and the seconds of each step."""
+    """What a finished line left behind.
 
-    board: Board
-    page: Path
-    seconds: dict[str, float]
-
-
-def profile_names() -> list[str]:
-    """Suites that ``osbench run`` has a profile for; suites that extend them share it."""
-    return sorted(path.stem for path in _PROFILES.glob("*.yaml"))
-
-
-def load_profile(suite: Suite) -> Profile:
-    """The profile of a suite (``leaderboard/profiles/<suite>.yaml``), or else of the one that it extends.
-
-    UsageError if there is none.
+    Parameters
+    ----------
+    found : ExperimentRuns
+        The runs, and what was left out or failed.
+    board : Board or Folds
+        The board, or the table over the boards of several folds.
+    page : Path
+        What to open: the board's page, or the folder of several.
+    results : Path
+        ``RESULTS.md``.
+    seconds : dict of str to float
+        Step -> wall time.
     """
-    path = _PROFILES / f"{suite.name}.yaml"
-    if path.exists():
-        return Profile(**yaml.safe_load(path.read_text()))
-    if suite.extends is None:
-        raise unknown_name("suite with a run profile", suite.name, profile_names())
-    return load_profile(suite.extends)
+
+    found: ExperimentRuns
+    board: Board | Folds
+    page: Path
+    results: Path
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
-def run_line(
-    suite_name: str,
-    out: Path,
+def run(
+    experiment: Experiment | str | Path = "mini",
+    out: str | Path = "build/mini",
     *,
+    data: str | Path | None = None,
+    entries: Sequence[str] = (),
+    suite: str | None = None,
     count: int | None = None,
     seeds: int | None = None,
-    methods: tuple[str, ...] = (),
+    epochs: int | None = None,
+    results: str | Path | None = None,
+    grid: Grid | None = None,
     workers: int | None = None,
+    jobs: int = 1,
     device: str = "cpu",
 ) -> Line:
-    """Generate, split, evaluate and build the board of a suite below ``out`` (``data``, ``runs``, ``leaderboard``).
+    """Walk the whole line of an experiment below a folder: ``data``, ``runs``, ``leaderboard``, ``RESULTS.md``.
 
-    count: images per source, None = the suite's. methods: a choice of the profile's. workers: generating processes,
-    None = one per core.
+    Parameters
+    ----------
+    experiment : Experiment, str or Path
+        A packaged experiment, the path of a file, or an experiment.
+    out : str or Path
+        The folder.
+    data : str or Path, optional
+        A data set that is there already; without it, the experiment's suite is generated into ``out/data``.
+    entries : sequence of str
+        Only these labels; all without it.
+    suite, count, seeds, epochs : optional
+        Instead of the experiment's own.
+    results : str or Path, optional
+        Folder of ``RESULTS.md`` and ``results.json``; tables of other experiments in it are kept. ``out`` without it.
+    grid : Grid, optional
+        What test images are laundered with afterwards.
+    workers : int, optional
+        Generating processes; one per core without it.
+    jobs : int
+        Fits at a time.
+    device : str
+        ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises
+    ------
+    UsageError
+        For unknown names, before anything is made.
+    RunError
+        If no entry could be fitted.
     """
-    suite = load_suite(suite_name)
-    profile = load_profile(suite)
-    chosen = _choose(profile, methods)
-    seconds: dict[str, float] = {}
-    steps = 2 + len(chosen)
-
-    def step(number: int, title: str) -> float:
-        get_logger().info("[%d/%d] %s", number, steps, title)
-        return time.monotonic()
-
-    start = step(1, f"generate {suite.name} ({suite.version}): {len(suite.sources)} sources")
-    dataset = generate(suite_name, out / "data", count=count, workers=workers or os.cpu_count() or 1, device=device)
-    manifests = open_manifests(dataset, profile.protocol)
-    seconds["generate"] = time.monotonic() - start
-    for number, name in enumerate(chosen, start=2):
-        start = step(number, f"evaluate {name}")
-        options = dict(profile.methods[name])
-        epochs, _ = options.pop("epochs", None), options.pop("rejections", None)
-        for manifest in manifests:
-            evaluate(
-                name,
-                dataset,
-                manifest,
-                seeds=range(seeds or profile.seeds),
-                out=out / "runs",
-                device=device,
-                options=options,
-                epochs=epochs,
+    loaded = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
+    asked = replace(
+        loaded.chosen(entries),
+        suite=suite or loaded.suite,
+        count=count or loaded.count,
+        seeds=seeds or loaded.seeds,
+        epochs=epochs or loaded.epochs,
+    )
+    check_experiment(asked)
+    folder, seconds = Path(out), {}
+    with _step(1, "generate", f"{asked.suite}", seconds):
+        dataset = (
+            Dataset.open(data)
+            if data is not None
+            else generate(
+                asked.suite, folder / "data", count=asked.count, workers=workers or os.cpu_count() or 1, device=device
             )
-        seconds[name] = time.monotonic() - start
-    start = step(steps, "build the board")
-    board = build_board(out / "runs", dataset=dataset, rules=_rules(profile, chosen))
-    page = board.save(out / "leaderboard")
-    seconds["leaderboard"] = time.monotonic() - start
-    return Line(board, page, {name: round(value, 1) for name, value in seconds.items()})
+        )
+        manifests = open_manifests(dataset, asked.protocol, asked.fold)
+    with _step(2, "evaluate", f"{len(asked.entries)} entries, {asked.seeds} seeds", seconds):
+        found = run_experiment(asked, dataset, manifests, out=folder / "runs", device=device, grid=grid, jobs=jobs)
+    if not found.all_runs():
+        reasons = [f"{label}: {reason}" for label, reason in (found.missing | found.failed).items()]
+        raise RunError(f"experiment {asked.name}: no entry could be fitted; first {reasons[0]}")
+    with _step(3, "leaderboard", "build the board", seconds):
+        board, page = _board(asked, folder, dataset, manifests)
+        tables = [_result(asked, found, manifest, dataset) for manifest in manifests if _answered(found, manifest)]
+        _, text = write_results(Path(results) if results is not None else folder, tables)
+    return Line(found, board, page, text, {name: round(value, 1) for name, value in seconds.items()})
 
 
-def _rules(profile: Profile, chosen: list[str]) -> list[str]:
-    """The rules that get a row on the board: those that the chosen methods name; empty = all."""
-    return sorted({rule for name in chosen for rule in profile.methods[name].get("rejections", ())})
+@contextmanager
+def _step(number: int, name: str, what: str, seconds: dict[str, float]) -> Iterator[None]:
+    get_logger().info("[%d/3] %s: %s", number, name, what)
+    start = time.monotonic()
+    yield
+    seconds[name] = time.monotonic() - start
 
 
-def _choose(profile: Profile, methods: tuple[str, ...]) -> list[str]:
-    for name in methods:
-        if name not in profile.methods:
-            raise unknown_name("method of this profile", name, profile.methods)
-    if not profile.methods:
-        raise UsageError("the profile names no method.")
-    return [name for name in profile.methods if not methods or name in methods]
+def _board(
+    experiment: Experiment, folder: Path, dataset: Dataset, manifests: Sequence[Manifest]
+) -> tuple[Board | Folds, Path]:
+    site = folder / "leaderboard"
+    if len(manifests) > 1:
+        return build_fold_boards(folder / "runs", site, dataset=dataset), site
+    rules = _rules(experiment)
+    board = build_board(folder / "runs", dataset=dataset, rules=rules, manifest_id=manifests[0].manifest_id)
+    board.save(site)
+    return board, site / PAGE_FILE
+
+
+def _rules(experiment: Experiment) -> list[str]:
+    """The rules that get a row on the board; none named means all."""
+    named = [experiment.configuration(label).rules for label in experiment.entries]
+    return [] if None in named else sorted({rule for rules in named for rule in rules or ()})
+
+
+def _answered(found: ExperimentRuns, manifest: Manifest) -> bool:
+    return any(run.manifest_id == manifest.manifest_id for run in found.all_runs())
+
+
+def _result(experiment: Experiment, found: ExperimentRuns, manifest: Manifest, dataset: Dataset) -> Result:
+    return result_of(
+        experiment,
+        found.runs,
+        manifest,
+        generator_architectures(dataset),
+        dataset.suite_version,
+        left_out=found.missing | found.failed,
+    )

@@ -24,7 +24,7 @@ MAY_IMPORT = {
 }
 
 ONCE = {
-    "a file lock": ({"flock", "lockf"}, "core/locking.py"),
+    "a file lock": ({"flock", "lockf"}, "core/locking.py", "core/publish.py"),
     "a check of free disk space": ({"disk_usage", "statvfs"}, "core/disk.py"),
     "a hash of a file": ({"file_digest"}, "core/hashing.py"),
     "a search for modules": ({"iter_modules", "walk_packages", "entry_points"}, "core/registry.py"),
@@ -56,9 +56,9 @@ def problems(path: Path) -> Iterator[str]:
         return
     for node in ast.walk(tree):
         name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
-        for what, (names, home) in ONCE.items():
-            if name in names and file != home:
-                yield f"{file}:{getattr(node, 'lineno', 0)}: {what} ('{name}') outside {home}"
+        for what, (names, *homes) in ONCE.items():
+            if name in names and file not in homes:
+                yield f"{file}:{getattr(node, 'lineno', 0)}: {what} ('{name}') outside {homes[0]}"
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             for what, (text, home) in TEXT_ONCE.items():
                 if text in node.value and file != home:

@@ -1,70 +1,95 @@
-"""Which methods, options and rejection rules ``osbench run`` asks for; the whole line is tested by the verbs."""
+"""The whole line of an experiment file, on a small suite of image folders."""
 
+from __future__ import annotations
+
+import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from osbench import line
-from osbench.benchmark.method import get_method
+from osbench.benchmark.results import read_results
+from osbench.cli import main
 from osbench.core.errors import UsageError
-from osbench.generation.catalog import load_suite
+from osbench.leaderboard.board import Board
+from osbench.leaderboard.folds import Folds
+from osbench.line import run
+from tests.benchmark.tiny_dataset import CROP, GENERATORS, METHOD_FILE, write_sources
+
+EXPERIMENT = """
+title: Two numbers of bins
+suite: {suite}
+seeds: 2
+rules: [distance]
+entries:
+  four: {{method: colour.py}}
+  line-colour, eight: {{method: colour.py, options: {{bins: 8}}}}
+compare:
+  - {{better: "line-colour, eight", than: four}}
+"""
 
 
-@pytest.mark.parametrize("suite", line.profile_names())
-def test_profiles_name_methods_options_and_rules_that_exist(suite):
-    profile = line.load_profile(load_suite(suite))
-    assert profile.methods
-    for name, options in profile.methods.items():
-        method = get_method(name)
-        own = {key: value for key, value in options.items() if key not in ("epochs", "rejections")}
-        method(**own)
-        assert set(options.get("rejections", ())) <= set(method.rejections)
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("line")
+    suite = write_sources(folder / "sources", GENERATORS, 40, CROP + 8)
+    (folder / "colour.py").write_text(METHOD_FILE.replace("nearest-colour", "line-colour"))
+    path = folder / "bins.yaml"
+    path.write_text(EXPERIMENT.format(suite=suite))
+    return path
 
 
-def test_the_mini_board_stays_short():
-    methods = line.load_profile(load_suite("mini")).methods
-    for name in ("resnet50", "dct-cnn"):
-        assert methods[name]["rejections"] == ["never", "msp", "centroid-sigma"]
+def test_an_experiment_file_becomes_a_board_and_a_table(file: Path, tmp_path: Path) -> None:
+    line = run(file, tmp_path)
+    assert isinstance(line.board, Board)
+    assert line.page == tmp_path / "leaderboard" / "index.html"
+    assert (tmp_path / "data" / "dataset.json").is_file()
+    assert len(list((tmp_path / "runs" / "line-colour").glob("seed*"))) == 4
+    assert {(entry.name, entry.rule) for entry in line.board.entries} == {
+        ("four", "distance"),
+        ("line-colour, eight", "distance"),
+    }
+    (result,) = read_results(tmp_path / "results.json").results
+    assert [row.label for row in result.rows] == ["four", "line-colour, eight"]
+    assert len(result.comparisons) == 1
+    again = run(file, tmp_path)
+    assert again.board == line.board
+    assert read_results(tmp_path / "results.json").results == (result,)
 
 
-@pytest.mark.parametrize("suite", ["mini-pairs", "mini-v2", "mini-v2-128"])
-def test_a_suite_that_extends_another_shares_its_profile(suite):
-    assert line.load_profile(load_suite(suite)) == line.load_profile(load_suite("mini"))
+def test_the_command_prints_the_board_and_takes_a_part(file: Path, tmp_path: Path) -> None:
+    arguments = ["run", str(file), "--out", str(tmp_path), "--entry", "four", "--seeds", "1"]
+    dry = CliRunner().invoke(main, [*arguments, "--dry-run"])
+    assert dry.exit_code == 0, dry.output
+    assert "four: " in dry.stdout
+    assert not (tmp_path / "data").exists()
+    done = CliRunner().invoke(main, [*arguments, "--json"])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert len(document["runs"]) == 1
+    assert Path(document["page"]).is_file()
+    text = CliRunner().invoke(main, arguments)
+    assert "Open " in text.stdout
+    assert "four" in text.stdout
 
 
-def test_a_suite_without_a_profile_is_a_usage_error():
-    with pytest.raises(UsageError, match=r"unknown suite with a run profile 'fang2023'.*mini"):
-        line.load_profile(load_suite("fang2023"))
+def test_folds_give_a_board_each(file: Path, tmp_path: Path) -> None:
+    text = (
+        file.read_text()
+        .replace("seeds: 2", "seeds: 1\nprotocol: rotate-one\nfold: all")
+        .replace("[distance]", "[never]")
+    )
+    path = file.with_name("folds.yaml")
+    path.write_text(text)
+    line = run(path, tmp_path, entries=["four"])
+    assert isinstance(line.board, Folds)
+    assert len(line.board.folds) == len(GENERATORS)
+    assert len(read_results(tmp_path / "results.json").results) == len(GENERATORS)
 
 
-def test_unknown_suites_are_usage_errors(tmp_path):
-    with pytest.raises(UsageError, match="Did you mean 'mini'"):
-        line.run_line("minni", tmp_path)
-
-
-def test_a_line_passes_epochs_and_rules_apart_from_options(monkeypatch, tmp_path):
-    asked: dict[str, dict[str, Any]] = {}
-    profile = line.Profile("fang2023", 2, {"resnet50": {"epochs": 3, "rejections": ["msp"], "lr": 0.1}, "proposed": {}})
-    monkeypatch.setattr(line, "load_profile", lambda suite: profile)
-    monkeypatch.setattr(line, "generate", lambda *args, **kwargs: "dataset")
-    monkeypatch.setattr(line, "open_manifests", lambda dataset, protocol: ["manifest"])
-    monkeypatch.setattr(line, "evaluate", lambda name, *args, **kwargs: asked.update({name: kwargs}))
-    monkeypatch.setattr(line, "build_board", lambda *args, **kwargs: asked.update(board=kwargs) or Saved())
-    made = line.run_line("mini", tmp_path, workers=1)
-    assert made.page == tmp_path / "leaderboard"
-    assert list(made.seconds) == ["generate", "resnet50", "proposed", "leaderboard"]
-    first = asked["resnet50"]
-    assert (first["options"], first["epochs"]) == ({"lr": 0.1}, 3)
-    assert (asked["proposed"]["options"], asked["proposed"]["epochs"]) == ({}, None)
-    assert list(first["seeds"]) == [0, 1]
-    assert first["out"] == Path(tmp_path) / "runs"
-    assert asked["board"]["rules"] == ["msp"]
-    assert profile.methods["resnet50"]["epochs"] == 3, "the profile itself is left alone"
-
-
-class Saved:
-    """A board that says where it was to be saved."""
-
-    def save(self, out: Path) -> Path:
-        return out
+def test_unknown_names_are_refused_before_anything_is_made(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="unknown entry"):
+        run(file, tmp_path / "x", entries=["five"])
+    with pytest.raises(UsageError, match="unknown experiment"):
+        run("minni", tmp_path / "x")
+    assert not (tmp_path / "x").exists()

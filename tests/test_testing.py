@@ -78,11 +78,11 @@ def test_a_rehearsal_finds_what_only_a_fit_shows(tmp_path: Path) -> None:
     tuples = get_method(str(write_method(tmp_path, "tuples", (ANSWER, "return -distance, 0"))))
     with pytest.raises(ContractError, match=r"predict returns a tuple.*Nothing was trained yet"):
         rehearse(tuples, {}, crop_size=16)
-    raises = get_method(str(write_method(tmp_path, "raises", (FIT, f"1 / 0; {FIT}"))))
+    raises = get_method(str(write_method(tmp_path, "raises", (PREDICT, f"1 / 0; {PREDICT}"))))
     with pytest.raises(ZeroDivisionError):
         rehearse(raises, {}, crop_size=16)
 
 
-def test_a_method_that_wants_more_images_is_not_rehearsed(tmp_path: Path) -> None:
-    change = f"from osbench.core.errors import RunError\n        raise RunError('too few')\n        {FIT}"
-    rehearse(get_method(str(write_method(tmp_path, "wants-more", (FIT, change)))), {}, crop_size=16)
+def test_a_method_that_does_not_learn_from_so_little_is_not_rehearsed(tmp_path: Path) -> None:
+    changes = ((FIT, f"raise ValueError('too few')\n        {FIT}"), (PREDICT, f"1 / 0; {PREDICT}"))
+    rehearse(get_method(str(write_method(tmp_path, "wants-more", *changes))), {}, crop_size=16)

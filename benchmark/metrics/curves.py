@@ -6,8 +6,6 @@ step. Nothing depends on the order in which tied images happen to be listed.
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,9 +19,12 @@ def af1_crr_curve(outcome: Outcome) -> tuple[FloatArray, FloatArray, FloatArray]
 
     Returns
     -------
-    thresholds: float64 (m + 1,), the m distinct scores ascending, then +inf (reject all; not valid in JSON).
-    crr_macro: float64 (m + 1,), non-decreasing from 0 (all accepted) to 1.
-    af1: float64 (m + 1,), from the aF1 of accepting all to 0. It need not decrease: rejecting unseen images raises it.
+    thresholds : numpy.ndarray
+        float64 (m + 1,), the m distinct scores ascending, then +inf (reject all; not valid in JSON).
+    crr_macro : numpy.ndarray
+        float64 (m + 1,), non-decreasing from 0 (all accepted) to 1.
+    af1 : numpy.ndarray
+        float64 (m + 1,), from the aF1 of accepting all to 0. It need not decrease: rejecting unseen images raises it.
     """
     tally = Tally(outcome)
     cuts = np.arange(tally.levels + 1)
@@ -51,9 +52,12 @@ def oscr_curve(outcome: Outcome) -> tuple[FloatArray, FloatArray, FloatArray]:
 
     Returns
     -------
-    thresholds: float64 (m + 1,), +inf, then the m distinct scores descending.
-    fpr: float64 (m + 1,), share of all unseen images that is accepted, from 0 to 1.
-    ccr: float64 (m + 1,), share of the seen images that is accepted *and* right, from 0 to the closed-set accuracy.
+    thresholds : numpy.ndarray
+        float64 (m + 1,), +inf, then the m distinct scores descending.
+    fpr : numpy.ndarray
+        float64 (m + 1,), share of all unseen images that is accepted, from 0 to 1.
+    ccr : numpy.ndarray
+        float64 (m + 1,), share of the seen images that is accepted *and* right, from 0 to the closed-set accuracy.
     """
     tally = Tally(outcome)
     cuts = np.arange(tally.levels, -1, -1)
@@ -78,7 +82,8 @@ def ccr_at_fpr(outcome: Outcome, fpr: float) -> float:
 
     Raises
     ------
-    ValueError: `fpr` is not in 0..1.
+    ValueError
+        `fpr` is not in 0..1.
     """
     if not 0.0 <= fpr <= 1.0:
         raise ValueError(f"a false positive rate lies in 0..1, not {fpr}.")
@@ -162,30 +167,49 @@ def _area(tally: Tally, rates: FloatArray) -> FloatArray:
     return np.einsum("ri,ri->r", falls, reached) / tally.outcome.n_classes
 
 
+def _score_groups(outcome: Outcome) -> list[IntArray]:
+    """For each class the first of every several images that were given to it with one score, in "predicted"."""
+
+    def make(outcome: Outcome) -> list[IntArray]:
+        counter = Tally(outcome).counter("predicted")
+        begins = np.append(True, counter.rank[1:] != counter.rank[:-1])
+        begins[counter.bounds()[:-1].clip(max=len(begins) - 1)] = True
+        firsts = np.flatnonzero(begins)
+        return np.split(firsts, np.searchsorted(firsts, counter.bounds()[1:-1]))
+
+    return outcome.kept("score groups", make)
+
+
 def _halfway_places(outcome: Outcome) -> IntArray:
-    """For each image, in the order of "predicted", where its score lies among the cuts and their middles."""
-    steps, rank = _steps(outcome), Tally(outcome).counter("predicted").rank
+    """For each of `_score_groups`, where its score lies among the cuts and their middles."""
+    steps = _steps(outcome)
+    rank = Tally(outcome).counter("predicted").rank[np.concatenate(_score_groups(outcome))]
     place = np.searchsorted(steps, rank)
     return 2 * place + (steps[place] == rank)
 
 
 def _falls_of_f1(tally: Tally) -> FloatArray:
-    """By how much the F1 of a class falls behind each image that was given to it: (R, N) in the order of "predicted".
+    """By how much the F1 of a class falls behind each of `_score_groups`, (R, groups).
 
-    F1 of class j at a score is 2 hits / (given + present), where hits and given have that score or a higher one. Of
-    several images of one class and score, all at one rejection rate, only the sum of the falls has a meaning.
+    F1 of class j at a score is 2 hits / (given + present), where hits and given have that score or a higher one.
     """
     counter = tally.counter("predicted")
     before = tally.outcome.kept("hits before", lambda o: np.append(0, np.cumsum(_right(o)[counter.images])))
     given, right, present = tally.prefix("predicted"), tally.prefix("hit"), tally.total("class")
-    falls = np.empty((len(given), len(counter.images)))
-    for k, (first, end) in enumerate(itertools.pairwise(counter.bounds().tolist())):
-        accepted = given[:, end : end + 1] - given[:, first:end]
+    groups, ends = _score_groups(tally.outcome), counter.bounds()[1:].tolist()
+    falls = np.empty((len(given), sum(map(len, groups))))
+    first = 0
+    for k, (begin, end) in enumerate(zip(groups, ends, strict=True)):
+        if not len(begin):
+            continue
+        whole = len(begin) == end - begin[0]  # no score twice: a slice is faster
+        accepted = given[:, end : end + 1] - (given[:, begin[0] : end] if whole else np.take(given, begin, axis=1))
         accepted += np.maximum(present[:, k : k + 1], 1).astype(accepted.dtype)
-        hits = right[:, before[end], None] - np.take(right, before[first:end], axis=1)
-        f1 = falls[:, first:end]
+        hits = right[:, before[end], None] - np.take(right, before[begin], axis=1)
+        f1 = falls[:, first : first + len(begin)]
         np.divide(hits, accepted, out=f1)
         f1[:, :-1] -= f1[:, 1:]  # the F1 behind the last image is 0
+        first += len(begin)
     return np.multiply(falls, 2, out=falls)
 
 

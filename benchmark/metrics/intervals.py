@@ -34,12 +34,18 @@ class Interval:
 
     Attributes
     ----------
-    estimate: the metric on the data as they are (mean over training seeds); NaN if undefined.
-    low, high: NaN if undecidable (undefined metric; too few generators).
-    level: coverage aimed at, e.g. 0.95.
-    kind: "images" (these generators), "seeds+images" (this method) or "generators" (a new generator).
-    replicates: bootstrap replicates in which the metric was defined; 0 where nothing was resampled.
-    seed: of the resampling; None where nothing was resampled.
+    estimate : float
+        The metric on the data as they are (mean over training seeds); NaN if undefined.
+    low, high : float
+        NaN if undecidable (undefined metric; too few generators).
+    level : float
+        Coverage aimed at, e.g. 0.95.
+    kind : str
+        "images" (these generators), "seeds+images" (this method) or "generators" (a new generator).
+    replicates : int
+        Bootstrap replicates in which the metric was defined; 0 where nothing was resampled.
+    seed : int or None
+        Feeds the resampling; None where nothing was resampled.
     """
 
     estimate: Number
@@ -73,12 +79,32 @@ def bootstrap_intervals(
 
     Parameters
     ----------
-    outcomes: one, or one for each training seed. thresholds: likewise; None if no metric reads one.
-    metrics: names of `METRICS`; all of them by default.
+    outcomes : Outcome or Sequence[Outcome]
+        One, or one for each training seed.
+    thresholds : float or Sequence[float or None] or None, optional
+        Likewise; None if no metric reads one.
+    metrics : Sequence[str] or None, optional
+        Names of `METRICS`; all of them by default.
+    replicates : int, optional
+        Number of resamplings.
+    seed : int, optional
+        Of the resampling.
+    level : float, optional
+        Coverage aimed at, e.g. 0.95.
+
+    Returns
+    -------
+    dict[str, Interval]
+        By name of the metric.
 
     Raises
     ------
-    RunError: different images, no unseen images. UsageError: unknown metric. ValueError: no outcome, wrong level.
+    RunError
+        Different images, no unseen images.
+    UsageError
+        Unknown metric.
+    ValueError
+        No outcome, wrong level.
     """
     chosen = {name: metric(name) for name in (METRICS if metrics is None else metrics)}
     vectors = [name for name in chosen if name in PER_GENERATOR]
@@ -151,12 +177,16 @@ def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
 
     Parameters
     ----------
-    values: (n_unseen,) e.g. `crr_per_generator`, each in 0..1. Of fewer than `LEAST_GENERATORS` the bounds are NaN: two
+    values : ArrayLike
+        (n_unseen,) e.g. `crr_per_generator`, each in 0..1. Of fewer than `LEAST_GENERATORS` the bounds are NaN: two
         that happen to be alike would look like a sharp forecast.
 
     Raises
     ------
-    RunError: no value, or one that is not finite. ValueError: wrong level, or a value outside 0..1.
+    RunError
+        No value, or one that is not finite.
+    ValueError
+        Wrong level, or a value outside 0..1.
     """
     means = finite_scores("the mean of each unseen generator", values)
     check_level(level)

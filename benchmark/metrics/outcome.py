@@ -25,17 +25,24 @@ class Outcome:
 
     Attributes
     ----------
-    truth: int64 (N,), index of the true seen generator in 0..n_classes-1, or -1 for an image of an unseen one.
-    unseen_group: int64 (N,), index of the unseen generator in 0..n_unseen-1, or -1 for a seen one.
-    candidate: int64 (N,) in 0..n_classes-1, the seen generator that the image goes to if it is accepted.
-    known_score: float64 (N,), finite, higher = more likely from a seen generator.
-    n_classes: number of seen generators, at least 1; each has at least one image.
-    n_unseen: number of unseen generators; each has at least one image. 0 for validation images, where the metrics that
+    truth : numpy.ndarray
+        int64 (N,), index of the true seen generator in 0..n_classes-1, or -1 for an image of an unseen one.
+    unseen_group : numpy.ndarray
+        int64 (N,), index of the unseen generator in 0..n_unseen-1, or -1 for a seen one.
+    candidate : numpy.ndarray
+        int64 (N,) in 0..n_classes-1, the seen generator that the image goes to if it is accepted.
+    known_score : numpy.ndarray
+        float64 (N,), finite, higher = more likely from a seen generator.
+    n_classes : int
+        Number of seen generators, at least 1; each has at least one image.
+    n_unseen : int
+        Number of unseen generators; each has at least one image. 0 for validation images, where the metrics that
         need unseen images refuse.
 
     Raises
     ------
-    RunError: lengths differ, no image, a NaN or infinite score, an index out of range, a generator without images.
+    RunError
+        Lengths differ, no image, a NaN or infinite score, an index out of range, a generator without images.
     """
 
     truth: IntArray

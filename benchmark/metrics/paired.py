@@ -30,9 +30,12 @@ class Difference:
 
     Attributes
     ----------
-    low, high: bounds at ``level``; NaN where undefined.
-    p_value: two-sided, of no difference. NaN where undefined.
-    freedom: degrees of freedom; infinite where seeds play no part.
+    low, high : float
+        Bounds at ``level``; NaN where undefined.
+    p_value : float
+        Two-sided, of no difference. NaN where undefined.
+    freedom : float
+        Degrees of freedom; infinite where seeds play no part.
     """
 
     metric: str
@@ -83,13 +86,38 @@ def paired_difference(
 ) -> Difference:
     """Is A better than B? See the module's text; either side may be several training seeds of one method.
 
-    same_fits: whether seed k of both sides is the same trained network (two rejection rules of one fit): then seeds are
-    paired as well.
+    Parameters
+    ----------
+    first, second : Outcome or Sequence[Outcome]
+        A and B: one outcome, or one for each training seed.
+    metric_name : str, optional
+        A name of ``METRICS``.
+    thresholds : tuple, optional
+        Of A and of B: one number, or one for each seed; None if the metric reads none.
+    replicates : int, optional
+        Number of resamplings.
+    seed : int, optional
+        Of the resampling.
+    level : float, optional
+        Coverage of the interval, e.g. 0.95.
+    same_fits : bool, optional
+        Whether seed k of both sides is the same trained network (two rejection rules of one fit): then seeds are
+        paired as well.
+
+    Returns
+    -------
+    Difference
+        A minus B.
 
     Raises
     ------
-    RunError: not the same images. UsageError: unknown metric. ValueError: thresholds missing, a wrong level, a metric
-    that has one value for each generator, same fits of different numbers of seeds.
+    RunError
+        Not the same images.
+    UsageError
+        Unknown metric.
+    ValueError
+        Thresholds missing, a wrong level, a metric that has one value for each generator, same fits of different
+        numbers of seeds.
     """
     if metric_name in PER_GENERATOR:
         raise ValueError(f"{metric_name} has one value for each generator; compare a metric with one value.")

@@ -174,7 +174,10 @@ def all_metrics(outcome: Outcome, threshold: float) -> dict[str, float]:
 
     Raises
     ------
-    RunError: no unseen images. ValueError: the threshold is NaN.
+    RunError
+        No unseen images.
+    ValueError
+        The threshold is NaN.
     """
     tally = Tally(outcome, threshold)
     return {name: float(m.kernel(tally)[0]) for name, m in METRICS.items()}

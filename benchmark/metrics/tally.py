@@ -162,13 +162,11 @@ class Tally:
         """All images of each group, integers (R, groups)."""
 
         def make(tally: Tally) -> IntArray:
-            if f"prefix {grouping}" in tally._kept:
-                return np.diff(np.take(tally.prefix(grouping), tally.counter(grouping).bounds(), axis=1), axis=1)
-            # A group may be empty, for which reduceat has no sum: one weight of 0 stands behind all of them.
-            weights = np.pad(tally.weights_of(grouping), ((0, 0), (0, 1)))
             bounds = tally.counter(grouping).bounds()
-            sums = np.add.reduceat(weights, bounds[:-1], axis=1, dtype=tally._sum_type)
-            return np.where(np.diff(bounds) > 0, sums, 0)
+            # reduceat has no sum for a group without images.
+            if f"prefix {grouping}" in tally._kept or (bounds[1:] == bounds[:-1]).any():
+                return np.diff(np.take(tally.prefix(grouping), bounds, axis=1), axis=1)
+            return np.add.reduceat(tally.weights_of(grouping), bounds[:-1], axis=1, dtype=tally._sum_type)
 
         return self.kept(f"total {grouping}", make)
 

@@ -1,14 +1,15 @@
-"""Who is known: a protocol is one YAML file in this folder.
+"""Who is known: a protocol is one YAML file, in this folder or anybody's own.
 
 ::
 
-    name: fang2023                        # also the file name
-    description: one paragraph
-    unseen:
-      architectures: [StyleGAN, ...]      # one fold, named like the protocol; or
+    name: mine                            # without it, the name of the file
+    description: one paragraph            # may be left out
+    unseen:                               # one of these three
+      generators: [midjourney, flux]      # one fold, named like the protocol
+      architectures: [StyleGAN, ...]      # the same, by the architectures that the catalog gives the generators
       choose: 2                           # one fold for every choice of so many generators
     hold_out: training_set                # or absent; with it, one fold for every training set that can be held out
-    ratios: [0.8, 0.1, 0.1]               # train, val, test inside every source
+    ratios: [0.8, 0.1, 0.1]               # train, val, test inside every source; these where nothing is said
 
 A fold of a choosing protocol is named ``rotate/stylegan+taming``: the protocol, then its unseen generators in
 alphabetical order. A fold that holds a training set out ends in its name: ``cross-content/emoji``.
@@ -16,29 +17,53 @@ alphabetical order. A fold that holds a training set out ends in its name: ``cro
 A training set can be held out if a seen generator has it and every seen generator has another one: a class without a
 training image could not be learnt, and leaving its held-out images in training would teach every method that this
 content means this generator. Such a training set gives no fold, and asking for it by name says whom it would empty.
+
+A protocol that somebody brings is stored with the manifests of the data set, and known there by its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import combinations
+from math import comb
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import yaml
 
 from ...core.errors import DatasetError, UsageError, unknown_name
+from ...core.progress import get_logger
+from ...core.publish import write_atomically
+from ...core.schema import Limits, read_record
 from ...core.text import printable
 from ...core.yaml import read_yaml
+
+_PACKAGED = Path(__file__).resolve().parent
+_SUFFIXES = (".yaml", ".yml")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
+_LONGEST_NAME = 100
+_MOST_FOLDS = 10_000
+
+_Names = Annotated[tuple[Annotated[str, Limits(shortest=1, longest=200)], ...], Limits(longest=1000, unique=True)]
+_Ratio = Annotated[float, Limits(least=0, most=1)]
 
 
 @dataclass(frozen=True)
 class Fold:
     """One choice of unseen generators and, under some protocols, of a training set.
 
-    Attributes
+    Parameters
     ----------
-    held_out: the training set whose images, whoever made them, stay out of train and val; empty = none.
+    name : str
+        The protocol, and what tells the fold from its others.
+    unseen : tuple of str
+        The unseen generators, sorted.
+    held_out : str
+        The training set whose images, whoever made them, stay out of train and val; empty if there is none.
     """
 
     name: str
@@ -47,23 +72,104 @@ class Fold:
 
 
 @dataclass(frozen=True)
+class Unseen:
+    """Who is unseen, said in one way.
+
+    Parameters
+    ----------
+    generators : tuple of str
+        Names of generators of the data set.
+    architectures : tuple of str
+        Names of architectures, as the catalog gives them to generators.
+    choose : int, optional
+        Every choice of so many generators, one fold each.
+    """
+
+    generators: _Names = ()
+    architectures: _Names = ()
+    choose: Annotated[int, Limits(least=1, most=1000)] | None = None
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.generators, self.architectures, self.choose))) != 1:
+            raise UsageError(
+                "say who is unseen, in one way: 'generators: [midjourney]', 'architectures: [StyleGAN]' or"
+                " 'choose: 2'; without an unseen generator there is nothing to refuse."
+            )
+
+
+@dataclass(frozen=True)
 class Protocol:
     """A rule that says which generators are unseen and how the images of a source are split.
 
-    Attributes
+    Parameters
     ----------
-    architectures: names of the unseen architectures (empty when ``choose`` is set).
-    choose: number of unseen generators per fold (0 when ``architectures`` is set).
-    holds_out: whether every fold also holds a training set out.
-    ratios: shares of train, val and test inside every source; they add up to 1.
+    name : str
+        Letters, digits, ``_``, ``-``, ``+`` and ``.``; manifests are called so.
+    unseen : Unseen
+        Who is unseen.
+    description : str
+        One paragraph for people.
+    hold_out : str, optional
+        ``training_set``: every fold also holds a training set out.
+    ratios : tuple of float
+        Shares of train, val and test inside every source; they add up to 1.
     """
 
     name: str
-    description: str
-    architectures: tuple[str, ...]
-    choose: int
-    holds_out: bool
-    ratios: tuple[Fraction, Fraction, Fraction]
+    unseen: Unseen
+    description: Annotated[str, Limits(longest=2000)] = ""
+    hold_out: Literal["training_set"] | None = None
+    ratios: tuple[_Ratio, _Ratio, _Ratio] = (0.8, 0.1, 0.1)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name) or self.name.endswith(_SUFFIXES):
+            raise UsageError(
+                f"'{printable(self.name, 60)}' cannot name a protocol: use at most {_LONGEST_NAME} letters, digits,"
+                " '_', '-', '+' and '.'."
+            )
+        if not all(0 < ratio < 1 for ratio in self.ratios):
+            raise UsageError("ratios must be three numbers between 0 and 1 (train, val, test).")
+        if sum(self.shares) != 1:
+            raise UsageError(f"ratios must add up to 1, not to {float(sum(self.shares)):g}.")
+
+    @classmethod
+    def of_unseen(cls, names: Sequence[str], name: str | None = None) -> Protocol:
+        """The protocol under which these generators are unseen and all others are seen.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Generators of a data set; whether they exist is known once it is split.
+        name : str, optional
+            What the protocol is called; without it ``unseen-flux+midjourney``, or a hash of names that are many or odd.
+
+        Raises
+        ------
+        UsageError
+            No name at all, or a name that cannot be one.
+        """
+        unseen = tuple(sorted(set(names)))
+        joined = f"unseen-{'+'.join(unseen)}"
+        if not _NAME.fullmatch(joined):
+            joined = f"unseen-{len(unseen)}-{hashlib.sha256(joined.encode()).hexdigest()[:12]}"
+        return cls(joined if name is None else name, Unseen(generators=unseen))
+
+    @property
+    def shares(self) -> tuple[Fraction, ...]:
+        """The ratios as exact decimals: 0.1 of 15 images must not depend on the binary value of 0.1."""
+        return tuple(Fraction(str(ratio)) for ratio in self.ratios)
+
+    def document(self) -> dict[str, Any]:
+        """What its YAML file says: plain data, without what is said nowhere."""
+        unseen = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self.unseen).items()}
+        document = {
+            "name": self.name,
+            "description": self.description,
+            "unseen": {key: value for key, value in unseen.items() if value},
+            "hold_out": self.hold_out,
+            "ratios": list(self.ratios),
+        }
+        return {key: value for key, value in document.items() if value}
 
     def folds(self, generators: Iterable[str] | Mapping[str, str], sources: Collection[str] = ()) -> list[Fold]:
         """All folds over the given generators, in a fixed order.
@@ -75,7 +181,7 @@ class Protocol:
         """
         candidates = self._candidates(generators, sources)
         possible = [fold for fold in candidates if not _emptied(fold, sources)]
-        if self.holds_out and not possible:
+        if self.hold_out and not possible:
             emptied = sorted({generator for fold in candidates for generator in _emptied(fold, sources)})
             raise DatasetError(
                 f"protocol '{self.name}' can hold no training set out: each one of this dataset "
@@ -87,34 +193,42 @@ class Protocol:
     def _candidates(self, generators: Iterable[str] | Mapping[str, str], sources: Collection[str]) -> list[Fold]:
         """All folds, those too that would leave a seen generator without a training image."""
         folds = self._generator_folds(generators)
-        return _hold_out(folds, sources) if self.holds_out else folds
+        return _hold_out(folds, sources) if self.hold_out else folds
 
     def _generator_folds(self, generators: Iterable[str] | Mapping[str, str]) -> list[Fold]:
         table = dict(generators) if isinstance(generators, Mapping) else {name: name for name in generators}
-        folds = [Fold(self.name, self._unseen(table))] if self.architectures else self._rotations(sorted(table))
+        choose = self.unseen.choose
+        folds = self._rotations(sorted(table), choose) if choose else [Fold(self.name, self._unseen(table))]
         if not folds or len(table) - len(folds[0].unseen) < 2:
             raise DatasetError(
                 f"protocol '{self.name}' needs at least two seen generators besides its "
-                f"{self.choose or len(self.architectures)} unseen; this dataset has "
-                f"{', '.join(sorted(table)) or 'none'}."
+                f"{choose or len(folds[0].unseen)} unseen; this dataset has {', '.join(sorted(table)) or 'none'}."
             )
         return folds
 
     def _unseen(self, table: Mapping[str, str]) -> tuple[str, ...]:
-        names: list[str] = []
-        for architecture in self.architectures:
+        for name in self.unseen.generators:
+            if name not in table:
+                raise unknown_name(f"generator under 'unseen' of protocol {self.name}", name, table)
+        names = list(self.unseen.generators)
+        for architecture in self.unseen.architectures:
             found = [g for g, a in table.items() if _plain(architecture) in (_plain(a), _plain(g))]
             if not found:
                 raise DatasetError(
-                    f"protocol '{self.name}' holds out {architecture}, but no generator of this dataset has that "
-                    f"architecture (it has {', '.join(sorted(table)) or 'none'}): generate one, or use another "
-                    "protocol."
+                    f"protocol '{self.name}' holds out {printable(architecture)}, but no generator of this dataset has"
+                    f" that architecture (it has {', '.join(sorted(table)) or 'none'}): generate one, use another"
+                    " protocol, or say who is unseen with `osbench split --unseen NAME`."
                 )
             names += found
         return tuple(sorted(set(names)))
 
-    def _rotations(self, names: list[str]) -> list[Fold]:
-        return [Fold(f"{self.name}/{'+'.join(unseen)}", unseen) for unseen in combinations(names, self.choose)]
+    def _rotations(self, names: list[str], choose: int) -> list[Fold]:
+        if comb(len(names), choose) > _MOST_FOLDS:
+            raise DatasetError(
+                f"protocol '{self.name}' has {comb(len(names), choose):,} folds over {len(names)} generators; at most "
+                f"{_MOST_FOLDS:,} do."
+            )
+        return [Fold(f"{self.name}/{'+'.join(unseen)}", unseen) for unseen in combinations(names, choose)]
 
     def fold(
         self,
@@ -178,75 +292,88 @@ def _short(fold_name: str) -> str:
 
 
 def protocol_names() -> list[str]:
-    """Names of all protocols, sorted."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.yaml"))
+    """Names of the packaged protocols, sorted."""
+    return sorted(path.stem for path in _PACKAGED.glob("*.yaml"))
 
 
-def load_protocol(name: str) -> Protocol:
-    """The protocol of that name; UsageError with a suggestion if there is none."""
-    if name not in protocol_names():
-        raise unknown_name("protocol", name, protocol_names())
-    return read_protocol(Path(__file__).parent / f"{name}.yaml")
+def load_protocol(given: str | Path | Protocol, folders: Sequence[Path] = ()) -> Protocol:
+    """A protocol by its name or file.
+
+    Parameters
+    ----------
+    given : str, Path or Protocol
+        The name of a packaged protocol or of one stored in ``folders``, the path of a YAML file, or the protocol.
+    folders : sequence of Path
+        Where protocols are stored; the first that knows a name counts.
+
+    Returns
+    -------
+    Protocol
+        Whether its generators exist is known once a data set is split.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name (with the nearest one), a file that is no protocol, and a protocol that has the name of a
+        packaged one and says something else.
+    """
+    if isinstance(given, Protocol):
+        return _checked(given, "this protocol")
+    text = str(given)
+    if text in protocol_names():
+        return read_protocol(_PACKAGED / f"{text}.yaml")
+    if text.endswith(_SUFFIXES):
+        return _checked(read_protocol(Path(given)), printable(text))
+    stored = {path.stem: path for folder in reversed(folders) for path in folder.glob("*.yaml")}
+    if text not in stored:
+        raise unknown_name("protocol", text, {*protocol_names(), *stored})
+    found = read_protocol(stored[text])
+    if found.name != text:
+        raise UsageError(f"{printable(stored[text])}: holds protocol {found.name} under another name.")
+    return found
+
+
+def _checked(protocol: Protocol, where: str) -> Protocol:
+    name = protocol.name
+    if name in protocol_names() and replace(protocol, description="") != replace(load_protocol(name), description=""):
+        raise UsageError(f"{where} has the name of the packaged protocol {name} and says something else: rename it.")
+    return protocol
 
 
 def read_protocol(path: Path) -> Protocol:
     """The protocol of a YAML file; UsageError, naming file and key, for anything else than the keys above."""
     document = read_yaml(path, UsageError)
-    try:
-        return _parse(document)
-    except UsageError as error:
-        raise UsageError(f"protocol {path}: {error}") from error
+    if isinstance(document, dict):
+        document = {"name": path.stem} | document
+    return read_record(Protocol, document, printable(path))
 
 
-def _parse(document: object) -> Protocol:
-    top = _mapping(document, "a protocol", {"name", "description", "unseen", "ratios"}, {"hold_out"})
-    unseen = _mapping(top["unseen"], "unseen", set(), {"architectures", "choose"})
-    architectures, choose = unseen.get("architectures", []), unseen.get("choose", 0)
-    if not isinstance(architectures, list) or not all(isinstance(name, str) for name in architectures):
-        raise UsageError(f"unseen: architectures must be a list of names, not {_shown(architectures)}.")
-    if type(choose) is not int or choose < 0:
-        raise UsageError(f"unseen: choose must be a number of generators, not {_shown(choose)}.")
-    if bool(architectures) == bool(choose):
-        raise UsageError(
-            "unseen must say who is unseen, in one way: 'architectures: [StyleGAN]' or 'choose: 2'; without an unseen"
-            " generator there is nothing to refuse."
-        )
-    if top.get("hold_out") not in {None, "training_set"}:
-        raise UsageError(f"hold_out must be training_set or be left out, not {_shown(top['hold_out'])}.")
-    for key in ("name", "description"):
-        if not isinstance(top[key], str) or not top[key]:
-            raise UsageError(f"{key} must be a text, not {_shown(top[key])}.")
-    return Protocol(
-        name=top["name"],
-        description=top["description"],
-        architectures=tuple(architectures),
-        choose=choose,
-        holds_out=top.get("hold_out") == "training_set",
-        ratios=_ratios(top["ratios"]),
-    )
+def store_protocol(protocol: Protocol, folder: Path) -> Path | None:
+    """Keep a protocol in a folder, ``<name>.yaml``, so that it is known there by its name.
 
+    Parameters
+    ----------
+    protocol : Protocol
+        What to keep; a packaged one is known everywhere and not written.
+    folder : Path
+        Where manifests are.
 
-def _ratios(value: object) -> tuple[Fraction, Fraction, Fraction]:
-    numbers = value if isinstance(value, list) else []
-    if len(numbers) != 3 or not all(type(n) in (int, float) and 0 < n < 1 for n in numbers):
-        raise UsageError(f"ratios must be three numbers between 0 and 1 (train, val, test), not {_shown(value)}.")
-    # Exact decimals: 0.1 of 15 images must not depend on the binary value of 0.1.
-    train, val, test = (Fraction(str(number)) for number in numbers)
-    if train + val + test != 1:
-        raise UsageError(f"ratios must add up to 1, not to {float(train + val + test):g}.")
-    return train, val, test
-
-
-def _mapping(value: object, what: str, needed: set[str], allowed: set[str]) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise UsageError(f"{what} must be a mapping, not {_shown(value)}.")
-    for key in value:
-        if key not in needed | allowed:
-            raise unknown_name(f"key of {what}", printable(key, 60), needed | allowed)
-    for key in sorted(needed - value.keys()):
-        raise UsageError(f"{what} lacks the key {key}.")
-    return value
-
-
-def _shown(value: object) -> str:
-    return printable(repr(value), 60)
+    Returns
+    -------
+    Path or None
+        Where it is stored; None for a packaged one.
+    """
+    if protocol.name in protocol_names():
+        return None
+    path = folder / f"{protocol.name}.yaml"
+    if path.exists():
+        try:
+            if read_protocol(path) == protocol:
+                return path
+        except UsageError:
+            pass
+        get_logger().warning("%s said something else and is replaced", path)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(protocol.document(), sort_keys=False, allow_unicode=True, width=120)
+    write_atomically(path, text.encode())
+    return path

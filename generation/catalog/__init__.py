@@ -20,7 +20,10 @@ from ..pixels import FRAMES, JPEG_QUALITIES, MCU_SIZE, ORDERS
 from .published import HubModel, Licence, WeightFile
 from .suite_file import packaged_suites, read_suite_file
 
-__all__ = ["HubModel", "Licence", "Recipe", "Source", "Suite", "WeightFile", "load_suite", "suite_names"]
+__all__ = ["NO_LICENCE", "HubModel", "Licence", "Recipe", "Source", "Suite", "WeightFile", "load_suite", "suite_names"]
+
+NO_LICENCE = "not stated"
+"""Licence of images or weights of which nobody says one."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _LARGEST_SIDE = 1 << 16
@@ -175,8 +178,9 @@ class Source:
 class Suite:
     """A named, versioned set of sources with one recipe.
 
-    count: images per source unless told otherwise. licences: what the file says about the sources' licences, by id.
-    without_weights: what to do where the suite's own weights are not there. extends: the suite that this one changes.
+    count: images per source unless told otherwise; of a folder all are taken. licences: what the file says about the
+    sources' licences, by id. without_weights: what to do where the suite's own weights are not there. extends:
+    the suite that this one changes.
     """
 
     name: str
@@ -230,14 +234,17 @@ def _read_suite(path: Path) -> Suite:
     extended = _read_suite(Path(document["extends"])) if "extends" in document else None
     sources = document.pop("sources")
     stated = read_record(_SuiteEntry, {k: v for k, v in document.items() if k not in {"extends", "defaults"}}, where)
+    entries = [_read_source(entry, where, f"sources[{i}]") for i, entry in enumerate(sources)]
+    if stated.count is None and any(source.folder is None for source in entries):
+        raise UsageError(f"{where}: count is missing; expected a whole number.")
     try:
         suite = Suite(
             name=stated.name,
             version=stated.version,
             title=stated.title or stated.name,
-            count=stated.count,
+            count=1 if stated.count is None else stated.count,
             recipe=stated.recipe,
-            sources=tuple(_read_source(entry, where, f"sources[{i}]") for i, entry in enumerate(sources)),
+            sources=tuple(entries),
             licences={
                 key: read_record(Licence, {"id": key, **entry}, where, f"licences.{printable(key, 60)}")
                 for key, entry in stated.licences.items()
@@ -260,8 +267,8 @@ class _SuiteEntry:
 
     name: str
     version: str
-    count: int
-    recipe: Recipe
+    count: int | None = None
+    recipe: Recipe = field(default_factory=Recipe)
     title: str | None = None
     licences: dict[str, dict[str, Any]] = field(default_factory=dict)
     without_weights: str = Suite.without_weights
@@ -280,6 +287,8 @@ def _check_files(path: Path, suite: Suite) -> None:
 
 def _read_source(entry: dict[str, Any], where: str, prefix: str) -> Source:
     values = dict(entry)
+    if values.get("folder") is not None:
+        values = {"training_set": "folder", "architecture": entry.get("generator"), "licence": NO_LICENCE} | values
     if isinstance(values.get("prompts"), Path):
         values["prompts"] = _read_prompts(values["prompts"])
     for key in ("class_labels", "prompts", "sampling", "settings", "files", "hub"):

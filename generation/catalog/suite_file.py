@@ -12,6 +12,15 @@ of sources too, takes the place of what was there. A source with several trainin
 of each, and ``{generator}``, ``{training_set}`` and ``{weights_id}`` stand for the names in the path of its weights.
 Weights lie beside the file that names them; those that do not, of a suite that extends a packaged one, are looked for
 in the packaged zoo.
+
+Pictures that exist already are sources too, and may be the only ones; ``recipe`` and ``count`` may then be left out::
+
+    name: ours
+    version: ours-v1
+    recipe: {crop_size: 200}
+    sources:
+      - {generator: midjourney, folder: pictures/midjourney, licence: CC-BY-4.0}
+      - {generator: flux, folder: pictures/flux, licence: CC-BY-4.0}
 """
 
 from __future__ import annotations

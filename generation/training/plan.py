@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ...core.errors import unknown_name
+from ...core.errors import UsageError, unknown_name
+from ...core.yaml import read_yaml
 from .adversarial import AdversarialRecipe
 from .diffusion import DiffusionRecipe
 from .loop import BaseRecipe
@@ -71,4 +70,4 @@ def load_plan(suite: str) -> Plan:
     """The plan of a suite; UsageError if there is none."""
     if suite not in plan_names():
         raise unknown_name("suite with a zoo", suite, plan_names())
-    return Plan(suite, **yaml.safe_load((_FOLDER / f"recipes-{suite}.yaml").read_text()))
+    return Plan(suite, **read_yaml(_FOLDER / f"recipes-{suite}.yaml", UsageError))

@@ -8,7 +8,7 @@ import torch
 
 from osbench.benchmark.images import ImageSet
 from osbench.benchmark.method import Context
-from osbench.testing import CLASSES, easy_images
+from osbench.benchmark.method_checks import CLASSES, easy_images
 
 
 def image_set(

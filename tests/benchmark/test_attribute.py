@@ -17,6 +17,7 @@ from osbench.benchmark.method import Method
 from osbench.benchmark.runs import Run
 from osbench.core.errors import RunError, UsageError
 from osbench.generation.dataset import Dataset
+from tests.benchmark.tiny_dataset import METHOD_FILE
 
 SEEN = (("progan", (200, 60, 60)), ("stylegan2", (60, 200, 60)), ("taming", (60, 60, 200)))
 
@@ -164,9 +165,6 @@ def test_a_run_that_cannot_be_asked(run: Run, manifest: Manifest, tmp_path: Path
 def test_the_methods_file_must_define_the_runs_method(run: Run, tmp_path: Path, method_class: type[Method]) -> None:
     image = save_noise(tmp_path / "x.png", (100, 100, 100))
     other = tmp_path / "other.py"
-    other.write_text(
-        "from osbench.benchmark.method import Method, register_method\n"
-        "@register_method('other-of-test-attribute')\nclass Other(Method): pass\n"
-    )
+    other.write_text(METHOD_FILE.replace("nearest-colour", "other-of-test-attribute"))
     with pytest.raises(RunError, match=r"is a run of nearest-colour, but .* defines other-of-test-attribute"):
         attribute([image], run, method_file=str(other))

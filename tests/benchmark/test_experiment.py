@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from osbench.benchmark.experiment import Configuration, experiment_names, experiment_schema, load_experiment
+from osbench.benchmark.protocols import Protocol, load_protocol
 from osbench.core.errors import UsageError
 
 TEXT = """
@@ -71,7 +72,7 @@ def test_an_entry_inherits_what_it_does_not_say(file: Path) -> None:
 
 def test_files_beside_the_experiment_are_found(file: Path) -> None:
     (file.parent / "mine.py").write_text("")
-    (file.parent / "rule.yaml").write_text("")
+    (file.parent / "rule.yaml").write_text("unseen: {choose: 1}\n")
     file.write_text("suite: mini\nprotocol: rule.yaml\nentries: {mine: {method: mine.py}, away: {method: away.py}}\n")
     experiment = load_experiment(file)
     assert experiment.protocol == str(file.parent / "rule.yaml")
@@ -121,3 +122,14 @@ def test_the_schema_says_what_a_file_may_hold() -> None:
     schema = experiment_schema()
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["entries"]
+
+
+def test_a_protocol_file_lies_beside_the_experiment(file: Path, tmp_path: Path) -> None:
+    file.write_text(TEXT.replace("protocol: fang2023", "protocol: mine.yaml"))
+    with pytest.raises(UsageError, match=r"mine\.yaml: cannot be read"):
+        load_experiment(file)
+    (tmp_path / "mine.yaml").write_text("unseen: {people: [a]}\n")
+    with pytest.raises(UsageError, match=r"unknown key of .*mine.yaml below unseen 'people'"):
+        load_experiment(file)
+    (tmp_path / "mine.yaml").write_text("unseen: {generators: [a]}\n")
+    assert load_protocol(load_experiment(file).protocol) == Protocol.of_unseen(["a"], "mine")

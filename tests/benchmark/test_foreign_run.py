@@ -26,7 +26,7 @@ def foreign(dataset: Dataset, manifest: Manifest, method_file: str, tmp_path: Pa
 
 
 def save_image(dataset: Dataset, folder: Path) -> Path:
-    (data,) = dataset.read_images(dataset.index()["shard"][0], [0])
+    (data,) = dataset.read_images(str(dataset.index()["shard"].iloc[0]), [0])
     (folder / "image.png").write_bytes(data)
     return folder / "image.png"
 

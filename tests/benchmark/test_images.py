@@ -135,7 +135,7 @@ def test_a_shard_that_changed_is_not_decoded(own_dataset: Dataset) -> None:
     data = bytearray((own_dataset.path / shard).read_bytes())
     data[data.index(b"IDAT") + 100] ^= 1
     (own_dataset.path / shard).write_bytes(data)
-    for load in (load_images, lambda *given: load_test_frames(*given, 32)):
+    for load in (load_images, lambda data, rows: load_test_frames(data, rows, 32)):
         with pytest.raises(DatasetError, match=f"{shard}: SHA-256 differs from the ledger") as caught:
             load(own_dataset, manifest)
         assert "\n" not in str(caught.value)

@@ -31,8 +31,8 @@ from osbench.benchmark.manifest import (
     split_dataset,
     write_manifest,
 )
-from osbench.benchmark.protocols import load_protocol
-from osbench.core.errors import DatasetError, LeakError
+from osbench.benchmark.protocols import Protocol, load_protocol
+from osbench.core.errors import DatasetError, LeakError, UsageError
 from osbench.generation.dataset import Dataset
 from osbench.generation.generate import generate
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, write_sources
@@ -49,7 +49,12 @@ def fake_dataset(index: pd.DataFrame) -> Dataset:
     return cast(
         Dataset,
         SimpleNamespace(
-            index=lambda: index, info={"sources": records}, sources=lambda: names, suite="fake", crop_size=32
+            path=Path("fake"),
+            index=lambda: index,
+            info={"sources": records},
+            sources=lambda: names,
+            suite="fake",
+            crop_size=32,
         ),
     )
 
@@ -220,6 +225,55 @@ def test_open_manifests_writes_what_is_missing(own_dataset: Dataset) -> None:
     assert one.unseen == ("progan", "taming")
 
 
+def test_a_protocol_is_a_name_a_path_or_an_object(own_dataset: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("unseen: {generators: [taming]}\n")
+    protocol = Protocol.of_unseen(["taming"], name="mine")
+    manifest = build_manifest(own_dataset, path)
+    assert (manifest.protocol, manifest.fold, manifest.unseen) == ("mine", "mine", ("taming",))
+    assert build_manifest(own_dataset, protocol).manifest_id == manifest.manifest_id
+    assert not (own_dataset.path / "manifests").exists()
+    with pytest.raises(UsageError, match="unknown protocol 'mine'"):
+        open_manifests(own_dataset, "mine")
+    for one in (protocol, path):
+        (opened,) = open_manifests(own_dataset, one)
+        assert opened.manifest_id == manifest.manifest_id
+    path.unlink()
+    assert sorted(p.name for p in (own_dataset.path / "manifests").iterdir()) == ["mine.parquet", "mine.yaml"]
+    assert open_manifests(own_dataset, "mine")[0].manifest_id == manifest.manifest_id
+    assert split_dataset(own_dataset, "mine") == [own_dataset.path / "manifests" / "mine.parquet"]
+    assert own_dataset.verify() == []
+
+
+def test_a_protocol_that_cannot_be_leaves_nothing(own_dataset: Dataset, tmp_path: Path) -> None:
+    protocol = Protocol.of_unseen(["tamming"], name="mine")
+    for use in (split_dataset, open_manifests):
+        with pytest.raises(UsageError, match=r"'tamming'. Did you mean 'taming'\? Known: latent_diffusion, progan,"):
+            use(own_dataset, protocol)
+    few = dataclasses.replace(Protocol.of_unseen(["taming"]), ratios=(0.98, 0.01, 0.01))
+    with pytest.raises(DatasetError, match="too few for train/val/test"):
+        split_dataset(own_dataset, few)
+    assert not (own_dataset.path / "manifests").exists()
+
+
+def test_the_protocol_of_a_read_only_dataset_is_stored_with_its_manifests(
+    own_dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = Protocol.of_unseen(["taming"], "theirs")
+    split_dataset(own_dataset, theirs)
+    monkeypatch.setenv("OSBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert open_manifests(own_dataset, "theirs")[0].unseen == ("taming",)
+    assert not (tmp_path / "cache").exists()
+    (path,) = split_dataset(own_dataset, Protocol.of_unseen(["progan"], "mine"))
+    assert sorted(p.name for p in path.parent.iterdir()) == ["mine.parquet", "mine.yaml"]
+    assert tmp_path / "cache" in path.parents
+    assert open_manifests(own_dataset, "mine")[0].unseen == ("progan",)
+    open_manifests(own_dataset, Protocol.of_unseen(["progan"], "theirs"))
+    assert open_manifests(own_dataset, "theirs")[0].unseen == ("progan",)
+    assert [p.name for p in (own_dataset.path / "manifests").glob("*.yaml")] == ["theirs.yaml"]
+
+
 def tampered(manifest: Manifest, **columns: Any) -> Manifest:
     return dataclasses.replace(manifest, table=manifest.table.assign(**columns))
 
@@ -297,7 +351,7 @@ def test_copies_inside_one_source_may_not_straddle_splits(dataset: Dataset) -> N
     index = dataset.index()
     table = build_manifest(dataset, "fang2023", index=index).table
     members = table[table["generator"] == "progan"]
-    one, other = (members["image_id"][members["split"] == split].iloc[0] for split in ("train", "test"))
+    one, other = (members.loc[members["split"] == split, "image_id"].tolist()[0] for split in ("train", "test"))
     twins = index["image_id"].isin([one, other])
     same = index.assign(native_sha256=index["native_sha256"].where(~twins, "same"))
     with pytest.raises(LeakError, match="have the same native_sha256"):

@@ -69,6 +69,19 @@ def test_a_package_that_finds_its_modules_counts_with_all_of_them(hash_with: Cal
     assert hash_with(wizard=wizard) != hash_with(**{"wizard": wizard, "hats/tall": "HEIGHT = 4\n"})
 
 
+def test_what_is_loaded_later_counts_from_the_start(hash_with: Callable[..., str]) -> None:
+    """A module that is imported only when it is needed, and one of a package that is found by its name."""
+    wizard = FILES["wizard"] + "from . import hats\ndef late():\n    from . import broom\n    return broom\n"
+    lazy = {"wizard": wizard, "hats/__init__": ""}
+    before = hash_with(**lazy)
+    module = sys.modules["magic.wizard"]
+    module.late()
+    importlib.import_module("magic.hats.tall")
+    assert code_sha256(module.Wizard) == before
+    assert hash_with(**lazy, broom="FAST = False\n") != before
+    assert hash_with(**lazy | {"hats/tall": "HEIGHT = 4\n"}) != before
+
+
 def test_every_method_has_code_of_its_own() -> None:
     hashes = {name: code_sha256(get_method(name)) for name in method_names()}
     assert len(set(hashes.values())) == len(hashes)

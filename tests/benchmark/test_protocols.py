@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from fractions import Fraction
 from math import comb
 from pathlib import Path
 
@@ -8,7 +11,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from osbench.benchmark.protocols import Fold, load_protocol, protocol_names, read_protocol
+from osbench.benchmark.protocols import (
+    Fold,
+    Protocol,
+    Unseen,
+    load_protocol,
+    protocol_names,
+    read_protocol,
+    store_protocol,
+)
 from osbench.core.errors import DatasetError, UsageError
 from osbench.generation.catalog import load_suite
 
@@ -21,7 +32,7 @@ def test_every_protocol_file_loads_under_its_own_name() -> None:
         protocol = load_protocol(name)
         assert protocol.name == name
         assert len(protocol.description) > 40
-        assert sum(protocol.ratios) == 1
+        assert sum(protocol.shares) == 1
 
 
 def test_fang2023_holds_out_the_papers_architectures_in_the_mini_suite() -> None:
@@ -76,22 +87,26 @@ GOOD = {"name": "mine", "description": "d", "unseen": {"choose": 1}, "ratios": [
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (
-            {"unseen": {"generators": ["midjourney"]}},
-            "unknown key of unseen 'generators'. Known: architectures, choose.",
-        ),
-        ({"unseen": {}}, "unseen must say who is unseen, in one way"),
+        ({"unseen": {"people": ["x"]}}, "below unseen 'people'. Known: architectures, choose, generators."),
+        ({"unseen": {}}, "unseen: say who is unseen, in one way"),
         ({"unseen": {"architectures": []}}, "without an unseen generator there is nothing to refuse"),
+        ({"unseen": {"generators": []}}, "without an unseen generator there is nothing to refuse"),
         ({"unseen": {"architectures": ["A"], "choose": 2}}, "in one way"),
-        ({"unseen": {"architectures": "StyleGAN"}}, "architectures must be a list of names, not 'StyleGAN'"),
-        ({"unseen": {"choose": "two"}}, "choose must be a number of generators"),
-        ({"unseen": ["StyleGAN"]}, "unseen must be a mapping"),
-        ({"ratio": [1]}, "unknown key of a protocol 'ratio'. Did you mean 'ratios'?"),
-        ({"ratios": [0.8, 0.2]}, "ratios must be three numbers"),
+        ({"unseen": {"architectures": ["A"], "generators": ["a"]}}, "in one way"),
+        ({"unseen": {"architectures": "StyleGAN"}}, "unseen.architectures is 'StyleGAN'; expected a list."),
+        ({"unseen": {"generators": [7]}}, "unseen.generators[0] is 7; expected text"),
+        ({"unseen": {"generators": ["a", "a"]}}, "unseen.generators names something twice"),
+        ({"unseen": {"choose": "two"}}, "unseen.choose is 'two'; expected a whole number"),
+        ({"unseen": ["StyleGAN"]}, "unseen is the list ['StyleGAN']; expected names and values"),
+        ({"ratio": [1]}, "'ratio'. Did you mean 'ratios'?"),
+        ({"ratios": [0.8, 0.2]}, "ratios is the list [0.8, 0.2]; expected a list of 3."),
         ({"ratios": [0.8, 0.1, 0.2]}, "ratios must add up to 1, not to 1.1"),
-        ({"ratios": [0.8, 0.1, ".nan"]}, "ratios must be three numbers"),
-        ({"hold_out": "generator"}, "hold_out must be training_set"),
-        ({"description": None}, "description must be a text"),
+        ({"ratios": [1, 0, 0]}, "ratios must be three numbers between 0 and 1"),
+        ({"ratios": [0.8, 0.1, ".nan"]}, "ratios[2] is '.nan'; expected a number"),
+        ({"hold_out": "generator"}, "hold_out is 'generator'; expected one of training_set"),
+        ({"description": None}, "description is null; expected text"),
+        ({"name": "../mine"}, "'../mine' cannot name a protocol"),
+        ({"name": "mine.yaml"}, "'mine.yaml' cannot name a protocol"),
     ],
 )
 def test_a_protocol_file_that_says_something_else_is_refused(tmp_path: Path, change: dict, message: str) -> None:
@@ -108,13 +123,93 @@ def test_a_protocol_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(GOOD))
     assert [fold.unseen for fold in read_protocol(path).folds("abc")] == [("a",), ("b",), ("c",)]
-    for text, message in (("[]", "a protocol must be a mapping"), ("{name: x", "not readable YAML")):
+    for text, message in (
+        ("[]", "mine.yaml: holds the list []; expected names and values"),
+        ("{name: x", "not readable YAML"),
+        ("name: x\ndescription: d\nratios: [0.8, 0.1, 0.1]\n", "mine.yaml: unseen is missing"),
+    ):
         path.write_text(text)
-        with pytest.raises(UsageError, match=message):
+        with pytest.raises(UsageError, match=re.escape(message)):
             read_protocol(path)
-    path.write_text("name: x\ndescription: d\nratios: [0.8, 0.1, 0.1]\n")
-    with pytest.raises(UsageError, match="a protocol lacks the key unseen"):
-        read_protocol(path)
+
+
+def test_unseen_generators_are_all_that_a_protocol_file_must_say(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("unseen: {generators: [midjourney, flux]}\n")
+    protocol = load_protocol(path)
+    assert protocol == load_protocol(str(path)) == Protocol("mine", Unseen(generators=("midjourney", "flux")))
+    assert protocol.folds(["flux", "midjourney", "sdxl", "dalle"]) == [Fold("mine", ("flux", "midjourney"))]
+    assert protocol.shares == (Fraction(8, 10), Fraction(1, 10), Fraction(1, 10))
+    with pytest.raises(UsageError) as caught:
+        protocol.folds(["flux", "midjorney", "sdxl", "dalle"])
+    assert str(caught.value) == (
+        "unknown generator under 'unseen' of protocol mine 'midjourney'. Did you mean 'midjorney'? "
+        "Known: dalle, flux, midjorney, sdxl."
+    )
+    with pytest.raises(DatasetError, match="at least two seen generators besides its 2 unseen"):
+        protocol.folds(["flux", "midjourney", "sdxl"])
+
+
+def test_a_generator_is_unseen_by_its_own_name_only() -> None:
+    """A generator and another one's architecture may have one name."""
+    table = {"stylegan": "StyleGAN", "ours": "stylegan", "a": "A", "b": "B"}
+    assert Protocol.of_unseen(["stylegan"]).folds(table)[0].unseen == ("stylegan",)
+    assert Protocol("p", Unseen(architectures=("stylegan",))).folds(table)[0].unseen == ("ours", "stylegan")
+
+
+def test_a_protocol_of_unseen_generators_has_a_name() -> None:
+    assert Protocol.of_unseen(["b", "a", "b"]) == Protocol("unseen-a+b", Unseen(generators=("a", "b")))
+    assert Protocol.of_unseen(["a"], name="mine").name == "mine"
+    many = [f"generator{i}" for i in range(50)]
+    assert len(Protocol.of_unseen(many).name) < 40
+    assert len(Protocol.of_unseen(["a b/c"]).name) < 40
+    assert Protocol.of_unseen(many).name != Protocol.of_unseen(many[1:]).name
+    for names, name, message in (([], None, "say who is unseen"), (["a"], "a/b", "'a/b' cannot name a protocol")):
+        with pytest.raises(UsageError, match=message):
+            Protocol.of_unseen(names, name)
+
+
+@pytest.mark.parametrize("name", protocol_names())
+def test_what_is_stored_is_read_again(name: str, tmp_path: Path) -> None:
+    protocol = replace(load_protocol(name), name=f"my-{name}")
+    path = store_protocol(protocol, tmp_path / "manifests")
+    assert path is not None
+    assert path == tmp_path / "manifests" / f"my-{name}.yaml"
+    assert read_protocol(path) == protocol
+    assert load_protocol(f"my-{name}", [tmp_path, tmp_path / "manifests"]) == protocol
+    with pytest.raises(UsageError, match=f"Did you mean 'my-{name}'"):
+        load_protocol(f"my-{name}s", [tmp_path / "manifests"])
+    assert store_protocol(load_protocol(name), tmp_path / "none") is None
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_stored_protocol_that_is_known_is_not_written_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("# a comment\nunseen: {generators: [a]}\n")
+    assert store_protocol(Protocol.of_unseen(["a"], "mine"), tmp_path) == path
+    assert path.read_text().startswith("# a comment")
+    assert not caplog.text
+    store_protocol(Protocol.of_unseen(["b"], "mine"), tmp_path)
+    assert load_protocol("mine", [tmp_path]) == Protocol.of_unseen(["b"], "mine")
+    assert f"{path} said something else and is replaced" in caplog.text
+
+
+def test_nobody_takes_the_name_of_a_packaged_protocol(tmp_path: Path) -> None:
+    path = tmp_path / "fang2023.yaml"
+    path.write_text("unseen: {generators: [a]}\n")
+    for one in (path, Protocol.of_unseen(["a"], "rotate")):
+        with pytest.raises(UsageError, match="has the name of the packaged protocol"):
+            load_protocol(one)
+    path.write_text("unseen: {architectures: [StyleGAN, Stable Diffusion]}\n")
+    assert load_protocol(path).name == "fang2023"
+    (tmp_path / "other.yaml").write_text("name: mine\nunseen: {choose: 1}\n")
+    with pytest.raises(UsageError, match=r"other.yaml: holds protocol mine under another name"):
+        load_protocol("other", [tmp_path])
+
+
+def test_a_protocol_has_no_more_folds_than_anybody_can_use() -> None:
+    with pytest.raises(DatasetError, match="has 155,117,520 folds over 30 generators; at most 10,000 do"):
+        Protocol("many", Unseen(choose=15)).folds([f"g{i}" for i in range(30)])
 
 
 @given(st.sets(st.text("abcdefgh", min_size=1, max_size=4), min_size=4, max_size=9))

@@ -56,6 +56,71 @@ def test_split_writes_where_it_is_told(folder: Path, tmp_path: Path) -> None:
     assert sorted(folder.rglob("*")) == before
 
 
+def test_a_protocol_of_ones_own(folder: Path, tmp_path: Path) -> None:
+    """Generators named on the command line, or in a file: both are known by their name afterwards."""
+    from osbench.generation.generate import generate
+
+    data = tmp_path / "data"
+    generate(folder / "sources" / "suite.yaml", data)
+    split = ["split", data, "--unseen", "taming", "--unseen", "progan"]
+    (document,) = json.loads(call(*split, "--name", "mine", "--json").stdout)
+    assert (document["protocol"], document["fold"], document["unseen"]) == ("mine", "mine", ["progan", "taming"])
+    assert document["path"] == str(data / "manifests" / "mine.parquet")
+    text = call(*split, "--name", "mine").stdout
+    assert f"protocol mine is stored beside them: {data}/manifests/mine.yaml" in text
+    assert text.splitlines()[-1] == f"Next: osbench evaluate --method proposed --data {data} --protocol mine"
+    again = json.loads(call("split", data, "--protocol", "mine", "--json").stdout)
+    assert again == [document]
+    (unnamed,) = json.loads(call(*split, "--json").stdout)
+    assert (unnamed["protocol"], unnamed["unseen"]) == ("unseen-progan+taming", document["unseen"])
+
+    file = tmp_path / "one.yaml"
+    file.write_text("unseen: {generators: [taming]}\nratios: [0.6, 0.2, 0.2]\n")
+    evaluate = ["evaluate", "--method", folder / "method.py", "--data", data, "--out", tmp_path / "runs"]
+    for protocol, unseen, test in (("mine", ["progan", "taming"], 10), (file, ["taming"], 20)):
+        result = call(*evaluate, "--protocol", protocol, "--json")
+        assert result.exit_code == 0, result.output
+        (run,) = json.loads(result.stdout)
+        info = json.loads((Path(run["run"]) / "run.json").read_text())["manifest"]
+        assert info["unseen"] == unseen
+        scored = json.loads(call("score", run["run"], "--data", data, "--bootstrap", 2, "--json").stdout)
+        assert sum(map(sum, scored["confusion"]["counts"])) == test
+    (stored,) = json.loads(call("split", data, "--protocol", "one", "--json").stdout)
+    assert (stored["unseen"], stored["images"]) == (["taming"], {"train": 48, "val": 16, "test": 20})
+    assert f"Dataset {data}, protocol mine, runs in " in call(*evaluate, "--protocol", "mine").stdout
+
+
+def test_a_protocol_that_cannot_be_is_one_line_and_nothing_is_written(folder: Path, tmp_path: Path) -> None:
+    from osbench.generation.generate import generate
+
+    data = tmp_path / "data"
+    generate(folder / "sources" / "suite.yaml", data)
+    nobody, key = tmp_path / "nobody.yaml", tmp_path / "key.yaml"
+    nobody.write_text("unseen: {generators: [tamming]}\n")
+    key.write_text("unseen: {people: [taming]}\n")
+    before = sorted(tmp_path.rglob("*"))
+    known = "'tamming'. Did you mean 'taming'? Known: latent_diffusion, progan, stylegan, stylegan2, taming."
+    evaluate = ["evaluate", "--method", folder / "method.py", "--data", data, "--out", tmp_path / "runs"]
+    cases = [
+        (known, ["split", data, "--unseen", "tamming"]),
+        (known, ["split", data, "--protocol", nobody]),
+        (known, [*evaluate, "--protocol", nobody]),
+        (f"unknown key of {key} below unseen 'people'", [*evaluate, "--protocol", key]),
+        ("no.yaml: cannot be read (No such file", ["split", data, "--protocol", tmp_path / "no.yaml"]),
+        ("Did you mean 'fang2023'", ["split", data, "--protocol", "fang"]),
+        ("has the name of the packaged protocol rotate", ["split", data, "--unseen", "taming", "--name", "rotate"]),
+        ("'a/b' cannot name a protocol", ["split", data, "--unseen", "taming", "--name", "a/b"]),
+        ("--name names the protocol of --unseen", ["split", data, "--name", "mine"]),
+        ("give one of them", ["split", data, "--unseen", "taming", "--protocol", "rotate"]),
+    ]
+    for message, arguments in cases:
+        result = call(*arguments)
+        assert (result.exit_code, result.stdout) == (2, ""), (arguments, result.output)
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_evaluate_makes_the_manifest_and_the_runs(folder: Path, runs: list[dict]) -> None:
     assert (folder / "data" / "manifests" / "fang2023.parquet").is_file()
     assert [(r["method"], r["seed"], r["rules"], r["fold"]) for r in runs] == [
@@ -82,7 +147,12 @@ def test_evaluate_ends_with_the_ranking_metric_of_each_method(folder: Path, runs
 def test_one_failing_method_never_stops_the_others(folder: Path, tmp_path: Path) -> None:
     fails = tmp_path / "fails.py"
     text = METHOD_FILE.replace("nearest-colour", "fails-cli")
-    fails.write_text(text.replace("        log = context", "        raise ValueError('bad')\n        log = context"))
+    fails.write_text(
+        text.replace(
+            "        log = context",
+            "        if len(train) > 40:\n            raise ValueError('bad')\n        log = context",
+        )
+    )
     for jobs in (1, 2):
         out = tmp_path / f"runs{jobs}"
         methods = ["--method", fails, "--method", folder / "method.py"]
@@ -115,7 +185,7 @@ def test_evaluate_all_folds_side_by_side(folder: Path) -> None:
     """One fit fails: it is named, the other folds are there, and the same command has only that one left to do."""
     path = folder / "side_by_side.py"
     text = METHOD_FILE.replace("nearest-colour", "nearest-colour-jobs")
-    bad = "'taming' not in context.class_names and not os.environ.get('OSBENCH_TEST_MENDED')"
+    bad = "len(train) > 40 and 'taming' not in context.class_names and not os.environ.get('OSBENCH_TEST_MENDED')"
     text = text.replace("        log = context", f"        if {bad}:\n            1 / 0\n        log = context")
     path.write_text(f"import os\n{text}")
     out = folder / "side-by-side"
@@ -245,6 +315,8 @@ def test_schema_prints_a_json_schema() -> None:
     schema = json.loads(call("schema", "run").stdout)
     assert schema["title"] == "RunInfo"
     assert "rules" in schema["required"]
+    schema = json.loads(call("schema", "submission").stdout)
+    assert (schema["title"], schema["required"]) == ("SubmissionInfo", ["method", "manifest_id", "runs"])
 
 
 def test_errors_are_one_line_on_stderr(folder: Path, runs: list[dict], tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def test_a_fault_of_a_method_file_is_one_line_before_any_training(tmp_path: Path
     counting = ("colours = np", f"open({str(log)!r}, 'a').write(str(len(train)) + ' '); colours = np")
     for name, change, said in [
         ("tells-tuples", ("return {", "return -distance, {"), "predict returns a tuple"),
-        ("divides", ("self.means = np", "1 / 0; self.means = np"), "ZeroDivisionError: division by zero (traceback: "),
+        ("divides", ("distance = np", "1 / 0; distance = np"), "ZeroDivisionError: division by zero (traceback: "),
     ]:
         path = write_method(tmp_path, name, change, counting)
         result = run("evaluate", "--method", path, "--data", data, "--out", tmp_path / "runs")

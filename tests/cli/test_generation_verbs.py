@@ -45,12 +45,21 @@ def test_generate_then_verify(suite: Path, tmp_path: Path) -> None:
     out = tmp_path / "data"
     made = osbench("generate", "--suite", suite, "--out", out, "--json")
     assert made.exit_code == 0, made.stderr
-    assert json.loads(made.stdout) == {"dataset": str(out), "sources": ["gan/noise"], "images": 6, "made": 6}
+    assert json.loads(made.stdout) == {
+        "dataset": str(out),
+        "suite": "s",
+        "crop_size": 20,
+        "sources": ["gan/noise"],
+        "images": 6,
+        "made": 6,
+    }
     assert made.stderr == ""
     again = osbench("generate", "--suite", suite, "--out", out)
-    assert again.stdout == f"{out}: 6 images from 1 source, nothing to make\n"
+    lines = again.stdout.splitlines()
+    assert lines[0] == f"{out}: 6 images from 1 source, nothing to make (suite s, crops of 20 px)"
+    assert lines[1] == f"Next: osbench evaluate --method proposed --data {out}"
     grown = osbench("generate", "--suite", suite, "--out", out, "--count", 10)
-    assert grown.stdout == f"{out}: 10 images from 1 source, 6 of them new\n"
+    assert grown.stdout.startswith(f"{out}: 10 images from 1 source, 6 of them new (suite s, ")
     fewer = osbench("generate", "--suite", suite, "--out", out, "--count", 8)
     assert fewer.exit_code == 1
     assert "holds 10 images of gan/noise, more than the 8 asked for" in fewer.stderr
@@ -108,6 +117,112 @@ def test_from_folder(suite: Path, tmp_path: Path) -> None:
     made = osbench("generate", *options, "--from-folder", f"own={photos}", "--folder-licence", "CC0-1.0", "--json")
     assert made.exit_code == 0, made.stderr
     assert json.loads(made.stdout)["sources"] == ["own/folder"]
+
+
+def write_pictures(folder: Path, count: int, side: int, seed: int) -> Path:
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for i in range(count):
+        Image.fromarray(rng.integers(0, 256, (side, side + 4, 3), dtype=np.uint8)).save(folder / f"{i:02}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders ``a`` to ``d`` of ten pictures; the smallest has 50 px."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for i, name in enumerate("abcd"):
+        write_pictures(folder / name, 10, 50 + 20 * i, i)
+    return folder
+
+
+def folders(pictures: Path, names: str) -> list[str]:
+    return [part for name in names for part in ("--from-folder", f"{name}={pictures / name}")]
+
+
+def test_a_dataset_of_folders_alone(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sources, a suite of their own, the crop that fits: then split by the user's generators."""
+    monkeypatch.chdir(tmp_path)
+    dry = osbench("generate", *folders(pictures, "abcd"), "--dry-run", "--json")
+    assert [row["images"] for row in json.loads(dry.stdout)] == [10] * 4
+    assert not list(tmp_path.iterdir())
+    made = osbench("generate", *folders(pictures, "abcd"), "--folder-licence", "CC0-1.0")
+    assert made.exit_code == 0, made.stderr
+    assert made.stdout == (
+        "data: 40 images from 4 sources, all of them new (suite folders, crops of 48 px)\n"
+        "Next: osbench split --unseen GENERATOR\n"
+    )
+    assert f"fits every picture ({pictures / 'a' / '00.png'} has 50 px); --crop-size says another" in made.stderr
+    record = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    assert (record["suite"], record["suite_version"], record["recipe"]["crop_size"]) == ("folders", "folders-v1", 48)
+    assert [source["name"] for source in record["sources"]] == [f"{name}/folder" for name in "abcd"]
+    again = osbench("generate", *folders(pictures, "abcd"), "--folder-licence", "CC0-1.0", "--json")
+    assert json.loads(again.stdout)["made"] == 0
+    assert osbench("verify").stdout == "data: 4 shards, all sound\n"
+    assert osbench("verify", "data", "--regenerate", 1, "--json").exit_code == 0
+
+    paper = osbench("split")
+    assert paper.exit_code == 1
+    assert "say who is unseen with `osbench split --unseen NAME`" in paper.stderr
+    split = osbench("split", "--unseen", "b", "--unseen", "d", "--name", "mine")
+    assert split.exit_code == 0, split.stderr
+    assert "mine: seen a, c; unseen b, d; 16 train, 2 val, 4 test" in split.stdout
+    assert split.stdout.splitlines()[-1] == "Next: osbench evaluate --method proposed --protocol mine"
+
+
+def test_the_crop_of_folders_is_said_or_fits(pictures: Path, tmp_path: Path) -> None:
+    def made(out: str, *arguments: object) -> dict:
+        result = osbench("generate", "--out", tmp_path / out, "--json", *arguments)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    large = write_pictures(tmp_path / "pictures", 1, 300, 9)
+    assert made("said", *folders(pictures, "ab"), "--crop-size", 33)["crop_size"] == 33
+    assert made("fits", *folders(pictures, "bd"))["crop_size"] == 64
+    assert made("large", "--from-folder", f"large={large}")["crop_size"] == 256
+
+
+def test_a_suite_of_folders_alone(pictures: Path, tmp_path: Path) -> None:
+    path = tmp_path / "ours.yaml"
+    sources = [{"generator": name, "folder": str(pictures / name)} for name in "abc"]
+    document = {"name": "ours", "version": "ours-v1", "recipe": {"crop_size": 40}, "sources": sources}
+    path.write_text(yaml.safe_dump(document))
+    made = osbench("generate", "--suite", path, "--out", tmp_path / "data", *folders(pictures, "d"), "--json")
+    assert made.exit_code == 0, made.stderr
+    found = json.loads(made.stdout)
+    assert (found["suite"], found["crop_size"], found["images"]) == ("ours", 40, 40)
+    assert found["sources"] == ["a/folder", "b/folder", "c/folder", "d/folder"]
+    record = json.loads((tmp_path / "data" / "dataset.json").read_text())
+    assert {(s["architecture"], s["licence"]) for s in record["sources"]} == {(n, "not stated") for n in "abcd"}
+    sources.append({"generator": "gan", "training_set": "x", "architecture": "GAN", "licence": "MIT", "weights": "w"})
+    path.write_text(yaml.safe_dump(document))
+    refused = osbench("generate", "--suite", path, "--out", tmp_path / "other")
+    assert "ours.yaml: count is missing; expected a whole number." in refused.stderr
+
+
+def test_folders_that_cannot_be_a_dataset_are_one_line(suite: Path, pictures: Path, tmp_path: Path) -> None:
+    own, tiny, bad = folders(pictures, "ab"), write_pictures(tmp_path / "tiny", 1, 7, 0), tmp_path / "bad"
+    bad.mkdir()
+    (bad / "x.png").write_text("no picture")
+    out = tmp_path / "data"
+    cases = [
+        (2, "--crop-size is for folders without --suite", [*own, "--suite", suite, "--crop-size", 20]),
+        (2, "--crop-size is for folders without --suite", ["--crop-size", 20]),
+        (2, "crop_size is 0; expected 1 to", [*own, "--crop-size", 0]),
+        (1, "00.png: 54x50 is smaller than the 60 px crop", [*own, "--crop-size", 60]),
+        (1, f"{tiny / '00.png'}: 7 px is too small for a crop", [*own, "--from-folder", f"tiny={tiny}"]),
+        (1, f"{bad / 'x.png'}: is not a readable image", [*own, "--from-folder", f"bad={bad}"]),
+        (1, "no such folder of images", ["--from-folder", f"x={tmp_path / 'none'}"]),
+        (2, "say which one with --suite", [*own, "--source", "progan"]),
+        (2, "'a b'", ["--from-folder", f"a b={pictures / 'a'}"]),
+    ]
+    for code, message, arguments in cases:
+        result = osbench("generate", "--out", out, *arguments)
+        assert result.exit_code == code, (arguments, result.output)
+        assert message in result.stderr
+        assert result.stderr.count("\n") == 1 + ("crops of" in result.stderr), result.stderr
+        assert result.stdout == ""
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(

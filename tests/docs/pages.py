@@ -2,7 +2,6 @@
 
 ``<!-- not run: REASON -->``  a block that no test can run
 ``<!-- setup: WHAT ... -->``  what must lie in the folder before, see ``sandbox.py``
-``<!-- needs: WHAT -->``      left out as long as the program cannot do it
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-_COMMENTS = re.compile(r"(?:^<!-- (?:not run|setup|needs): [^\n]* -->\n)+\Z", re.MULTILINE)
-_COMMENT = re.compile(r"<!-- (not run|setup|needs): (.*) -->")
+_COMMENTS = re.compile(r"(?:^<!-- (?:not run|setup): [^\n]* -->\n)+\Z", re.MULTILINE)
+_COMMENT = re.compile(r"<!-- (not run|setup): (.*) -->")
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,6 @@ class Block:
         Its text.
     setup : tuple[str, ...]
         What must be there before.
-    needs : tuple[str, ...]
-        What the program must be able to do.
     not_run : str
         Why it is not run; empty for a block that is.
     """
@@ -42,7 +39,6 @@ class Block:
     line: int
     code: str
     setup: tuple[str, ...]
-    needs: tuple[str, ...]
     not_run: str
 
 
@@ -60,10 +56,10 @@ def blocks(page: Path) -> list[Block]:
             continue
         above = _COMMENTS.search(text, 0, fence.start())
         notes = _COMMENT.findall(above[0]) if above else []
-        kinds = {kind: tuple(value for name, value in notes if name == kind) for kind in ("setup", "needs", "not run")}
+        kinds = {kind: tuple(value for name, value in notes if name == kind) for kind in ("setup", "not run")}
         line = text.count("\n", 0, fence.start()) + 1
         reasons = " ".join(kinds["not run"])
-        found.append(Block(language, line, fence["code"], kinds["setup"], kinds["needs"], reasons))
+        found.append(Block(language, line, fence["code"], kinds["setup"], reasons))
     return found
 
 

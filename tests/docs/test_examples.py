@@ -15,9 +15,7 @@ import pytest
 
 from osbench.baselines.rejection import Activations, build_rule, rule_names
 from osbench.benchmark.experiment import load_experiment
-from osbench.benchmark.protocols import _parse
-from osbench.core.errors import UsageError
-from osbench.core.yaml import read_yaml
+from osbench.benchmark.protocols import load_protocol
 from osbench.generation.families import load_safetensors_generator, save_generator
 
 from .pages import ROOT, pages
@@ -99,14 +97,14 @@ def test_the_rejection_rule_gives_the_difference_of_the_two_largest(monkeypatch:
 
 
 def test_the_protocol_holds_out_what_its_name_says() -> None:
-    protocol = _parse(read_yaml(EXAMPLES / "taming_unseen.yaml", UsageError))
+    protocol = load_protocol(EXAMPLES / "taming_unseen.yaml")
     (fold,) = protocol.folds({"taming": "Taming Transformers", "progan": "ProGAN", "stylegan": "StyleGAN"})
     assert fold.unseen == ("taming",)
 
 
 def test_the_experiment_has_the_entries_that_it_shows() -> None:
     experiment = load_experiment(str(EXAMPLES / "ablation.yaml"))
-    assert [entry.label for entry in experiment.entries] == ["proposed", "proposed, paper-literal", "dct-cnn"]
+    assert list(experiment.entries) == ["proposed", "proposed, paper-literal", "dct-cnn"]
 
 
 def test_the_family_gives_every_image_from_its_own_seed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import click
 import pytest
 
+import osbench
 from osbench.cli import main
 
 from .pages import ROOT
@@ -93,6 +94,12 @@ def test_every_verb_has_a_page_with_its_help(site: Path) -> None:
     assert "evaluate.html" in index
 
 
+def test_every_promised_name_is_in_the_reference(built: dict[Path, Page], site: Path) -> None:
+    promised = {f"osbench.{name}" for name in osbench.__all__ if not name.startswith("__")}
+    assert promised
+    assert promised <= built[(site / "reference" / "library.html").resolve()].anchors
+
+
 def test_what_the_program_says_is_on_the_pages(site: Path) -> None:
     """Markers are replaced, and tables made from the program have rows."""
     for path in site.rglob("*.html"):
@@ -103,6 +110,7 @@ def test_what_the_program_says_is_on_the_pages(site: Path) -> None:
         ("reference/rules.html", "relative-mahalanobis"),
         ("reference/methods.html", "osbench-1"),
         ("reference/formats.html", "pixel_sha256"),
+        ("reference/formats.html", "Rejection rules that the run has answers of."),
         ("concepts/thresholds.html", "oracle-harmonic"),
         ("tour.html", "Who is seen, who is unseen"),
     ):

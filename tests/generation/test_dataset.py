@@ -231,7 +231,7 @@ def test_older_versions_are_read_as_well(version: int, copied: Path) -> None:
     (copied / RECORD).write_text(json.dumps({**info, "schema_version": version}))
     old = Dataset.open(copied)
     assert old.verify(pixels=True) == []
-    pd.testing.assert_frame_equal(old.index()[expected.columns], expected)
+    pd.testing.assert_frame_equal(pd.DataFrame(old.index()[list(expected.columns)]), expected)
     assert not any(f"`{name}`" in card_text(old) for name in later)
 
 

@@ -29,6 +29,7 @@ def made_entry(method: str, rule: str, metrics: Mapping[str, Interval], variant:
         rank_high=1,
         method=method,
         rule=rule,
+        name=method,
         variant=variant,
         seeds=(0, 1),
         runs=(),

@@ -187,6 +187,25 @@ def test_only_what_differs_tells_entries_apart(manifest: Manifest, tmp_path: Pat
     assert sorted(entry.variant for entry in board.entries) == ["code beefbeef", "code c0dec0de"]
 
 
+def test_an_experiment_names_its_entries(manifest: Manifest, tmp_path: Path) -> None:
+    short = replace(METHOD, given={"epochs": 5})
+    runs = [write_run(tmp_path / "runs", manifest, one, 0, tag=f"{k}") for k, one in enumerate((METHOD, short))]
+    runs[1].labelled("proposed, five epochs")
+    board = build_board(tmp_path / "runs", bootstrap=5)
+    assert {(entry.name, entry.variant) for entry in board.entries} == {("proposed", ""), ("proposed, five epochs", "")}
+    assert "proposed, five epochs" in board_text(board)
+
+
+def test_a_label_cannot_pass_for_another_method(manifest: Manifest, tmp_path: Path) -> None:
+    write_run(tmp_path / "runs", manifest, METHOD, 0)
+    write_run(tmp_path / "runs", manifest, Drawn("dct-cnn", 0.6, {"native": 1.0}), 0).labelled("proposed")
+    board = build_board(tmp_path / "runs", bootstrap=5)
+    assert {(entry.name, entry.variant) for entry in board.entries} == {
+        ("proposed", "proposed"),
+        ("proposed", "dct-cnn"),
+    }
+
+
 def test_rules_that_are_asked_for(board_runs: Path) -> None:
     board = build_board(board_runs, bootstrap=5, rules=["msp"])
     assert {(entry.method, entry.rule) for entry in board.entries} == {

@@ -237,10 +237,10 @@ def test_the_csv_has_every_entry(page: Page, site: Path) -> None:
     page.wait_for("window.saved !== null")
     lines = page.evaluate("window.saved").strip().split("\r\n")
     assert len(lines) == 9
-    assert lines[0].startswith("rank,rank_low,rank_high,method,rule,variant,seeds,auc_af1_crr,auc_af1_crr:low")
-    assert lines[1].split(",")[3:5] == ["proposed", "native"]
+    assert lines[0].startswith("rank,rank_low,rank_high,name,method,rule,variant,seeds,auc_af1_crr,auc_af1_crr:low")
+    assert lines[1].split(",")[3:6] == ["proposed", "proposed", "native"]
     best = json.loads((site / JSON_FILE).read_text())["entries"][0]["metrics"]["auc_af1_crr"]
-    assert [float(v) for v in lines[1].split(",")[7:10]] == [best["estimate"], best["low"], best["high"]]
+    assert [float(v) for v in lines[1].split(",")[8:11]] == [best["estimate"], best["low"], best["high"]]
 
 
 def test_light_and_dark_follow_the_system_and_the_button(page: Page) -> None:

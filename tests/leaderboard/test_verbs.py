@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from osbench.benchmark.manifest import Manifest
@@ -34,6 +35,16 @@ def test_build_json_is_one_document(board_runs: Path, tmp_path: Path) -> None:
     assert document.pop("page") == str(tmp_path.resolve() / "index.html")
     assert document == json.loads((tmp_path / "leaderboard.json").read_text())
     assert result.stderr == ""
+
+
+def test_build_without_another_word(manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path / "runs", manifest, METHOD, 0)
+    write_run(tmp_path / "runs", manifest, METHOD, 0, tag="twin")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["leaderboard", "build", "--bootstrap", "5"])
+    assert result.exit_code == 0, result.output
+    assert "left out: 1\n  proposed/seed0-twin: the same entry and seed" in result.stdout
+    assert (tmp_path / "site" / "index.html").is_file()
 
 
 def test_build_errors_are_one_line(tmp_path: Path) -> None:

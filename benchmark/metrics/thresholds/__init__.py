@@ -62,8 +62,10 @@ class ThresholdRule:
 
     Attributes
     ----------
-    oracle: the rule looks at test images, unseen ones included. Its numbers are shown as such and never ranked.
-    choose: from the validation outcome (n_unseen = 0), or from the test outcome if `oracle`, to the threshold.
+    oracle : bool
+        The rule looks at test images, unseen ones included. Its numbers are shown as such and never ranked.
+    choose : callable
+        From the validation outcome (n_unseen = 0), or from the test outcome if `oracle`, to the threshold.
     """
 
     name: str
@@ -102,7 +104,10 @@ def choose_threshold(name: str, validation: Outcome, test: Outcome | None = None
 
     Raises
     ------
-    UsageError: unknown rule. ValueError: an oracle rule without test images, or unseen images in validation.
+    UsageError
+        Unknown rule.
+    ValueError
+        An oracle rule without test images, or unseen images in validation.
     """
     rule = threshold_rule(name)
     if rule.oracle:

@@ -138,7 +138,7 @@ function drawLegend() {
     },
     onpointerenter: () => { chart.hover = entry; drawChart(); }, onpointerleave: hideCross,
     onfocus: () => { chart.hover = entry; drawChart(); }, onblur: hideCross,
-  }, swatch(entry, 30), el("span", { class: "legend-name" }, entry.method, el("small", {}, entry.rule, entry.variant ? ` · ${entry.variant}` : "")),
+  }, swatch(entry, 30), el("span", { class: "legend-name" }, entry.name, el("small", {}, entry.rule, entry.variant ? ` · ${entry.variant}` : "")),
   el("span", { class: "number" }, fixed(entry.metrics.auc_af1_crr?.estimate)))));
 }
 

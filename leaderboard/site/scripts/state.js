@@ -16,7 +16,7 @@ const hueOf = (entry) => `var(--hue-${looks.get(entry.id).hue})`;
 
 const titleOf = (generator) => (Object.hasOwn(board.titles, generator) ? board.titles[generator] : generator);
 const labelOf = (entry) =>
-  [entry.method, entry.rule, entry.variant].filter(Boolean).join("\u00a0· "); // never a line that starts with the dot
+  [entry.name, entry.rule, entry.variant].filter(Boolean).join("\u00a0· "); // never a line that starts with the dot
 
 /** The best ranked entry of each method: what a crowded board shows first. */
 const bestOfMethods = methods.map((method) => entries.find((entry) => entry.method === method));

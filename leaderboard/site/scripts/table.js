@@ -91,7 +91,7 @@ function rankCell(entry) {
 function methodCell(entry) {
   const few = entry.seeds.length < 3;
   return el("th", { scope: "row", class: "method" },
-    el("a", { href: linkOf(entry) }, swatch(entry, 18), el("span", { class: "name" }, entry.method)),
+    el("a", { href: linkOf(entry) }, swatch(entry, 18), el("span", { class: "name" }, entry.name)),
     el("span", { class: "sub" },
       el("span", { class: "rule" }, entry.rule), entry.variant ? ` ${entry.variant}` : "",
       el("span", { class: few ? "seeds few" : "seeds", title: few ? "fewer than the 3 seeds that a trained method should have" : null },
@@ -160,9 +160,9 @@ function csvText() {
     if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`; // a spreadsheet must not run a name as a formula
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const header = ["rank", "rank_low", "rank_high", "method", "rule", "variant", "seeds",
+  const header = ["rank", "rank_low", "rank_high", "name", "method", "rule", "variant", "seeds",
     ...columns.flatMap((column) => [column.key, `${column.key}:low`, `${column.key}:high`])];
-  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.method, entry.rule,
+  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.name, entry.method, entry.rule,
     entry.variant, entry.seeds.join(" "), ...columns.flatMap((column) => {
       const metric = metricOf(entry, column.key) || {};
       return [metric.estimate, metric.low, metric.high];

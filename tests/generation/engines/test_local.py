@@ -83,7 +83,7 @@ def test_an_error_in_a_worker_arrives_as_itself(tiny_suite: Path, tmp_path: Path
     suite.write_text(tiny_suite.read_text().replace("defaults:\n", "defaults:\n  sampling: {top_k: 5}\n"))
     for name in ("alpha", "beta"):
         (tmp_path / f"{name}.safetensors").write_bytes((tiny_suite.parent / f"{name}.safetensors").read_bytes())
-    with pytest.raises(UsageError, match="sampling settings do not fit"):
+    with pytest.raises(UsageError, match="unknown key of source alpha/noise: sampling 'top_k'"):
         generate(suite, tmp_path / "data", workers=2)
 
 
@@ -166,6 +166,6 @@ def test_a_network_that_fails_ends_the_overlapped_run(tiny_suite: Path, tmp_path
         replace(unit, source=replace(unit.source, sampling={"top_k": 1})) if unit.shard == 1 else unit
         for unit in units(request, tmp_path, sha256, "cpu")
     ]
-    with pytest.raises(UsageError, match="sampling settings do not fit"):
+    with pytest.raises(UsageError, match="unknown key of source alpha/noise: sampling 'top_k'"):
         list(local.run_overlapped(broken, 1, lambda n: None))
     assert not list(tmp_path.rglob("*partial*"))

@@ -1,0 +1,10 @@
+"""What a call or a command means where nothing is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SUITE = "mini"
+PROTOCOL = "fang2023"
+DATA = Path("data")
+RUNS = Path("runs")
