@@ -168,7 +168,7 @@ def _check_source(source: Any, at: str, shard_rows: int, where: str) -> None:
         _check(source["pictures"], _PICTURES, f"{at}pictures: ", where)
     shows = "shows" in source.get("pictures", {})
     if ("weights" in source) + ("folder" in source) + shows != 1:
-        raise _damaged(where, f"{at}must have either weights, or folder, or pictures that it shows")
+        raise _damaged(where, f"{at}must have either weights or folder, or pictures that it shows")
     if shows:
         _check(source["pictures"], {"shows": _TEXT}, f"{at}pictures: ", where)
         return

@@ -18,6 +18,7 @@ from osbench.generation.generate import generate
 from osbench.generation.pixels import decode_crop
 from osbench.generation.plan import plan
 from osbench.generation.regenerate import regenerate
+from osbench.generation.row_check import row_problem
 
 from .families.rendering.test_renderers import renderer
 from .test_picture_set import write_pictures
@@ -137,6 +138,29 @@ def test_the_dataset_is_sound_and_can_be_made_again(suite: Path, dataset: Datase
     found = list(regenerate(dataset, 2, suite=suite))
     assert [row.source for row in found] == [s["name"] for s in dataset.info["sources"] if "weights" in s]
     assert {row.verdict for row in found} == {"bit-exact"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("weights", "w1", "its weights is w1, but it lies in source progan/pictures.w0"),
+        ("weights", None, "its weights is"),
+        ("content_id", None, "lacks a content_id"),
+        ("group", None, "lacks a group"),
+    ],
+)
+def test_labels_of_rows_are_checked(dataset: Dataset, column: str, value: str | None, reason: str) -> None:
+    source = next(s for s in dataset.info["sources"] if s["name"] == "progan/pictures.w0")
+    row = dataset.read_rows("shards/progan/pictures.w0/shard-00000-of-00002.parquet")[0]
+    assert row_problem(row, source, 32, pixels=True) is None
+    assert reason in str(row_problem({**row, column: value}, source, 32, pixels=False))
+
+
+def test_content_belongs_to_pictures(tiny_suite: Path, tmp_path: Path) -> None:
+    data = generate(tiny_suite, tmp_path / "data", sources=["alpha"], count=2)
+    row = data.read_rows(data.shards()[0].file)[0]
+    found = row_problem({**row, "content_id": "x"}, data.info["sources"][0], 20, pixels=False)
+    assert found == "has a content_id, but its source shows no pictures"
 
 
 def test_low_frequencies_may_be_the_originals(suite: Path, tmp_path: Path) -> None:
