@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageFilter
 
-from .cameras.virtual import VirtualCamera
+from ..generation.cameras.virtual import VirtualCamera
 
 CAMERA_ATTRIBUTES, TREATMENTS = 80, 3
 COUNT = CAMERA_ATTRIBUTES + TREATMENTS

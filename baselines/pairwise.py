@@ -35,9 +35,9 @@ from ..core.home import cache_folder
 from ..core.locking import exclusive
 from ..core.progress import get_logger
 from ..core.publish import publishing
+from ..generation.cameras.virtual import VirtualCamera
 from .cameras.bank import CropSource, build_bank
 from .cameras.sources import VirtualSource, photograph_source, virtual_source
-from .cameras.virtual import VirtualCamera
 from .inputs import Inputs
 from .published_pairs import load_published, pinned_checkpoint
 from .rejection import Activations

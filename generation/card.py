@@ -13,6 +13,7 @@ import yaml
 
 from ..core.publish import write_atomically
 from .dataset import REPRODUCTION, Dataset, features
+from .record_schema import learned
 from .seeds import image_seed
 
 CARD = "README.md"
@@ -102,7 +103,7 @@ def _memory_bytes(dataset: Dataset) -> int:
 
 def _summary(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) -> str:
     info = dataset.info
-    made = index.groupby(["generator", "training_set"]).ngroups
+    made = len(dataset.info["sources"])
     return (
         f"{len(index):,} images from {made} sources ({index['generator'].nunique()} generators,"
         f" {index['training_set'].nunique()} training sets) in {len(sizes)} Parquet shards,"
@@ -116,11 +117,11 @@ def _summary(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) -> st
 def _source_table(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) -> str:
     rows = []
     for source in dataset.info["sources"]:
-        mine = index[(index["generator"] == source["generator"]) & (index["training_set"] == source["training_set"])]
+        mine = _of_source(index, source)
         disk = sum(sizes[shard] for shard in set(mine["shard"]))
         native = sorted({f"{w} x {h}" for w, h in zip(mine["native_width"], mine["native_height"], strict=True)})
         shown = native[0] if len(native) == 1 else f"{len(native)} sizes"
-        maker = source.get("family", "folder of images")
+        maker = source.get("family") or ("pictures as they are" if "pictures" in source else "folder of images")
         rows.append(
             [
                 source["name"],
@@ -149,10 +150,16 @@ def _remarks(dataset: Dataset, index: pd.DataFrame) -> list[str]:
     return remarks
 
 
+def _of_source(index: pd.DataFrame, source: dict[str, Any]) -> pd.DataFrame:
+    """The rows of one source: of its shards, since several weights share generator and training set."""
+    folder = f"shards/{source['name']}/"
+    return pd.DataFrame(index.loc[[str(shard).startswith(folder) for shard in index["shard"]]])
+
+
 def _redrawn(source: dict[str, Any], index: pd.DataFrame) -> int:
     """Images whose generator was not given the image's own seed (see :func:`.shards.sample_batch`)."""
-    key = (source["namespace"], source["generator"], source["training_set"])
-    mine = index[(index["generator"] == key[1]) & (index["training_set"] == key[2])]
+    key = (source["namespace"], source["generator"], learned(source))
+    mine = _of_source(index, source)
     return sum(image_seed(*key, int(i)) != seed for i, seed in zip(mine["index"], mine["seed"], strict=True))
 
 
@@ -161,7 +168,8 @@ def _quality_table(index: pd.DataFrame) -> str:
         str(quality) if not pd.isna(quality) else "none (PNG)" if pd.isna(tables) else "as supplied"
         for quality, tables in zip(index["jpeg_quality"], index["jpeg_tables_sha256"], strict=True)
     ]
-    counts = pd.crosstab(index["generator"] + "/" + index["training_set"], pd.Series(names, name="quality"))
+    sources = index["shard"].str.split("/").str[1:3].str.join("/")
+    counts = pd.crosstab(sources, pd.Series(names, name="quality"))
     rows = [[str(name), *(f"{n:,}" for n in row)] for name, row in zip(counts.index, counts.to_numpy(), strict=True)]
     total = ["all", *(f"{n:,}" for n in counts.to_numpy().sum(0))]
     return _table(["source", *map(str, counts.columns)], [*rows, total])
@@ -174,7 +182,7 @@ def _weights_table(dataset: Dataset) -> str:
             weights = source["weights"]
             made_of = [f"`{weights['file']}`", f"{source['parameters']:,}", f"{weights['bytes']:,}"]
             rows.append([source["name"], *made_of, f"`{weights['sha256']}`", _inline(source["sampling"])])
-        else:
+        elif "folder" in source:
             folder = source["folder"]
             rows.append([source["name"], f"{folder['files']:,} files", "", "", f"`{folder['sha256']}`", ""])
     return _table(["source", "file", "parameters", "bytes", "SHA-256", "sampling"], rows)

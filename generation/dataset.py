@@ -24,11 +24,11 @@ from ..core.foreign import TableBudget, check_regular, read_table
 from ..core.hashing import file_sha256
 from ..core.progress import track
 from .ledger import LEDGER, LedgerEntry, check_shard_name, read_ledger, shard_file
-from .record_schema import read_record
+from .record_schema import learned, read_record
 from .row_check import row_problem
 
-SCHEMA_VERSION = 2
-"""What is written; version 1, which lacks the column ``native_sha256``, is read as well."""
+SCHEMA_VERSION = 3
+"""What is written; versions 1 and 2, which lack the columns of :data:`_SINCE`, are read as well."""
 
 RECORD = "dataset.json"
 REPRODUCTION = "reproduction.json"
@@ -56,8 +56,11 @@ _COLUMNS = {
     "bytes_sha256": "string",
     "pixel_sha256": "string",
     "native_sha256": "string",
+    "weights": "string",
+    "content_id": "string",
+    "group": "string",
 }
-_SINCE = {"native_sha256": 2}
+_SINCE = {"native_sha256": 2, "weights": 3, "content_id": 3, "group": 3}
 """Schema version that brought a column, where it is not the first."""
 
 _ROW_BYTES = 2048
@@ -144,7 +147,7 @@ class Dataset:
         """Shard path -> (its source's record, the image indices it holds), for the complete dataset."""
         rows = self.info["recipe"]["shard_rows"]
         return {
-            shard_file(s["generator"], s["training_set"], k, s["shards"]): (
+            shard_file(s["generator"], learned(s), k, s["shards"]): (
                 s,
                 range(k * rows, min((k + 1) * rows, s["count"])),
             )
@@ -172,7 +175,7 @@ class Dataset:
             table = self._read(entry.file, columns)
             if len(table) != entry.rows:
                 raise self._damaged(entry.file, f"holds {len(table)} rows, the ledger says {entry.rows}")
-            for name in _COLUMNS.keys() - set(self._columns):
+            for name in [name for name in _COLUMNS if name not in self._columns]:
                 table = table.append_column(name, pa.nulls(len(table), pa.string()))
             table = table.append_column("shard", pa.array([entry.file] * len(table)))
             tables.append(table.append_column("row", pa.array(range(len(table)), pa.int64())))

@@ -118,7 +118,7 @@ def kept_rows(source: Source, resolution: int) -> slice:
 def check_sampling(source: Source, family: type[Generator]) -> None:
     """UsageError unless a family can be sampled as the source says."""
     where = f"source {source.name}: sampling"
-    check_keywords(family.sample, source.sampling, where, given=("self", "seeds", "class_labels", "prompts"))
+    check_keywords(family.sample, source.sampling, where, given=("self", "seeds", "class_labels", "prompts", "codes"))
     if source.prompts and "prompts" not in inspect.signature(family.sample).parameters:
         raise UsageError(f"source {source.name}: has prompts, but {family.family} draws no pictures of texts.")
 
@@ -136,6 +136,10 @@ def network_facts(source: Source, sha256: str) -> NetworkFacts:
         )
     if network.text_conditioned and not source.prompts:
         raise UsageError(f"source {source.name}: a text-to-image pipeline needs a list of prompts.")
+    if network.code_conditioned != (source.pictures is not None and source.block_code is not None):
+        raise UsageError(
+            f"source {source.name}: a renderer needs 'pictures' and a 'block_code', and no other network takes them."
+        )
     rows = kept_rows(source, network.resolution)
     return NetworkFacts(
         family=network.family,

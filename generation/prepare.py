@@ -17,7 +17,7 @@ from .weights import locate_weights
 
 @dataclass(frozen=True)
 class Prepared:
-    """A request whose sources have their weights. sha256, facts: by source name; no facts for a folder of images."""
+    """A request whose sources have their weights. sha256, facts: by source name; facts of networks only."""
 
     request: Request
     sha256: dict[str, str]
@@ -55,7 +55,7 @@ def adapt(request: Request, sources: Sequence[Source]) -> Prepared:
         if source.licence == NO_LICENCE:
             get_logger().warning("source %s: no licence stated (--folder-licence); nobody may pass it on.", source.name)
     sha256 = {source.name: source_sha256(source) for source in sources}
-    facts = {s.name: network_facts(s, sha256[s.name]) for s in sources if s.folder is None}
+    facts = {s.name: network_facts(s, sha256[s.name]) for s in sources if s.is_network}
     deviations = {s.name: _deviation(s, facts[s.name]) for s in sources if s.published}
     sources = [replace(s, deviation=deviations.get(s.name)) for s in sources]
     odd = [source for source in sources if source.deviation]

@@ -16,11 +16,13 @@ import torch
 from PIL import features as pillow_features
 
 from ..core.errors import DatasetError, UsageError
+from ..core.hashing import file_sha256
 from ..core.publish import write_atomically
 from .catalog import Source, Suite
 from .dataset import RECORD, SCHEMA_VERSION
 from .folders import folder_sha256, list_images
 from .networks import NetworkFacts, weights_bytes, weights_sha256
+from .picture_set import open_picture_set
 
 
 def library_versions() -> dict[str, str]:
@@ -47,9 +49,25 @@ def device_name(device: str) -> str:
 
 
 def source_sha256(source: Source) -> str:
-    """Hash of the weights file, or of the folder's files. DatasetError if the weights are not there."""
+    """Hash of the weights file, of the folder's files, or of the pictures shown, with what tells a renderer of them.
+
+    DatasetError if something is not there.
+    """
     if source.folder is not None:
         return folder_sha256(source.folder)
+    if source.pictures is not None:
+        return _rendering_sha256(source)
+    return _weights_sha256(source)
+
+
+def _rendering_sha256(source: Source) -> str:
+    parts = [file_sha256(path) for path in (source.pictures, source.block_code) if path is not None]
+    if source.shows is None:
+        parts.append(_weights_sha256(source))
+    return hashlib.sha256("\n".join([*parts, source.shows or ""]).encode()).hexdigest()
+
+
+def _weights_sha256(source: Source) -> str:
     if source.weights is None or not source.weights.exists():
         where = source.weights or source.published[0].where
         raise DatasetError(f"source {source.name}: weights {where} are missing. Leave it out with --source.")
@@ -62,7 +80,7 @@ def source_namespace(suite: Suite, source: Source, sha256: str) -> str:
 
 
 def source_record(suite: Suite, source: Source, count: int, sha256: str, facts: NetworkFacts | None) -> dict[str, Any]:
-    """The entry of one source in ``dataset.json``; ``facts`` of its network, None for a folder of images."""
+    """The entry of one source in ``dataset.json``; ``facts`` of its network, None if no network makes its images."""
     record: dict[str, Any] = {
         "name": source.name,
         "generator": source.generator,
@@ -73,6 +91,12 @@ def source_record(suite: Suite, source: Source, count: int, sha256: str, facts: 
         "count": count,
         "shards": -(-count // suite.recipe.shard_rows),
     }
+    if source.weights_id is not None:
+        record["weights_id"] = source.weights_id
+    if source.pictures is not None:
+        record["pictures"] = _pictures_record(source, sha256)
+    if source.shows is not None:
+        return record
     if facts is None:
         assert source.folder is not None
         return {**record, "folder": {"files": len(list_images(source.folder)), "sha256": sha256}}
@@ -81,11 +105,26 @@ def source_record(suite: Suite, source: Source, count: int, sha256: str, facts: 
         "family": facts.family,
         "native_size": facts.resolution,
         "parameters": facts.parameters,
-        "weights": {"file": source.weights.name, "bytes": weights_bytes(source.weights), "sha256": sha256},
+        "weights": {
+            "file": source.weights.name,
+            "bytes": weights_bytes(source.weights),
+            "sha256": weights_sha256(source.weights) if source.pictures is not None else sha256,
+        },
         "sampling": {**source.sampling, "class_labels": list(source.class_labels)},
         "uint8_rule": facts.uint8_rule,
     }
     return record | _remarks(source, facts)
+
+
+def _pictures_record(source: Source, sha256: str) -> dict[str, Any]:
+    """What a source shows. sha256: of everything that its images are made of, see :func:`source_sha256`."""
+    assert source.pictures is not None
+    pictures = open_picture_set(source.pictures)
+    entry = {"file": source.pictures.name, "count": len(pictures), "sha256": sha256}
+    if source.shows is not None:
+        return {**entry, "shows": source.shows}
+    assert source.block_code is not None
+    return {**entry, "block_code_sha256": file_sha256(source.block_code)}
 
 
 def _remarks(source: Source, facts: NetworkFacts) -> dict[str, Any]:

@@ -73,6 +73,12 @@ _RECIPE = {
     "shard_rows": _integer(1, 100_000),
     "batch_size": _integer(1, 1_000_000),
 }
+_RECIPE_LATER = {
+    "margin": _integer(0, _MAX_SIDE),
+    "low_pass_swap": _Kind("a number from 0 to 0.5", lambda v: type(v) in (int, float) and 0 <= v <= 0.5),
+}
+"""Left out where they change nothing."""
+
 _SOURCE = {
     "name": _TEXT,
     "generator": _NAME_KIND,
@@ -94,7 +100,13 @@ _NETWORK = {
 _WEIGHTS = {"file": _TEXT, "bytes": _integer(0, 10**15), "sha256": _SHA256}
 _SAMPLING = {"class_labels": _INTEGERS}
 _FOLDER = {"files": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
+_PICTURES = {"file": _TEXT, "count": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
 _PROMPTS = {"count": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
+
+
+def learned(source: dict[str, Any]) -> str:
+    """What the generator of a source learned: the training set, and which of several weights."""
+    return source["training_set"] + (f".{source['weights_id']}" if "weights_id" in source else "")
 
 
 def read_record(path: Path, versions: range) -> dict[str, Any]:
@@ -126,8 +138,11 @@ def read_record(path: Path, versions: range) -> dict[str, Any]:
         )
     _check(record, _DATASET, "", where)
     _check(record["recipe"], _RECIPE, "recipe: ", where)
-    if record["recipe"].keys() - _RECIPE.keys():
-        raise _damaged(where, f"recipe: unknown key {printable(min(record['recipe'].keys() - _RECIPE.keys()), 60)}")
+    later = {key: kind for key, kind in _RECIPE_LATER.items() if key in record["recipe"]}
+    _check(record["recipe"], later, "recipe: ", where)
+    unknown = record["recipe"].keys() - _RECIPE.keys() - later.keys()
+    if unknown:
+        raise _damaged(where, f"recipe: unknown key {printable(min(unknown), 60)}")
     for number, source in enumerate(record["sources"]):
         _check_source(source, f"source {number}: ", record["recipe"]["shard_rows"], where)
     names = [source["name"] for source in record["sources"]]
@@ -142,12 +157,21 @@ def _check_source(source: Any, at: str, shard_rows: int, where: str) -> None:
     if not isinstance(source, dict):
         raise _damaged(where, f"{at}must be a mapping")
     _check(source, _SOURCE, at, where)
-    if source["name"] != f"{source['generator']}/{source['training_set']}":
-        raise _damaged(where, f"{at}name must be generator/training_set")
+    if "weights_id" in source:
+        _check(source, {"weights_id": _NAME_KIND}, at, where)
+    if source["name"] != f"{source['generator']}/{learned(source)}":
+        raise _damaged(where, f"{at}name must be generator/training_set, with several weights one more '.weights_id'")
     if source["shards"] != -(-source["count"] // shard_rows):
         raise _damaged(where, f"{at}shards must be count / shard_rows, rounded up")
-    if ("weights" in source) == ("folder" in source):
-        raise _damaged(where, f"{at}must have either weights or folder")
+    if "pictures" in source:
+        _check(source, {"pictures": _MAPPING}, at, where)
+        _check(source["pictures"], _PICTURES, f"{at}pictures: ", where)
+    shows = "shows" in source.get("pictures", {})
+    if ("weights" in source) + ("folder" in source) + shows != 1:
+        raise _damaged(where, f"{at}must have either weights or folder, or pictures that it shows")
+    if shows:
+        _check(source["pictures"], {"shows": _TEXT}, f"{at}pictures: ", where)
+        return
     if "folder" in source:
         _check(source, {"folder": _MAPPING}, at, where)
         _check(source["folder"], _FOLDER, f"{at}folder: ", where)

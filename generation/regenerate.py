@@ -83,7 +83,7 @@ def _regenerate_source(
     dataset: Dataset, record: dict[str, Any], source: Source, images: int, device: str
 ) -> Reproduction:
     sha256 = source_sha256(source)
-    if sha256 != record["weights"]["sha256"]:
+    if sha256 != record.get("pictures", record["weights"])["sha256"]:
         raise DatasetError(f"{dataset.path}: {record['name']} was made with other weights than {source.weights}.")
     sampling = {key: value for key, value in record["sampling"].items() if key != "class_labels"}
     labels = tuple(record["sampling"]["class_labels"])

@@ -17,6 +17,7 @@ from .families import family_class
 from .folders import check_image, list_images, smallest_picture
 from .ledger import MAX_SHARDS
 from .networks import check_sampling
+from .picture_set import open_picture_set
 from .record import source_namespace
 from .shards import Unit
 
@@ -99,6 +100,7 @@ def make_request(
             f"a folder source has the name of another source. Names taken: {', '.join(sorted(set(names)))}."
         )
     chosen = _choose(loaded, [*sources, *(source.name for source in own)] if sources else None)
+    _check_pictures(loaded, chosen, count or loaded.count)
     for source in chosen:
         if source.family is not None:  # before anything is downloaded; others are checked once their file is read
             check_sampling(source, family_class(source.family))
@@ -154,13 +156,31 @@ def _choose(suite: Suite, names: Sequence[str] | None) -> list[Source]:
     return chosen
 
 
+def _check_pictures(suite: Suite, sources: Sequence[Source], count: int) -> None:
+    """UsageError unless all sources that show pictures show the same ones, and there are ``count`` of them."""
+    showing = [source for source in sources if source.pictures is not None]
+    sets = {source.name: open_picture_set(source.pictures) for source in showing if source.pictures is not None}
+    for source in showing:
+        shown, first = sets[source.name], sets[showing[0].name]
+        if len(shown) < count:
+            raise UsageError(
+                f"suite {suite.name} has {len(shown)} pictures, {count} are asked for. Take --count {len(shown)}."
+            )
+        missing = set(first.content_ids[:count]) ^ set(shown.content_ids[:count])
+        if missing:
+            raise UsageError(
+                f"sources {showing[0].name} and {source.name} do not show the same pictures (first difference: "
+                f"{min(missing)}). Give all sources of suite {suite.name} one file 'pictures'."
+            )
+
+
 def _count_images(source: Source, suite: Suite, count: int | None) -> int:
     if source.folder is not None:
         files = list_images(source.folder)
         for path in files:
             check_image(path, suite.crop_size)
         return min(count or len(files), len(files))
-    if source.native_size is not None and source.native_size < suite.crop_size:
+    if source.native_size is not None and source.native_size - 2 * suite.recipe.margin < suite.crop_size:
         raise UsageError(
             f"source {source.name}: a crop of {suite.crop_size} px does not fit {source.native_size} px images."
         )

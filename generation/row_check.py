@@ -7,9 +7,21 @@ from typing import Any
 from ..core.errors import DatasetError
 from ..core.text import printable
 from .pixels import bytes_sha256, decode_crop, decode_frame, frame_size, pixel_sha256
+from .record_schema import learned
 from .seeds import REDRAWS, draw, image_id, image_seed, redraw_seed
 
-_MAY_BE_NULL = {"prompt", "class_label", "jpeg_quality", "jpeg_subsampling", "jpeg_tables_sha256", "native_sha256"}
+_LABELS = ("generator", "training_set")
+_MAY_BE_NULL = {
+    "prompt",
+    "class_label",
+    "jpeg_quality",
+    "jpeg_subsampling",
+    "jpeg_tables_sha256",
+    "native_sha256",
+    "weights",
+    "content_id",
+    "group",
+}
 
 
 def row_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int, *, pixels: bool) -> str | None:
@@ -34,10 +46,13 @@ def row_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int, *, 
 
 
 def _label_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int) -> str | None:
-    for name in ("generator", "training_set"):
-        if row[name] != source[name]:
+    for name, expected in (*((name, source[name]) for name in _LABELS), ("weights", source.get("weights_id"))):
+        if row.get(name) != expected:
             return f"its {name} is {printable(row[name], 60)}, but it lies in source {source['name']}"
-    key = (source["namespace"], source["generator"], source["training_set"], row["index"])
+    for name in ("content_id", "group"):
+        if (row.get(name) is not None) != ("pictures" in source):
+            return f"has a {name}, but its source shows no pictures" if row[name] else f"lacks a {name}"
+    key = (source["namespace"], source["generator"], learned(source), row["index"])
     if row["image_id"] != image_id(*key) or row["crop_size"] != crop_size:
         return "its identity does not follow from suite, source and index"
     own = image_seed(*key)

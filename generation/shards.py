@@ -16,11 +16,15 @@ import pyarrow.parquet as pq
 from ..core.errors import GenerationError
 from ..core.hashing import file_sha256
 from ..core.publish import publishing
+from .block_code import load_block_code
+from .cameras.retake import retake
 from .catalog import Recipe, Source
 from .dataset import SCHEMA, SCHEMA_VERSION
 from .folders import FolderImage, list_images, read_image
 from .ledger import LedgerEntry, shard_file
+from .low_pass_swap import swap_low_frequencies
 from .networks import kept_rows, open_network, repeatable_kernels
+from .picture_set import RETAKEN, open_picture_set
 from .pixels import Box, EncodedFrame, bytes_sha256, decode_crop, encode_frame, pixel_sha256
 from .seeds import REDRAWS, draw, image_id, image_rng, image_seed, redraw_seed
 
@@ -56,7 +60,7 @@ class Unit:
     @property
     def file(self) -> str:
         """Where it is published, relative to the dataset."""
-        return shard_file(self.source.generator, self.source.training_set, self.shard, self.shards)
+        return shard_file(self.source.generator, self.source.learned, self.shard, self.shards)
 
     @property
     def indices(self) -> range:
@@ -145,14 +149,18 @@ def native_batches(unit: Unit, indices: range) -> Iterator[list[NativeImage]]:
 def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
     """Native images of one batch, checked: right shape, not constant, large enough to crop."""
     source = unit.source
+    seeds = [image_seed(unit.namespace, source.generator, source.learned, i) for i in indices]
+    if source.shows is not None:
+        return _shown_batch(unit, indices)
     network = open_network(source, unit.source_sha256, unit.device)
-    seeds = [image_seed(unit.namespace, source.generator, source.training_set, i) for i in indices]
     labels = _draw_each(seeds, "class", source.class_labels or range(network.c_dim))
     if source.prompts_in_turn:
         prompts = [source.prompts[i % len(source.prompts)] for i in indices]
     else:
         prompts = _draw_each(seeds, "prompt", source.prompts)
     options = {**source.sampling, **({"prompts": prompts} if prompts else {})}
+    if source.pictures is not None:
+        options["codes"] = picture_codes(source, indices)
 
     def sample(seeds: list[int]) -> np.ndarray:
         try:
@@ -167,12 +175,52 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
 
     images = sample(seeds)
     used = _redraw_blanks(sample, images, seeds) if network.may_blank else seeds
+    if source.pictures is not None:
+        images = _swapped(unit, images, _pictures(source, indices))
     batch = []
     for k, (index, image) in enumerate(zip(indices, images, strict=True)):
         _check_native(unit, index, image)
         redrawn = used[k] if used[k] != seeds[k] else None
         batch.append(NativeImage(index, image, labels[k] if labels else None, prompts[k] if prompts else None, redrawn))
     return batch
+
+
+def picture_codes(source: Source, indices: Sequence[int]) -> np.ndarray:
+    """float32 (N, 16, S / 8, S / 8): the codes of the pictures that images ``indices`` of a source render."""
+    assert source.block_code is not None
+    return load_block_code(source.block_code).encode(_pictures(source, indices))
+
+
+def _pictures(source: Source, indices: Sequence[int]) -> np.ndarray:
+    """uint8 (N, S, S, 3); a batch that goes beyond the last picture begins again with the first."""
+    assert source.pictures is not None
+    pictures = open_picture_set(source.pictures)
+    return pictures.pixels([index % len(pictures) for index in indices])
+
+
+def _shown_batch(unit: Unit, indices: range) -> list[NativeImage]:
+    """The pictures themselves, for a source without a network."""
+    images = _pictures(unit.source, indices)
+    if unit.source.shows == RETAKEN:
+        seeds = [image_seed(unit.namespace, unit.source.generator, unit.source.learned, i) for i in indices]
+        retaken = np.stack([retake(p, image_rng(s, RETAKEN)) for p, s in zip(images, seeds, strict=True)])
+        images = _swapped(unit, retaken, images)
+    for index, image in zip(indices, images, strict=True):
+        _check_native(unit, index, image)
+    return [NativeImage(index, image, None) for index, image in zip(indices, images, strict=True)]
+
+
+def _swapped(unit: Unit, images: np.ndarray, originals: np.ndarray) -> np.ndarray:
+    """The images with the low frequencies of the originals, where the recipe says so."""
+    cutoff = unit.recipe.low_pass_swap
+    return swap_low_frequencies(images, originals, cutoff) if cutoff else images
+
+
+def _drawing_seed(unit: Unit, index: int, seed: int) -> int:
+    """What crop and quality are drawn from: the image's own seed, or for a picture that many render the picture's."""
+    if unit.source.pictures is None:
+        return seed
+    return image_seed(unit.namespace, "picture", open_picture_set(unit.source.pictures).content_ids[index], 0)
 
 
 def _draw_each(seeds: list[int], stream: str, choices: Sequence[T]) -> list[T] | None:
@@ -202,7 +250,7 @@ def _check_native(unit: Unit, index: int, image: np.ndarray) -> None:
     if _is_constant(image):
         raise GenerationError(f"source {unit.source.name}, image {index}: one constant colour; check the weights.")
     size = unit.recipe.crop_size
-    if min(image.shape[:2]) < size:
+    if min(image.shape[:2]) - 2 * unit.recipe.margin < size:
         raise GenerationError(
             f"source {unit.source.name}: a crop of {size} px does not fit {image.shape[1]}x{image.shape[0]} images."
         )
@@ -212,10 +260,11 @@ def _is_constant(image: np.ndarray) -> bool:
     return bool((image == image[:1, :1]).all())
 
 
-def draw_crop(seed: int, width: int, height: int, size: int) -> Box:
-    """A uniformly placed square of ``size`` pixels inside a width x height image."""
+def draw_crop(seed: int, width: int, height: int, size: int, margin: int = 0) -> Box:
+    """A uniformly placed square of ``size`` pixels inside a width x height image, ``margin`` away from its borders."""
     rng = image_rng(seed, "crop")
-    return Box(int(rng.integers(width - size + 1)), int(rng.integers(height - size + 1)), size, size)
+    x, y = (int(rng.integers(side - 2 * margin - size + 1)) for side in (width, height))
+    return Box(margin + x, margin + y, size, size)
 
 
 def draw_quality(seed: int, qualities: tuple[int | None, ...]) -> int | None:
@@ -227,9 +276,10 @@ def encode_row(unit: Unit, image: NativeImage) -> dict[str, Any]:
     """Compress and crop one generated image as the recipe says."""
     recipe = unit.recipe
     height, width = image.pixels.shape[:2]
-    seed = image_seed(unit.namespace, unit.source.generator, unit.source.training_set, image.index)
-    crop = draw_crop(seed, width, height, recipe.crop_size)
-    quality = draw_quality(seed, recipe.qualities)
+    seed = image_seed(unit.namespace, unit.source.generator, unit.source.learned, image.index)
+    drawn = _drawing_seed(unit, image.index, seed)
+    crop = draw_crop(drawn, width, height, recipe.crop_size, recipe.margin)
+    quality = draw_quality(drawn, recipe.qualities)
     frame = encode_frame(
         image.pixels, crop, quality, order=recipe.order, frame=recipe.frame, subsampling=recipe.subsampling
     )
@@ -247,7 +297,7 @@ def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dic
     assert unit.source.folder is not None
     files = list_images(unit.source.folder)
     for index in indices:
-        seed = image_seed(unit.namespace, unit.source.generator, unit.source.training_set, index)
+        seed = image_seed(unit.namespace, unit.source.generator, unit.source.learned, index)
         image: FolderImage = read_image(files[index], unit.recipe.crop_size)
         crop = draw_crop(seed, image.width, image.height, unit.recipe.crop_size)
         frame = image.encode(crop, frame=unit.recipe.frame, subsampling=unit.recipe.subsampling)
@@ -258,7 +308,8 @@ def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dic
 
 def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tuple[int, int]) -> dict[str, Any]:
     source, size = unit.source, unit.recipe.crop_size
-    identity = image_id(unit.namespace, source.generator, source.training_set, index)
+    identity = image_id(unit.namespace, source.generator, source.learned, index)
+    pictures = open_picture_set(source.pictures) if source.pictures is not None else None
     suffix = "jpg" if frame.format == "jpeg" else "png"
     crop = decode_crop(frame.bytes, frame.crop_x, frame.crop_y, size)
     return {
@@ -283,4 +334,7 @@ def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tu
         "bytes_sha256": bytes_sha256(frame.bytes),
         "pixel_sha256": pixel_sha256(crop),
         "native_sha256": None,
+        "weights": source.weights_id,
+        "content_id": pictures.content_ids[index] if pictures else None,
+        "group": pictures.groups[index] if pictures else None,
     }

@@ -65,7 +65,7 @@ def local_weights(sources: Sequence[Source], given: Mapping[str, str | Path] | N
     found = _given_files(sources, given or {})
     found |= _on_this_machine(sources, found)
     located = [replace(s, weights=found[s.name]) if s.name in found else s for s in sources]
-    return [s for s in located if s.folder is not None or (s.weights is not None and os.path.exists(s.weights))]
+    return [s for s in located if not s.is_network or (s.weights is not None and os.path.exists(s.weights))]
 
 
 def _check_own_weights(suite: Suite, sources: Sequence[Source]) -> None:
@@ -85,8 +85,8 @@ def _given_files(sources: Sequence[Source], given: Mapping[str, str | Path]) -> 
     for name, path in given.items():
         if name not in names:
             raise unknown_name("source in --weights", name, names)
-        if names[name].folder is not None:
-            raise UsageError(f"--weights {name}: this source is a folder of images.")
+        if not names[name].is_network:
+            raise UsageError(f"--weights {name}: no network makes the images of this source.")
         own = names[name].weights
         if own is not None and os.path.exists(own):
             raise UsageError(

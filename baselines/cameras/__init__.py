@@ -4,12 +4,11 @@ Paper 1 pre-trains on 70 camera models of the Camera Model Identification Databa
 things stand in for it:
 
 - *photographs* (``photographs.py``): any folder of camera photographs that the user has;
-- *virtual cameras* (``virtual.py``, ``develop.py``): seeded, simulated camera models that photograph given scenes.
+- *virtual cameras* (:mod:`osbench.generation.cameras`): seeded, simulated camera models that photograph given scenes.
 
 **Virtual cameras are a proxy**: a stand-in for the Camera Model Identification Database, never the paper's own arm.
 Every weight file that was trained on them says so.
 
-Reading order: ``virtual`` (what a camera is), ``demosaic`` and ``develop`` (how it takes a picture), ``scenes`` (of
-what), ``photographs`` (the real thing), ``sources`` (crops of either), ``bank`` (crops on disk), ``pretraining`` (the
-training), ``pretrained`` (the weight files).
+Reading order: ``scenes`` (what virtual cameras photograph), ``photographs`` (the real thing), ``sources`` (crops of
+either), ``bank`` (crops on disk), ``pretraining`` (the training), ``pretrained`` (the weight files).
 """

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DatasetError
-from .demosaic import BAYER_PHASES
-from .virtual import MAX_ISO, NoiseProfile, Sensor, Triple
+from ...generation.cameras.demosaic import BAYER_PHASES
+from ...generation.cameras.virtual import MAX_ISO, NoiseProfile, Sensor, Triple
 
 _SRGB_TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]

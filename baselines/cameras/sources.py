@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import DatasetError
+from ...generation.cameras.develop import MARGIN, shoot
+from ...generation.cameras.virtual import PROXY, VirtualCamera, virtual_cameras
 from ...generation.pixels import decode_frame
 from .darktable import measured_sensors
-from .develop import MARGIN, shoot
 from .photographs import Photograph, find_photographs, read_photograph
 from .scenes import ProceduralScenes, Scenes, photograph_scenes, split_scenes
-from .virtual import PROXY, VirtualCamera, virtual_cameras
 
 TRIES = 8
 """Flat or clipped places carry no trace: of up to this many places the first with texture is taken."""

@@ -15,6 +15,7 @@ from typing import Any
 from ...core.errors import UsageError, unknown_name
 from ...core.foreign import printable, read_foreign
 from ...core.schema import read_record
+from ..picture_set import SHOWN
 from ..pixels import FRAMES, JPEG_QUALITIES, MCU_SIZE, ORDERS
 from .published import HubModel, Licence, WeightFile
 from .suite_file import packaged_suites, read_suite_file
@@ -36,7 +37,9 @@ class Recipe:
 
     order, frame: see :mod:`..pixels`. qualities: JPEG qualities drawn uniformly, None = PNG. subsampling: of every
     JPEG. crop_size: side of the benchmark crop in pixels. shard_rows: images per shard, a multiple of batch_size.
-    batch_size: images per network call; recorded because floating-point results may depend on it.
+    batch_size: images per network call; recorded because floating-point results may depend on it. margin: pixels along
+    every border that no crop touches. low_pass_swap: frequency in cycles per pixel below which a rendered or retaken
+    picture gets the original's content (:mod:`..low_pass_swap`); 0 leaves it as it is.
     """
 
     order: str = "compress-then-crop"
@@ -46,6 +49,8 @@ class Recipe:
     crop_size: int = 256
     shard_rows: int = 500
     batch_size: int = 20
+    margin: int = 0
+    low_pass_swap: float = 0.0
 
     def __post_init__(self) -> None:
         for value, kind, known in (
@@ -64,10 +69,16 @@ class Recipe:
                 raise UsageError(f"{name} is {printable(getattr(self, name), 60)}; expected 1 to {largest:,}.")
         if self.shard_rows % self.batch_size:
             raise UsageError(f"shard_rows {self.shard_rows} is no multiple of batch_size {self.batch_size}.")
+        if not 0 <= self.margin <= _LARGEST_SIDE:
+            raise UsageError(f"margin is {printable(self.margin, 60)}; expected 0 to {_LARGEST_SIDE:,}.")
+        if not 0 <= self.low_pass_swap <= 0.5:
+            raise UsageError(f"low_pass_swap is {self.low_pass_swap}; expected 0 to 0.5 cycles per pixel.")
 
     def document(self) -> dict[str, Any]:
-        """JSON-able form, as recorded in ``dataset.json``."""
-        return {**asdict(self), "qualities": list(self.qualities)}
+        """JSON-able form, as recorded in ``dataset.json``; what came later is left out where it does nothing."""
+        later = {"margin", "low_pass_swap"}
+        values = {name: value for name, value in asdict(self).items() if name not in later or value}
+        return {**values, "qualities": list(self.qualities)}
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,10 @@ class Source:
     The weights are one of: weights, a file (or the folder of a diffusers pipeline) on this machine; files, published
     ones in the order of preference; hub, published pipelines. folder: images instead of a network.
 
+    pictures, block_code: the file of pictures (:mod:`..picture_set`) that the source shows, and the code by which a
+    renderer is told what to show. shows: what of that file, where no network makes it. weights_id: name of one of
+    several weights of the same generator and training set; part of the source's identity.
+
     settings: what the weight file itself does not say, see :func:`..checkpoints.load_generator`. stands_in: what the
     source replaces if the one of the paper is not to be had. speed: images per second on one accelerator, from - to,
     and where the numbers come from (speed_origin). deviation: set at run time where the weights turn out not to be
@@ -96,7 +111,11 @@ class Source:
     licence: str
     family: str | None = None
     weights: Path | None = None
+    weights_id: str | None = None
     folder: Path | None = None
+    pictures: Path | None = None
+    block_code: Path | None = None
+    shows: str | None = None
     native_size: int | None = None
     sampling: dict[str, Any] = field(default_factory=dict)
     class_labels: tuple[int, ...] = ()
@@ -112,7 +131,7 @@ class Source:
     deviation: str | None = None
 
     def __post_init__(self) -> None:
-        for value in (self.generator, self.training_set):
+        for value in (self.generator, self.training_set, self.weights_id or "w"):
             if not _NAME.fullmatch(value):
                 raise UsageError(f"'{printable(value)}' cannot name a source: use letters, digits, '_', '-' and '.'.")
         if self.native_size is not None and not 1 <= self.native_size <= _LARGEST_SIDE:
@@ -123,16 +142,27 @@ class Source:
             raise UsageError(f"crop_rows {list(self.crop_rows)} keep nothing; expected first row, end row.")
         if self.speed is not None and not 0 < self.speed[0] <= self.speed[1]:
             raise UsageError(f"speed {list(self.speed)} is no range of images per second; expected from, to.")
-        has_weights = self.weights is not None or bool(self.files or self.hub)
-        if has_weights == (self.folder is not None):
-            raise UsageError(f"source {self.name}: give either weights or a folder.")
+        if self.is_network + (self.folder is not None) + (self.shows is not None) != 1:
+            raise UsageError(f"source {self.name}: give either weights or a folder, or what it shows of pictures.")
+        if self.shows is not None and (self.shows not in SHOWN or self.pictures is None):
+            raise UsageError(f"source {self.name}: shows one of {', '.join(SHOWN)} of the file 'pictures'.")
         if self.prompts_in_turn and not self.prompts:
             raise UsageError(f"source {self.name}: 'prompts_in_turn' needs prompts.")
 
     @property
+    def is_network(self) -> bool:
+        """Whether a network makes its images."""
+        return self.weights is not None or bool(self.files or self.hub)
+
+    @property
+    def learned(self) -> str:
+        """What was learned: the training set, and which of several weights, e.g. ``pictures.w0``."""
+        return self.training_set if self.weights_id is None else f"{self.training_set}.{self.weights_id}"
+
+    @property
     def name(self) -> str:
-        """``generator/training_set``."""
-        return f"{self.generator}/{self.training_set}"
+        """``generator/training_set``, with several weights ``generator/training_set.weights``."""
+        return f"{self.generator}/{self.learned}"
 
     @property
     def published(self) -> tuple[WeightFile | HubModel, ...]:
@@ -144,7 +174,7 @@ class Source:
         always = ("generator", "training_set", "architecture", "licence", "family", "native_size", "sampling")
         values = {name: getattr(self, name) for name in always} | {"class_labels": list(self.class_labels)}
         extra = {"prompts": list(self.prompts), "crop_rows": self.crop_rows, "settings": self.settings}
-        extra |= {"prompts_in_turn": self.prompts_in_turn}
+        extra |= {"prompts_in_turn": self.prompts_in_turn, "weights_id": self.weights_id, "shows": self.shows}
         return values | {name: value for name, value in extra.items() if value}
 
 

@@ -8,9 +8,10 @@
     defaults: {training_set: [landscape, emoji]}
 
 Mappings (``recipe``, ``defaults``, ``licences``) are merged with those of the extended suite; anything else, the list
-of sources too, takes the place of what was there. A source with several training sets is one source of each, and
-``{generator}`` and ``{training_set}`` stand for the names in the path of its weights. Weights lie beside the file that
-names them; those that do not, of a suite that extends a packaged one, are looked for in the packaged zoo.
+of sources too, takes the place of what was there. A source with several training sets (or ``weights_id``) is one source
+of each, and ``{generator}``, ``{training_set}`` and ``{weights_id}`` stand for the names in the path of its weights.
+Weights lie beside the file that names them; those that do not, of a suite that extends a packaged one, are looked for
+in the packaged zoo.
 
 Pictures that exist already are sources too, and may be the only ones; ``recipe`` and ``count`` may then be left out::
 
@@ -24,6 +25,7 @@ Pictures that exist already are sources too, and may be the only ones; ``recipe`
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -82,6 +84,8 @@ class _Paths:
 
     weights: str | None = None
     folder: str | None = None
+    pictures: str | None = None
+    block_code: str | None = None
     prompts: str | None = None
 
 
@@ -177,10 +181,10 @@ def _merged(base: Document, changes: Document) -> Document:
 
 
 def _spelled_out(entry: Document, zoo: Path | None) -> Iterator[Document]:
-    sets = entry.get("training_set")
-    for training_set in sets if isinstance(sets, list) else [sets]:
-        source = {**entry, "training_set": training_set} if training_set is not None else dict(entry)
-        names = {"{generator}": str(source.get("generator")), "{training_set}": str(training_set)}
+    several = {key: entry[key] for key in ("training_set", "weights_id") if isinstance(entry.get(key), list)}
+    for choice in itertools.product(*several.values()):
+        source = {**entry, **dict(zip(several, choice, strict=True))}
+        names = {f"{{{key}}}": str(source.get(key)) for key in ("generator", "training_set", "weights_id")}
         for key, written in entry.items():
             if isinstance(written, _Written):
                 source[key] = written.path(names if key == "weights" else {})

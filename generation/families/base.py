@@ -54,12 +54,15 @@ class Generator(nn.Module, ABC):
         Output side in pixels.
     text_conditioned : bool
         Whether ``sample`` takes ``prompts``, one text per image.
+    code_conditioned : bool
+        Whether ``sample`` takes ``codes``, one picture's code per image (:mod:`..block_code`).
     may_blank : bool
         Whether sound weights may give an empty (constant) picture now and then; a GAN's never do.
     """
 
     family: ClassVar[str]
     text_conditioned: ClassVar[bool] = False
+    code_conditioned: ClassVar[bool] = False
     may_blank: ClassVar[bool] = False
     config: dict[str, Any]
     z_dim: int

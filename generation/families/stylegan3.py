@@ -42,6 +42,20 @@ def lowpass_filter(taps: int, cutoff: float, width: float, rate: float, radial: 
     return torch.as_tensor(f / f.sum(), dtype=torch.float32)
 
 
+def filter_matrix(f: Tensor, side: int, up: int, down: int, pad: tuple[int, int]) -> Tensor:
+    """One axis of zero insertion, padding, filter ``up * f`` and decimation as a dense matrix (out, side).
+
+    Equal to :func:`upsample_fir` with ``down`` 1, and to :func:`downsample_fir` with ``up`` 1 and no padding, up to
+    rounding. On a CPU two such products train several times faster than depthwise convolutions.
+    """
+    taps = f.numel()
+    length = side * up + pad[0] + pad[1] - taps + 1
+    out = torch.arange(0, length, down, device=f.device)
+    tap = out[:, None] - torch.arange(side, device=f.device) * up - pad[0] + taps - 1
+    inside = (tap >= 0) & (tap < taps)
+    return torch.where(inside, f[tap.clamp(0, taps - 1)] * up, 0)
+
+
 def upsample_fir(x: Tensor, f: Tensor | None, up: int, pad: tuple[int, int]) -> Tensor:
     """Insert ``up - 1`` zeros after each sample, pad (may be negative) and convolve with ``up * f`` on both axes.
 
@@ -202,7 +216,7 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         if self.training:
-            magnitude = x.detach().float().square().mean()
+            magnitude = x.detach().square().mean(dtype=torch.float32)
             self.magnitude_ema.copy_(magnitude.lerp(self.magnitude_ema, self.magnitude_ema_beta))
         gain = self.magnitude_ema.rsqrt()
         styles = self.affine(w)
@@ -214,13 +228,26 @@ class SynthesisLayer(nn.Module):
         # Upstream scales styles by their batch mean, which demodulation cancels; per image it stays batch-free.
         styles = styles * styles.square().mean(1, keepdim=True).rsqrt()
         demodulation = (styles.square() @ weight.square().sum([2, 3]).t() + 1e-8).rsqrt()
-        x = F.conv2d(x * (styles * gain)[:, :, None, None], weight, padding=self.kernel - 1)
-        x = torch.addcmul(self.bias[:, None, None], x, demodulation[:, :, None, None])
-        x = upsample_fir(x, self.up_filter, self.up, self.pad)
+        x = F.conv2d(x * (styles * gain)[:, :, None, None].to(x.dtype), weight, padding=self.kernel - 1)
+        x = torch.addcmul(self.bias[:, None, None].to(x.dtype), x, demodulation[:, :, None, None].to(x.dtype))
+        x = self._upsample(x)
         x = F.leaky_relu(x, 0.2)  # its gain of sqrt 2 is applied by the filter below
         if self.conv_clamp is not None:
             x = x.clamp(-self.conv_clamp / sqrt(2), self.conv_clamp / sqrt(2))
-        return downsample_fir(x, self.down_filter, self.down, gain=sqrt(2))
+        return self._downsample(x) if self.training else downsample_fir(x, self.down_filter, self.down, gain=sqrt(2))
+
+    def _upsample(self, x: Tensor) -> Tensor:
+        """:func:`upsample_fir`; while training as matrix products, which are faster and round differently."""
+        if not self.training or self.up_filter is None:
+            return upsample_fir(x, self.up_filter, self.up, self.pad)
+        matrix = filter_matrix(self.up_filter, x.shape[2], self.up, 1, self.pad)
+        return matrix @ (x @ matrix.t())
+
+    def _downsample(self, x: Tensor) -> Tensor:
+        if self.down_filter is None or self.down_filter.ndim == 2:
+            return downsample_fir(x, self.down_filter, self.down, gain=sqrt(2))
+        matrix = filter_matrix(self.down_filter * 2**0.25, x.shape[2], 1, self.down, (0, 0))
+        return matrix @ (x @ matrix.t())
 
 
 class SynthesisNetwork(nn.Module):

@@ -65,6 +65,7 @@ class Training(ABC):
     report_images: ClassVar[int] = 512
     reports: ClassVar[int] = 16
     columns: ClassVar[int] = 8  # of the grid, and its rows
+    checkpoint_seconds: ClassVar[float] = CHECKPOINT_SECONDS
 
     def __init__(
         self,
@@ -88,7 +89,10 @@ class Training(ABC):
             self._resume()
 
     def run(self, minutes: float) -> Generator:
-        """Train until ``minutes`` in all (earlier sittings included) are spent; return the averaged generator."""
+        """Train until ``minutes`` in all (earlier sittings included) are spent; return the averaged generator.
+
+        A training with an aim ends as soon as that is :attr:`finished`.
+        """
         budget = 60 * minutes
         last = saved = self.clock()
         self.progress.device = str(self.hardware)
@@ -97,16 +101,16 @@ class Training(ABC):
             self._report({}, 0.0)
         elif self.progress.seconds >= budget:
             return self.average
-        while self.progress.seconds < budget:
+        while self.progress.seconds < budget and not self.finished:
             elapsed = self.progress.seconds / budget
             losses = self._step(elapsed)
             self.progress.step += 1
-            if self.progress.seconds - self.progress.curve[-1]["seconds"] >= max(REPORT_SECONDS, budget / self.reports):
+            if self.progress.seconds - self.progress.curve[-1]["seconds"] >= self._report_interval(budget):
                 self._report(losses, elapsed)
             now = self.clock()
             self.progress.seconds += now - last
             last = now
-            if now - saved > CHECKPOINT_SECONDS:
+            if now - saved > self.checkpoint_seconds:
                 self._save()
                 saved = now
         self._report({}, 1.0)
@@ -129,6 +133,15 @@ class Training(ABC):
         """uint8 reconstructions of the held-out crops while ``elapsed`` lies in a stage that makes no samples."""
         return None
 
+    @property
+    def finished(self) -> bool:
+        """Whether the training has reached an aim other than its time."""
+        return False
+
+    def _report_interval(self, budget: float) -> float:
+        """Seconds from one report to the next in a training of ``budget`` seconds."""
+        return max(REPORT_SECONDS, budget / self.reports)
+
     def _figures(self) -> dict[str, float]:
         """Further numbers for a report."""
         return {}
@@ -141,17 +154,22 @@ class Training(ABC):
         """Take back what :meth:`_extra_state` gave."""
         del state
 
-    @torch.no_grad()
-    def _report(self, losses: dict[str, Tensor], elapsed: float) -> None:
+    def _look(self, elapsed: float) -> tuple[np.ndarray, dict[str, float]]:
+        """Pictures for a report, uint8 (N, S, S, 3), and how far they are from where they should be."""
         # The first report shows the untrained network, which a later one is compared with.
         fake = self._reconstructions(elapsed) if self.progress.curve else None
         name = "swd" if fake is None else "swd_reconstruction"
         if fake is None:
             fake = self.samples(len(self.held_out))
+        return fake, {name: round(sliced_wasserstein(to_tensor(fake), to_tensor(self.held_out)), 2)}
+
+    @torch.no_grad()
+    def _report(self, losses: dict[str, Tensor], elapsed: float) -> None:
+        fake, measured = self._look(elapsed)
         point = {
             "seconds": round(self.progress.seconds, 1),
             "images": self.progress.images,
-            name: round(sliced_wasserstein(to_tensor(fake), to_tensor(self.held_out)), 2),
+            **measured,
             **self._figures(),
             **{k: round(float(v), 4) for k, v in losses.items()},
         }

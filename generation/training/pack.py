@@ -80,19 +80,21 @@ def pack(training_set: str, source: Path, out: Path) -> int:
     return len(rows)
 
 
-def _photographs(source: Path) -> list[Path]:
+def public_domain_photographs(source: Path) -> list[Path]:
+    """Photographs of the ``endless-sky-data`` unpacked at ``source`` that are certainly in the public domain."""
     folder = source / "usr/share/games/endless-sky/images/land"
-    files = [
-        p
-        for p in sorted(folder.glob("*.jpg"))
-        if not _NOT_PUBLIC_DOMAIN.search(p.name) and not _NOT_LANDSCAPE.search(p.name)
-    ]
+    files = [p for p in sorted(folder.glob("*.jpg")) if not _NOT_PUBLIC_DOMAIN.search(p.name)]
     if not files:
         raise DatasetError(f"{folder}: no photographs; unpack Debian's endless-sky-data there (dpkg-deb -x).")
     return files
 
 
-def _emoji(source: Path) -> list[Path]:
+def _landscapes(source: Path) -> list[Path]:
+    return [p for p in public_domain_photographs(source) if not _NOT_LANDSCAPE.search(p.name)]
+
+
+def emoji(source: Path) -> list[Path]:
+    """Figures of the ``@lobehub/fluent-emoji-3d`` unpacked at ``source``."""
     files = sorted((source / "package/assets").glob("*.webp"))
     if not files:
         raise DatasetError(f"{source}: no emoji; unpack npm's @lobehub/fluent-emoji-3d there (tar xzf).")
@@ -112,8 +114,8 @@ def _characters(source: Path) -> list[Path]:
 
 # Which files, what each shows ("mountain12.jpg" shows a mountain), under which licence.
 _SOURCES: dict[str, tuple[Callable[[Path], list[Path]], Callable[[Path], str], str]] = {
-    "landscape": (_photographs, lambda path: re.sub(r"\d.*", "", path.name), "public domain"),
-    "emoji": (_emoji, lambda path: "emoji", "MIT"),
+    "landscape": (_landscapes, lambda path: re.sub(r"\d.*", "", path.name), "public domain"),
+    "emoji": (emoji, lambda path: "emoji", "MIT"),
     CHARACTERS: (_characters, lambda path: caption(int(path.stem, 16)), "MIT"),
 }
 

@@ -62,7 +62,7 @@ def load_pictures(path: Path, training_set: str, height: int) -> Pictures:
         raise DatasetError(f"{path}: holds no '{training_set}' pictures; add them with the 'pack' step.")
     rng = np.random.default_rng(0)
     pixels = [
-        _decode(row["image"]["bytes"], height, rng)
+        decode(row["image"]["bytes"], height, rng)
         for row in track(rows, description=f"reading {training_set}", total=len(rows), unit="picture")
     ]
     class_names, labels = np.unique([row["kind"] for row in rows], return_inverse=True)
@@ -70,7 +70,8 @@ def load_pictures(path: Path, training_set: str, height: int) -> Pictures:
     return Pictures(np.stack(pixels), held_out, labels, tuple(str(name) for name in class_names))
 
 
-def _decode(data: bytes, height: int, rng: np.random.Generator) -> np.ndarray:
+def decode(data: bytes, height: int, rng: np.random.Generator) -> np.ndarray:
+    """uint8 (height, W, 3); a picture with transparency lies on a ground drawn from ``rng``."""
     picture = Image.open(io.BytesIO(data))
     if picture.mode in ("RGBA", "LA", "P"):
         margin = round(0.075 * height)

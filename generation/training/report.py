@@ -20,8 +20,11 @@ def points(curve: list[dict[str, float]], name: str) -> list[tuple[float, float]
     return [(p["seconds"] / 60, p[name]) for p in curve if name in p]
 
 
-def curves_svg(series: dict[str, list[tuple[float, float]]]) -> str:
-    """Sliced Wasserstein distance over training minutes, one line per entry.
+DISTANCE = "sliced Wasserstein distance to held-out crops"
+
+
+def curves_svg(series: dict[str, list[tuple[float, float]]], title: str = DISTANCE) -> str:
+    """A figure over training minutes, by default the sliced Wasserstein distance, one line per entry.
 
     The vertical axis ends at the largest distance after the first half minute: untrained networks are far off.
     """
@@ -41,5 +44,5 @@ def curves_svg(series: dict[str, list[tuple[float, float]]]) -> str:
         '<path d="M50 30V270H550" fill="none" stroke="#888"/>'
         f'<text x="50" y="290">0</text><text x="480" y="290">{minutes:.3g} minutes</text>'
         f'<text x="8" y="35">{top:.0f}</text><text x="20" y="272">0</text>'
-        '<text x="50" y="18">sliced Wasserstein distance to held-out crops</text>' + "".join(drawn) + "</svg>\n"
+        f'<text x="50" y="18">{title}</text>' + "".join(drawn) + "</svg>\n"
     )

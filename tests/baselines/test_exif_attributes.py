@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from osbench.baselines.cameras.virtual import virtual_cameras
 from osbench.baselines.exif_attributes import (
     BLUR_RADII,
     CAMERA_ATTRIBUTES,
@@ -16,6 +15,7 @@ from osbench.baselines.exif_attributes import (
     treat,
     unknown_cameras,
 )
+from osbench.generation.cameras.virtual import virtual_cameras
 
 
 def test_there_are_80_and_3():

@@ -217,20 +217,22 @@ def test_a_shard_that_unpacks_to_gigabytes_is_refused_before_it_is_read(copied: 
     assert pa.total_allocated_bytes() - before < 10_000_000
 
 
-def test_version_1_is_read_as_well(copied: Path) -> None:
-    """Data sets from before ``native_sha256``."""
+@pytest.mark.parametrize("version", [1, 2])
+def test_older_versions_are_read_as_well(version: int, copied: Path) -> None:
+    """Data sets from before ``native_sha256``, and from before ``weights``, ``content_id`` and ``group``."""
+    later = ["weights", "content_id", "group"] + ["native_sha256"] * (version < 2)
     expected = Dataset.open(copied).index()
     for entry in Dataset.open(copied).shards():
         path = copied / entry.file
-        table = pq.read_table(path).drop_columns("native_sha256")
+        table = pq.read_table(path).drop_columns(later)
         pq.write_table(table, path)
         append_ledger(copied, LedgerEntry(entry.file, len(table), file_sha256(path)))
     info = json.loads((copied / RECORD).read_text())
-    (copied / RECORD).write_text(json.dumps({**info, "schema_version": 1}))
+    (copied / RECORD).write_text(json.dumps({**info, "schema_version": version}))
     old = Dataset.open(copied)
     assert old.verify(pixels=True) == []
     pd.testing.assert_frame_equal(pd.DataFrame(old.index()[list(expected.columns)]), expected)
-    assert "native_sha256" not in card_text(old)
+    assert not any(f"`{name}`" in card_text(old) for name in later)
 
 
 def test_unknown_columns_are_refused(copied: Path) -> None:

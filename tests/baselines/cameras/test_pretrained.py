@@ -19,12 +19,12 @@ from osbench.baselines.cameras.pretrained import (
 )
 from osbench.baselines.cameras.pretraining import CameraPretraining
 from osbench.baselines.cameras.sources import virtual_source
-from osbench.baselines.cameras.virtual import ASSIGNED, PROXY, virtual_cameras
 from osbench.baselines.inputs import Inputs
 from osbench.baselines.methods.proposed import FINE_TUNING_LR, Proposed
 from osbench.baselines.networks import build_network, scale_pixels
 from osbench.baselines.networks.mislnet import MISLNet
 from osbench.core.errors import CheckpointError
+from osbench.generation.cameras.virtual import ASSIGNED, PROXY, virtual_cameras
 
 CARD = {"network": "mislnet", "crop_size": 48}
 PACKAGED = find_packaged("mislnet", 48) or Path("missing")

@@ -9,8 +9,8 @@ from osbench.baselines.cameras import pretraining
 from osbench.baselines.cameras.pretrained import read_card
 from osbench.baselines.cameras.pretraining import PretrainingRecipe, pretrain
 from osbench.baselines.cameras.sources import photograph_source, virtual_source
-from osbench.baselines.cameras.virtual import PROXY
 from osbench.core.errors import UsageError
+from osbench.generation.cameras.virtual import PROXY
 
 RECIPE = PretrainingRecipe(epochs=3, batch_size=16)
 

@@ -6,7 +6,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from osbench.baselines.cameras.demosaic import DEMOSAICKERS
 from osbench.baselines.cameras.photographs import read_photograph
 from osbench.baselines.cameras.sources import (
     frame_side,
@@ -16,6 +15,7 @@ from osbench.baselines.cameras.sources import (
     virtual_source,
 )
 from osbench.core.errors import DatasetError
+from osbench.generation.cameras.demosaic import DEMOSAICKERS
 from osbench.generation.folders import list_images
 
 

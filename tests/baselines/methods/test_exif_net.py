@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from osbench.baselines import pairwise
-from osbench.baselines.cameras.virtual import virtual_cameras
 from osbench.baselines.methods import exif_net
 from osbench.baselines.methods.exif_net import ConsistencyHead, ExifNet
 from osbench.baselines.networks import resnet50_v2
@@ -15,6 +14,7 @@ from osbench.baselines.networks.resnet50_v2 import ResNet50V2
 from osbench.baselines.pairwise import Crops
 from osbench.benchmark.method import get_method
 from osbench.core.errors import CheckpointError, UsageError
+from osbench.generation.cameras.virtual import virtual_cameras
 
 from ..conftest import image_set
 

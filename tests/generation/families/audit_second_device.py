@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from osbench.generation.families import Generator, families, save_generator
-from osbench.generation.families.base import load_safetensors_generator
+from osbench.generation.families.base import NoiseMode, load_safetensors_generator
 from osbench.generation.families.latent_diffusion import LatentDiffusion
 from osbench.generation.families.progan import ProGAN
 from osbench.generation.families.stylegan2 import StyleGAN2
@@ -27,6 +27,7 @@ from . import (
     test_taming,
     test_text_families,
 )
+from .rendering import test_renderers
 
 DEVICE = register()
 SEEDS = [3, 2**40 + 1, 7]
@@ -50,7 +51,7 @@ MAKE: dict[str, Callable[[], Generator]] = {
 
 
 def test_no_family_is_forgotten() -> None:
-    made = {make().family for make in MAKE.values()}
+    made = {make().family for make in MAKE.values()} | set(test_renderers.CONFIGS)
     assert set(families()) - made == {"diffusers"}, "the pipeline is tested with a folder, below"
 
 
@@ -73,6 +74,16 @@ def test_same_images(name: str, noise_mode: str, tmp_path: Path) -> None:
         save_generator(network, tmp_path / "weights.safetensors")
         assert {p.device.type for p in network.parameters()} == {DEVICE.type}
         assert load_safetensors_generator(tmp_path / "weights.safetensors").family == network.family
+
+
+@pytest.mark.parametrize("noise_mode", ["random", "none"])
+@pytest.mark.parametrize("name", test_renderers.CONFIGS)
+def test_same_renderings(name: str, noise_mode: NoiseMode) -> None:
+    network, codes = test_renderers.renderer(name), test_renderers.codes(len(SEEDS))
+    here = network.sample(SEEDS, noise_mode=noise_mode, codes=codes)
+    there = network.to(DEVICE).sample(SEEDS, noise_mode=noise_mode, codes=codes)
+    assert here.std() > 0
+    assert np.abs(here.astype(int) - there).max() <= 1  # attention is summed in another order
 
 
 def test_gradients_reach_the_latents() -> None:

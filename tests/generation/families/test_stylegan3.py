@@ -23,6 +23,7 @@ from osbench.generation.families.stylegan3 import (
     SynthesisInput,
     SynthesisLayer,
     downsample_fir,
+    filter_matrix,
     layer_table,
     lowpass_filter,
     upsample_fir,
@@ -329,3 +330,28 @@ def test_uint8_rule_truncates() -> None:
     levels = np.array([-9.0, -1.0, -0.0001, 0.0, 0.99 / 127.5, 1 / 127.5, 1.0, 9.0], np.float32)
     pixels = small().to_uint8(np.tile(levels, (1, 3, 1, 1)).reshape(1, 3, 1, 8))
     assert pixels[0, 0, :, 2].tolist() == [0, 0, 127, 128, 128, 129, 255, 255]
+
+
+@given(
+    up=st.sampled_from([1, 2, 4]),
+    taps=st.integers(2, 24),
+    side=st.integers(1, 12),
+    pad=st.tuples(st.integers(-3, 9), st.integers(-3, 9)),
+    seed=st.integers(0, 99),
+)
+def test_an_upsampling_filter_as_a_matrix(up: int, taps: int, side: int, pad: tuple[int, int], seed: int) -> None:
+    assume(side * up + sum(pad) - taps + 1 >= 1)
+    rng = torch.Generator().manual_seed(seed)
+    f = torch.rand(taps, generator=rng, dtype=torch.float64)
+    x = torch.rand(2, 3, side, side, generator=rng, dtype=torch.float64)
+    matrix = filter_matrix(f, side, up, 1, pad)
+    torch.testing.assert_close(matrix @ (x @ matrix.t()), upsample_fir(x, f, up, pad))
+
+
+@given(down=st.sampled_from([1, 2, 4]), taps=st.integers(2, 24), side=st.integers(24, 40), seed=st.integers(0, 99))
+def test_a_downsampling_filter_as_a_matrix(down: int, taps: int, side: int, seed: int) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    f = torch.rand(taps, generator=rng, dtype=torch.float64)
+    x = torch.rand(1, 2, side, side, generator=rng, dtype=torch.float64)
+    matrix = filter_matrix(f, side, 1, down, (0, 0))
+    torch.testing.assert_close(matrix @ (x @ matrix.t()), downsample_fir(x, f, down))

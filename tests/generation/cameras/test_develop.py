@@ -8,10 +8,10 @@ import pytest
 from PIL.JpegImagePlugin import JpegImageFile
 from scipy.ndimage import gaussian_filter
 
-from osbench.baselines.cameras.demosaic import BAYER_PHASES, cfa_places
-from osbench.baselines.cameras.develop import MARGIN, add_noise, develop, expose, shoot, tone
-from osbench.baselines.cameras.jpeg_tables import scaled_table, smooth_table
-from osbench.baselines.cameras.virtual import NoiseProfile, virtual_camera, virtual_cameras
+from osbench.generation.cameras.demosaic import BAYER_PHASES, cfa_places
+from osbench.generation.cameras.develop import MARGIN, add_noise, develop, expose, shoot, tone
+from osbench.generation.cameras.jpeg_tables import scaled_table, smooth_table
+from osbench.generation.cameras.virtual import NoiseProfile, virtual_camera, virtual_cameras
 from osbench.generation.pixels import decode_frame
 
 SUBSAMPLING = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2)}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from osbench.baselines.cameras.darktable import measured_sensors
-from osbench.baselines.cameras.demosaic import BAYER_PHASES, DEMOSAICKERS
-from osbench.baselines.cameras.virtual import DENOISERS, PROXY, SUBSAMPLINGS, virtual_camera, virtual_cameras
 from osbench.core.errors import UsageError
+from osbench.generation.cameras.demosaic import BAYER_PHASES, DEMOSAICKERS
+from osbench.generation.cameras.virtual import DENOISERS, PROXY, SUBSAMPLINGS, virtual_camera, virtual_cameras
 
 
 def test_seventy_cameras_all_differ():

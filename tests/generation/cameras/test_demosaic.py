@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from osbench.baselines.cameras.demosaic import BAYER_PHASES, DEMOSAICKERS, demosaic, mosaic
 from osbench.core.errors import UsageError
+from osbench.generation.cameras.demosaic import BAYER_PHASES, DEMOSAICKERS, demosaic, mosaic
 
 pytestmark = pytest.mark.numeric
 
