@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ....core.errors import DatasetError, unknown_name
+from ....core.errors import DatasetError, UsageError, unknown_name
 from ....core.yaml import read_yaml
 from ...block_code import BlockCode, fit_block_code, load_block_code
 from ..hardware import Hardware

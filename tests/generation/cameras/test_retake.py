@@ -23,7 +23,8 @@ def test_the_content_stays_and_the_pixels_do_not() -> None:
 
 
 def test_the_same_draw_gives_the_same_picture() -> None:
-    np.testing.assert_array_equal(*(retake(picture(), np.random.default_rng(7)) for _ in range(2)))
+    one, other = (retake(picture(), np.random.default_rng(7)) for _ in range(2))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_grey_stays_nearly_grey() -> None:
