@@ -22,15 +22,20 @@ from .transformer import PatchTransformer
 class LatentFlow(LatentGenerator):
     """Flow matching in latent space, sampled by Euler's method.
 
-    Config
-    ------
-    resolution: side of the pictures.
-    vocabulary: known words, a space between them.
-    autoencoder: keywords of :class:`.autoencoder.Autoencoder`.
-    transformer: ``patch``, ``width``, ``depth``, ``heads``, ``ratio`` of :class:`.transformer.PatchTransformer`.
-    steps, guidance: of the sampling, unless the caller says otherwise.
-
     Time runs from 0 (noise) to 1 (latents).
+
+    Parameters
+    ----------
+    resolution : int
+        Side of the pictures.
+    vocabulary : str
+        Known words, a space between them.
+    autoencoder : dict
+        Keywords of :class:`.autoencoder.Autoencoder`.
+    transformer : dict
+        ``patch``, ``width``, ``depth``, ``heads``, ``ratio`` of :class:`.transformer.PatchTransformer`.
+    steps, guidance : float
+        Of the sampling, unless the caller says otherwise.
     """
 
     def __init__(

@@ -22,14 +22,18 @@ NEAREST = 0.05  # of 1 - time: how close to the clean picture errors of the velo
 class PixelDiffusion(DenoisingGenerator):
     """Diffusion of pixels along straight lines, sampled by Euler's method.
 
-    Config
-    ------
-    resolution: side of the pictures.
-    vocabulary: known words, a space between them.
-    transformer: ``patch``, ``width``, ``depth``, ``heads``, ``ratio`` of :class:`.transformer.PatchTransformer`.
-    steps, guidance: of the sampling, unless the caller says otherwise.
-
     Time runs from 0 (noise) to 1 (picture). A picture's own values, in [-1, 1], are its code.
+
+    Parameters
+    ----------
+    resolution : int
+        Side of the pictures.
+    vocabulary : str
+        Known words, a space between them.
+    transformer : dict
+        ``patch``, ``width``, ``depth``, ``heads``, ``ratio`` of :class:`.transformer.PatchTransformer`.
+    steps, guidance : float
+        Of the sampling, unless the caller says otherwise.
     """
 
     def __init__(

@@ -99,15 +99,20 @@ class UNet(nn.Module):
 class TextDiffusion(LatentGenerator):
     """Diffusion in latent space under a cosine schedule, sampled by deterministic DDIM.
 
-    Config
-    ------
-    resolution: side of the pictures.
-    vocabulary: known words, a space between them.
-    autoencoder: keywords of :class:`.autoencoder.Autoencoder`.
-    unet: ``widths``, ``condition`` and ``heads`` of :class:`UNet`.
-    steps, guidance: of the sampling, unless the caller says otherwise.
-
     Time runs from 0 (latents) to 1 (noise): signal ``cos(time pi / 2)``, noise ``sin(time pi / 2)``.
+
+    Parameters
+    ----------
+    resolution : int
+        Side of the pictures.
+    vocabulary : str
+        Known words, a space between them.
+    autoencoder : dict
+        Keywords of :class:`.autoencoder.Autoencoder`.
+    unet : dict
+        ``widths``, ``condition`` and ``heads`` of :class:`UNet`.
+    steps, guidance : float
+        Of the sampling, unless the caller says otherwise.
     """
 
     def __init__(

@@ -24,15 +24,22 @@ from .transformer import Sketch
 class TextGAN(TextGenerator):
     """StyleGAN2 from a latent and a caption.
 
-    Config
-    ------
-    resolution: side of the pictures, a power of two of at least 8.
-    vocabulary: known words, a space between them.
-    z_dim, w_dim: lengths of the latent and of the style.
-    caption_dim: length of the caption's vector.
-    sketch_side: where the caption's :class:`.transformer.Sketch` joins the feature maps; 0 is nowhere, pure StyleGAN2.
-    mapping: further keywords of :class:`.stylegan2.MappingNetwork`.
-    synthesis: keywords of :class:`.stylegan2.SynthesisOptions`.
+    Parameters
+    ----------
+    resolution : int
+        Side of the pictures, a power of two of at least 8.
+    vocabulary : str
+        Known words, a space between them.
+    z_dim, w_dim : int
+        Lengths of the latent and of the style.
+    caption_dim : int
+        Length of the caption's vector.
+    sketch_side : int
+        Where the caption's :class:`.transformer.Sketch` joins the feature maps; 0 is nowhere, pure StyleGAN2.
+    mapping : dict
+        Further keywords of :class:`.stylegan2.MappingNetwork`.
+    synthesis : dict
+        Keywords of :class:`.stylegan2.SynthesisOptions`.
     """
 
     def __init__(

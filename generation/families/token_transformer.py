@@ -110,17 +110,23 @@ class Draughtsman(nn.Module):
 class TokenTransformer(TextGenerator):
     """Quantised codes of a picture, drawn row by row.
 
-    Config
-    ------
-    resolution: side of the pictures.
-    vocabulary: known words, a space between them.
-    autoencoder: keywords of :class:`.autoencoder.Autoencoder`; ``latent`` is even.
-    levels: of every number of a code, odd.
-    transformer: ``width``, ``depth``, ``heads``, ``ratio`` of :class:`Draughtsman`.
-    guidance, temperature: of the sampling, unless the caller says otherwise.
-
     ``z_dim`` is 0: the only randomness are the tokens, drawn on the CPU from one generator per image, seeded with the
     image's seed.
+
+    Parameters
+    ----------
+    resolution : int
+        Side of the pictures.
+    vocabulary : str
+        Known words, a space between them.
+    autoencoder : dict
+        Keywords of :class:`.autoencoder.Autoencoder`; ``latent`` is even.
+    levels : int
+        Of every number of a code, odd.
+    transformer : dict
+        ``width``, ``depth``, ``heads``, ``ratio`` of :class:`Draughtsman`.
+    guidance, temperature : float
+        Of the sampling, unless the caller says otherwise.
     """
 
     def __init__(

@@ -156,7 +156,7 @@ def test_bad_weights_options(suite: Suite, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the suite brings its own"):
         locate_weights(suite, [mini], given={mini.name: tmp_path})
     photos = Source("own", "folder", architecture="own", licence="x", folder=tmp_path)
-    with pytest.raises(UsageError, match="a folder of images"):
+    with pytest.raises(UsageError, match="no network makes the images of this source"):
         locate_weights(suite, [photos], given={"own/folder": tmp_path})
 
 

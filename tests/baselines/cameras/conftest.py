@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from osbench.baselines.cameras.scenes import ProceduralScenes
 from osbench.generation.folders import list_images
 
 
@@ -47,12 +46,6 @@ def tree(tmp_path: Path) -> Path:
         for i in range(6):
             _write_photograph(tmp_path / "photos" / camera / f"{i}.jpg", seed=10 * k + i)
     return tmp_path / "photos"
-
-
-@pytest.fixture(scope="session")
-def light() -> np.ndarray:
-    """One procedural scene, linear light float32 (128, 128, 3)."""
-    return ProceduralScenes(1, 96, seed=7).picture(0)
 
 
 CAMERAS_XML = """<?xml version="1.0" encoding="UTF-8" ?>

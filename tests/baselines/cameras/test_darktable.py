@@ -5,6 +5,7 @@ import pytest
 
 from osbench.baselines.cameras.darktable import measured_sensors
 from osbench.core.errors import DatasetError
+from osbench.generation.cameras.virtual import virtual_cameras
 
 
 def test_reads_what_is_complete(darktable):
@@ -46,3 +47,14 @@ def test_no_camera_in_both(darktable):
     (darktable / "noiseprofiles.json").write_text('{"noiseprofiles": []}')
     with pytest.raises(DatasetError, match="no camera has"):
         measured_sensors(darktable)
+
+
+def test_measured_sensors_replace_the_sensor_alone(darktable):
+    measured = measured_sensors(darktable)
+    plain, real = virtual_cameras(4, seed=0), virtual_cameras(4, seed=0, measured=measured)
+    assert {c.sensor.origin for c in real} == {s.origin for s in measured}
+    assert {c.sensor.origin for c in plain} == {"assigned"}
+    for a, b in zip(plain, real, strict=True):
+        assert b.describe()["sensor"].keys() == {"origin", "sha256"}, "darktable's numbers stay where they are"
+        assert a.describe()["sensor"]["noise"][0]["iso"] == 100
+        assert (a.demosaicker, a.contrast, a.luma_table) == (b.demosaicker, b.contrast, b.luma_table)

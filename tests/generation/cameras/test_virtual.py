@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from osbench.baselines.cameras.darktable import measured_sensors
 from osbench.core.errors import UsageError
 from osbench.generation.cameras.demosaic import BAYER_PHASES, DEMOSAICKERS
 from osbench.generation.cameras.virtual import DENOISERS, PROXY, SUBSAMPLINGS, virtual_camera, virtual_cameras
@@ -46,17 +45,6 @@ def test_parameters_are_possible():
         noise = camera.sensor.noise
         assert all(min(p.a) > 0 and min(p.b) >= 0 for p in noise)
         assert all(x.a[1] < y.a[1] for x, y in pairwise(noise)), "noise grows with ISO"
-
-
-def test_measured_sensors_replace_the_sensor_alone(darktable):
-    measured = measured_sensors(darktable)
-    plain, real = virtual_cameras(4, seed=0), virtual_cameras(4, seed=0, measured=measured)
-    assert {c.sensor.origin for c in real} == {s.origin for s in measured}
-    assert {c.sensor.origin for c in plain} == {"assigned"}
-    for a, b in zip(plain, real, strict=True):
-        assert b.describe()["sensor"].keys() == {"origin", "sha256"}, "darktable's numbers stay where they are"
-        assert a.describe()["sensor"]["noise"][0]["iso"] == 100
-        assert (a.demosaicker, a.contrast, a.luma_table) == (b.demosaicker, b.contrast, b.luma_table)
 
 
 def test_one_camera_is_refused():
