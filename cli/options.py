@@ -69,7 +69,7 @@ def handle_errors(function: F) -> F:
             where = f"{error.filename}: " if error.filename else ""
             click.echo(
                 f"osbench: error: {where}{error.strerror or error}. Check the path, its permissions and the disk's "
-                "room, then run the same command again.",
+                "disk space, then run the same command again.",
                 err=True,
             )
             sys.exit(1)
