@@ -73,7 +73,7 @@ class Entry:
     metrics : dict of str to Interval
         Means over the seeds, with intervals over images and seeds (*these generators*).
     new_generator : dict of str to Interval
-        ``crr`` and ``auroc_macro`` with intervals over unseen generators (*a generator nobody has tested*).
+        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*).
     per_generator : dict of str to GeneratorScore
         Seen generators, then unseen ones.
     card : MethodCard

@@ -9,8 +9,8 @@ Folds share images and seen generators: their standard deviation describes them 
 generators are unseen where an entry is at its lowest tells more than the mean.
 
 Where the folds leave out at least five generators, the interval of *a new generator* is over them: one rate for each
-(its mean over the folds that leave it out), whoever else was unseen there. It takes the place of the one on the boards of
-the single folds, which have too few. Its generators were rejected by models that differ a little; it is a description.
+(its mean over the folds that leave it out), whoever else was unseen there. It takes the place of the one on the boards
+of the single folds, which have too few. The models of the folds share training images; it is a description.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def build_fold_boards(
     _refuse_several_experiments(runs, runs_dir)
     folders = {run.manifest_id: f"{_plain(run.info.manifest.fold)}-{run.manifest_id[:8]}" for run in runs}
     boards: list[Board] = []
-    for manifest_id, folder in sorted(folders.items(), key=lambda item: item[1]):
+    for manifest_id in sorted(folders, key=folders.__getitem__):
         board = build_board(
             runs_dir, dataset=dataset, manifest_id=manifest_id, bootstrap=bootstrap, manifest_lookup=manifest_lookup
         )
@@ -155,7 +155,9 @@ def folds_text(document: Folds) -> str:
         ends = [f"{end.value:.3f} ({end.fold})" for end in (entry.lowest, entry.highest)]
         names = [entry.method, entry.rule, entry.variant or "-"]
         sd = f"{entry.sd:.3f}" if math.isfinite(entry.sd) else "-"
-        rows.append([*names, str(len(entry.values)), f"{entry.mean:.3f}", sd, *ends, _range(entry.new_generator["crr"])])
+        rows.append(
+            [*names, str(len(entry.values)), f"{entry.mean:.3f}", sd, *ends, _range(entry.new_generator["crr"])]
+        )
     return f"{document.primary} over {len(document.folds)} folds\n{text_columns(rows)}"
 
 

@@ -2,8 +2,8 @@
 
 *These generators*: would other images of the same generators give another number? (stratified bootstrap of images)
 *This method*: would training again, and other images, give another number? (images, and the deviation over seeds)
-*A new generator*: where will the rate of one generator lie that nobody has tested? (a prediction interval from the means
-of the unseen generators; more images do not narrow it, more generators do)
+*A new generator*: where will the rate of one generator lie that nobody has tested? (a prediction interval from the
+means of the unseen generators; more images do not narrow it, more generators do)
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     """Where the rate of a new generator will lie: Student's prediction interval from n tested ones, clipped to 0..1.
 
     mean +- t(n - 1) * sd * sqrt(1 + 1/n): the interval of one more value of the same kind, not of their mean, which is
-    narrower by sqrt(n + 1) and says nothing of any single generator (Hahn and Meeker, Statistical Intervals, 1991, 4.8).
+    narrower by sqrt(n + 1) and says nothing of any single generator (Hahn and Meeker, Statistical Intervals, 1991).
 
     Parameters
     ----------

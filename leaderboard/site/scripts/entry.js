@@ -81,8 +81,9 @@ function claimsBlock(entry) {
     claimRow("These generators", near, "near", `Other images of ${list(board.unseen.map(titleOf))}.`),
     claimRow("A new generator", far, "far",
       !known ? `${count} unseen generator${count === 1 ? "" : "s"} cannot tell: fewer than five, so no claim about generators outside this board.`
+        : far.kind === "generators over folds" ? "Nineteen in twenty such generators, drawn like those that the folds of this protocol leave out in turn."
         : far.high - far.low > 0.6 ? `${count} unseen generators that differ this much cannot tell: no claim about generators outside this board.`
-          : `A generator drawn like the ${count} unseen ones here.`));
+          : `Nineteen in twenty generators drawn like the ${count} unseen ones here.`));
 }
 
 // --- confusion -----------------------------------------------------------------------------------------------------
