@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from ..benchmark.metrics.intervals import Interval
+from ..benchmark.robustness.laundering_score import LAUNDERING
 from ..core.columns import text_columns
 from .board import Board
+from .entry import Laundering
 
 SHOWN_METRICS = ("auc_af1_crr", "af1", "crr", "auroc", "oscr")
 
@@ -24,6 +26,9 @@ def board_text(board: Board) -> str:
         for entry in board.entries
     ]
     header = ["#", "method", "rejection", "seeds", *SHOWN_METRICS]
+    if any(entry.laundering for entry in board.entries):
+        header.append(f"{LAUNDERING} (#)")
+        rows = [[*row, _laundering_cell(entry.laundering)] for row, entry in zip(rows, board.entries, strict=True)]
     title = f"{board.suite}, {board.fold}, manifest {board.manifest_id[:12]} (95 % intervals: these generators)"
     lines = [title, text_columns([header, *rows])]
     if board.ranks_note:
@@ -32,6 +37,12 @@ def board_text(board: Board) -> str:
         lines.append(f"left out: {len(board.refused)}")
         lines += [f"  {item.run}: {item.reason}" for item in board.refused]
     return "\n".join(lines)
+
+
+def _laundering_cell(found: Laundering | None) -> str:
+    if found is None:
+        return "-"
+    return f"{_cell(found.score)} ({'-' if found.rank is None else found.rank})"
 
 
 def _cell(metric: Interval) -> str:
