@@ -190,5 +190,5 @@ def null_for_nan(value: Any) -> Any:
     if isinstance(value, np.ndarray | list | tuple):
         return [null_for_nan(item) for item in cast(Sequence[Any], value)]
     if isinstance(value, np.generic):
-        value = cast(np.generic[Any], value).item()
+        value = cast(Any, value).item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
