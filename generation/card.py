@@ -13,6 +13,7 @@ import yaml
 
 from ..core.publish import write_atomically
 from .dataset import REPRODUCTION, Dataset, features
+from .datasheet import datasheet_of, licence_rows
 from .record_schema import learned
 from .seeds import image_seed
 
@@ -58,7 +59,8 @@ def card_text(dataset: Dataset) -> str:
         _columns(dataset),
         "## Reproducibility\n\n" + _reproducibility(dataset),
         _reading(),
-        _limits(),
+        "## Licences\n\n" + _licences(dataset),
+        "## Datasheet\n\n" + datasheet_of(dataset, index).text(),
     ]
     return f"---\n{header}---\n\n" + "\n\n".join(sections) + "\n"
 
@@ -212,6 +214,13 @@ def _reproducibility(dataset: Dataset) -> str:
     return text + f"\n\nMade again on {found['device']} with {versions}:\n\n" + _table(head, rows)
 
 
+def _licences(dataset: Dataset) -> str:
+    """Who may use the images of which sources, and pass them on."""
+    table = _table(["licence", "terms", "use", "passing on", "sources"], licence_rows(dataset))
+    said = " ".join(datasheet_of(dataset, dataset.index()).distribution)
+    return f"{table}\n\n{said} `osbench licences --data DATASET` checks it before the images go anywhere."
+
+
 def _reading() -> str:
     return (
         "## Reading it\n\n"
@@ -222,16 +231,6 @@ def _reading() -> str:
         "```\n\n"
         "Never hand a decoded picture back to `datasets`: it recompresses JPEG at quality 75 without a word, and the"
         " compression history is part of what is studied here. `bytes_sha256` and `pixel_sha256` detect it."
-    )
-
-
-def _limits() -> str:
-    return (
-        "## Limits and licences\n\n"
-        "Images are synthetic unless a source is a folder of images. They carry no EXIF, colour profile or other"
-        " metadata, and no watermark is added. Each source keeps the licence of its weights or images as listed above."
-        " Meant for research on attribution; a method that does well here may not do well on generators, cameras or"
-        " processing that are not here."
     )
 
 

@@ -17,6 +17,7 @@ from ..core.locking import exclusive
 from ..core.progress import progress_bar
 from ..core.publish import remove_abandoned, sync_folder
 from .card import write_card
+from .croissant import write_croissant
 from .dataset import Dataset
 from .engines import Engine, get_engine
 from .ledger import append_ledger, read_ledger, write_ledger
@@ -154,4 +155,5 @@ def _finish(folder: Path) -> Dataset:
             (folder / file).unlink(missing_ok=True)
         write_ledger(folder, [ledger[file] for file in expected])
         write_card(dataset)
+        write_croissant(dataset)
     return dataset

@@ -52,7 +52,11 @@ def licence_matrix(suites: Sequence[str | Path] | None = None) -> list[dict[str,
     for suite in map(load_suite, suites or suite_names()):
         for one in dict.fromkeys(source.licence for source in suite.sources):
             said = suite.licences.get(one)
-            entry = asdict(said) if said else {"id": one, "title": one, "url": "", "use": "", "accept": False}
+            entry = (
+                asdict(said)
+                if said
+                else {"id": one, "title": one, "url": "", "use": "", "accept": False, "pass_on": None}
+            )
             names = [source.name for source in suite.sources if source.licence == one]
             rows.append({"suite": suite.name, **entry, "accepted": accepted.get(one), "sources": names})
     return rows

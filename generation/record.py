@@ -23,6 +23,7 @@ from .dataset import RECORD, SCHEMA_VERSION
 from .folders import folder_sha256, list_images
 from .networks import NetworkFacts, weights_bytes, weights_sha256
 from .picture_set import open_picture_set
+from .terms import terms_record
 
 
 def library_versions() -> dict[str, str]:
@@ -147,6 +148,7 @@ def _remarks(source: Source, facts: NetworkFacts) -> dict[str, Any]:
 
 def dataset_record(suite: Suite, device: str, sources: list[dict[str, Any]]) -> dict[str, Any]:
     """The whole of ``dataset.json``."""
+    used = [source["licence"] for source in sources]
     return {
         "schema_version": SCHEMA_VERSION,
         "suite": suite.name,
@@ -155,6 +157,7 @@ def dataset_record(suite: Suite, device: str, sources: list[dict[str, Any]]) -> 
         "recipe": suite.recipe.document(),
         "device": device_name(device),
         "versions": library_versions(),
+        "licences": terms_record(used, suite.licences),
         "sources": sorted(sources, key=lambda source: source["name"]),
     }
 
@@ -180,7 +183,8 @@ def merge_records(path: Path, old: dict[str, Any], new: dict[str, Any]) -> dict[
             )
         check_count(path, old, source["name"], source["count"])
         known[source["name"]] = source
-    return {**new, "sources": [known[name] for name in sorted(known)]}
+    licences = dict(sorted({**old.get("licences", {}), **new["licences"]}.items()))
+    return {**new, "licences": licences, "sources": [known[name] for name in sorted(known)]}
 
 
 def check_count(path: Path, record: dict[str, Any], name: str, count: int) -> None:

@@ -79,6 +79,12 @@ _RECIPE_LATER = {
 }
 """Left out where they change nothing."""
 
+_TERMS = {
+    "title": _TEXT,
+    "url": _TEXT,
+    "use": _TEXT,
+    "pass_on": _Kind("allowed, non-commercial or forbidden", lambda v: v in ("allowed", "non-commercial", "forbidden")),
+}
 _SOURCE = {
     "name": _TEXT,
     "generator": _NAME_KIND,
@@ -143,6 +149,7 @@ def read_record(path: Path, versions: range) -> dict[str, Any]:
     unknown = record["recipe"].keys() - _RECIPE.keys() - later.keys()
     if unknown:
         raise _damaged(where, f"recipe: unknown key {printable(min(unknown), 60)}")
+    _check_licences(record.get("licences", {}), where)
     for number, source in enumerate(record["sources"]):
         _check_source(source, f"source {number}: ", record["recipe"]["shard_rows"], where)
     names = [source["name"] for source in record["sources"]]
@@ -151,6 +158,17 @@ def read_record(path: Path, versions: range) -> dict[str, Any]:
     if sum(source["shards"] for source in record["sources"]) > MOST_SHARDS:
         raise _damaged(where, f"more than {MOST_SHARDS:,} shards")
     return record
+
+
+def _check_licences(licences: Any, where: str) -> None:
+    """What is said about licences; older data sets say nothing."""
+    if not isinstance(licences, dict):
+        raise _damaged(where, "licences must be a mapping")
+    for name, terms in licences.items():
+        at = f"licences, {printable(name, 60)}: "
+        if not isinstance(terms, dict) or not _TEXT.holds(name) or terms.keys() - _TERMS.keys():
+            raise _damaged(where, f"{at}must be a mapping of {', '.join(_TERMS)}")
+        _check(terms, _TERMS, at, where)
 
 
 def _check_source(source: Any, at: str, shard_rows: int, where: str) -> None:

@@ -13,7 +13,9 @@ from PIL import Image
 
 from ..benchmark.manifest import Manifest
 from ..core.errors import DatasetError
+from ..core.progress import get_logger
 from ..generation.dataset import Dataset
+from ..generation.terms import kept_back
 
 PER_SOURCE = 9
 #: All pictures of a page together, in bytes before base64: a page should open at once.
@@ -55,14 +57,20 @@ def holds_images(dataset: Dataset, manifest: Manifest) -> bool:
 def gallery(dataset: Dataset, manifest: Manifest, per_source: int = PER_SOURCE) -> tuple[GallerySource, ...]:
     """Test images of every source, seen sources first, at most ``per_source`` each and ``BYTE_BUDGET`` in all.
 
-    Raises DatasetError if an image is neither JPEG nor PNG.
+    A page passes images on: sources whose licence forbids it have none, and are named in a warning. DatasetError if an
+    image is neither JPEG nor PNG.
     """
+    back = kept_back(dataset)
+    for name, reason in back.items():
+        get_logger().warning("no sample images of %s on the page: %s.", name, reason)
     test = manifest.rows("test")[["image_id", "openness", "generator", "training_set"]]
     rows = test.merge(dataset.index()[list(_COLUMNS)], on="image_id").to_dict("records")
     groups: dict[tuple[str, str, str], list[dict[Hashable, Any]]] = {}
     for row in rows:
+        if "/".join(str(row["shard"]).split("/")[1:3]) in back:
+            continue
         groups.setdefault((row["openness"], row["generator"], row["training_set"]), []).append(row)
-    share = BYTE_BUDGET // len(groups)
+    share = BYTE_BUDGET // max(len(groups), 1)
     return tuple(
         GallerySource(generator, training_set, openness, _pictures(dataset, members[:per_source], share))
         for (openness, generator, training_set), members in sorted(groups.items())

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from ...core.errors import UsageError
 
 MAGIC = {"pickle": (b"\x80",), "zip": (b"PK",), "torch": (b"\x80", b"PK")}
 """Container -> how its files may begin. ``torch``: torch.save, whose older form is a pickle and whose newer a zip."""
+
+PassOn = Literal["allowed", "non-commercial", "forbidden"]
+"""Whether images may be passed on."""
 
 _FILE = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -73,10 +77,15 @@ class HubModel:
 
 @dataclass(frozen=True)
 class Licence:
-    """A licence of weights. ``accept``: whether osbench asks for it to be accepted before it downloads them."""
+    """A licence of weights.
+
+    accept: whether osbench asks for it to be accepted before it downloads them. pass_on: whether images that they made
+    may be passed on; None where the suite does not say.
+    """
 
     id: str
     title: str
     url: str
     use: str
     accept: bool = False
+    pass_on: PassOn | None = None

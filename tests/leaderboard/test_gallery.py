@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
 
@@ -36,6 +37,19 @@ def test_large_images_mean_fewer_images(dataset: Dataset, manifest: Manifest, mo
     monkeypatch.setattr(module, "BYTE_BUDGET", 7 * 7000)
     counts = [len(source.images) for source in gallery(dataset, manifest, per_source=9)]
     assert all(1 <= count < 9 for count in counts)
+
+
+def test_a_source_that_may_not_be_passed_on_is_on_no_page(
+    dataset: Dataset, manifest: Manifest, caplog: pytest.LogCaptureFixture
+) -> None:
+    sources = [
+        {**source, "licence": "not stated"} if source["generator"] == "stylegan" else source
+        for source in dataset.info["sources"]
+    ]
+    kept_back = replace(dataset, info={**dataset.info, "sources": sources})
+    shown = {source.generator for source in gallery(kept_back, manifest, per_source=1)}
+    assert shown == {*manifest.seen, *manifest.unseen} - {"stylegan"}
+    assert "no sample images of stylegan/drawn on the page: licence 'not stated'" in caplog.text
 
 
 def test_a_dataset_knows_whether_it_is_the_one(dataset: Dataset, manifest: Manifest) -> None:
