@@ -21,11 +21,12 @@ def command(runs: tuple[Path, ...], target: str, method: str | None, as_json: bo
 
     Of each run go run.json and predictions.parquet, nothing else. To a dataset repository it is one pull request; the
     token comes from HF_TOKEN or `hf auth login`, the hub from HF_ENDPOINT. The same runs submitted again change
-    nothing.
+    nothing. What is printed is a checklist: what somebody needs to get the numbers again, and whether the runs say it.
     """
     from ..benchmark.runs import list_runs
+    from ..leaderboard.checklist import checklist_text
     from ..leaderboard.submit import submit
 
     folders = runs or tuple(run.folder for run in list_runs(RUNS))
     receipt = submit(folders, target, method)
-    emit(as_json, receipt.to_json(), f"{receipt.status}: {receipt.location}")
+    emit(as_json, receipt.to_json(), f"{receipt.status}: {receipt.location}\n{checklist_text(receipt.checklist)}")

@@ -29,6 +29,7 @@ from ..benchmark.score import Confusion, GeneratorScore, confusion, generator_sc
 from ..core.documents import Limits, from_json, to_json
 from ..core.errors import RunError
 from ..core.text import printable
+from .checklist import ChecklistItem, checklist
 from .curves import EntryCurve, Histogram, entry_curve, entry_histogram
 
 Surface = Sequence[SurfaceRow]
@@ -129,6 +130,8 @@ class Entry:
         Seen generators, then unseen ones.
     card : MethodCard
         What the method says about itself.
+    checklist : tuple of ChecklistItem
+        What is needed to get its numbers again, and whether its runs say it.
     confusion : Confusion
         Who was taken for whom, all seeds together.
     curve : EntryCurve
@@ -171,6 +174,7 @@ class Entry:
     new_generator: dict[str, Interval]
     per_generator: dict[str, GeneratorScore]
     card: MethodCard
+    checklist: tuple[ChecklistItem, ...]
     confusion: Confusion
     curve: EntryCurve
     histogram: Histogram | None
@@ -269,6 +273,7 @@ def entry_of(
         new_generator=new_generator_intervals(found),
         per_generator=generator_scores(found, manifest),
         card=first.card,
+        checklist=checklist([answers.info for answers in seeds]),
         confusion=_confusion(seeds, thresholds),
         curve=entry_curve(tests),
         histogram=entry_histogram(seeds[0], thresholds[0]),

@@ -28,6 +28,7 @@ from ..core.errors import RunError
 from ..core.foreign import check_regular, read_foreign
 from ..core.hashing import file_sha256
 from ..core.text import printable
+from .checklist import ChecklistItem, checklist
 
 SUBMISSION_FILE = "submission.json"
 SUBMISSIONS_FOLDER = "submissions"
@@ -104,12 +105,15 @@ class Submission:
         One line for people.
     files : dict of str to bytes
         Path below ``path`` -> content.
+    checklist : tuple of ChecklistItem
+        What is needed to get its numbers again; no part of the files, since it follows from them.
     """
 
     path: str
     digest: str
     title: str
     files: dict[str, bytes]
+    checklist: tuple[ChecklistItem, ...]
 
     @classmethod
     def of(cls, runs: Sequence[Run]) -> Submission:
@@ -128,7 +132,8 @@ class Submission:
         seeds = ", ".join(str(run.seed) for run in ordered)
         title = f"{first.method}, seed{'s' if len(ordered) > 1 else ''} {seeds}, manifest {first.manifest_id:.12}"
         path = f"{SUBMISSIONS_FOLDER}/{first.method}/{digest}"
-        return cls(path, digest, title, {SUBMISSION_FILE: document, **files})
+        asked = checklist([run.info for run in ordered])
+        return cls(path, digest, title, {SUBMISSION_FILE: document, **files}, asked)
 
 
 def open_submission(folder: Path) -> tuple[Run, ...]:

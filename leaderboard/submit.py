@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..benchmark.manifest import Manifest
@@ -30,12 +31,14 @@ def submit(runs: Path | Sequence[Path], target: str, method: str | None = None) 
     Returns
     -------
     Receipt
-        ``submitted`` or ``already submitted``, and a folder, a pull request or a page of the repository. RunError if a
+        ``submitted`` or ``already submitted``, a folder, a pull request or a page of the repository, and a checklist of
+        what the runs say about getting their numbers again. RunError if a
         run is damaged or the target refuses; UsageError for a target of no known kind. Nothing is written unless
         everything is in order.
     """
     place = open_target(target)
-    return place.submit(prepare(runs, method))
+    submission = prepare(runs, method)
+    return replace(place.submit(submission), checklist=submission.checklist)
 
 
 def prepare(runs: Path | Sequence[Path], method: str | None = None) -> Submission:

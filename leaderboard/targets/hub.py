@@ -31,6 +31,7 @@ from huggingface_hub.utils import logging as hub_logging
 from ...core.errors import RunError
 from ...core.progress import get_logger
 from ...core.text import printable
+from ..checklist import checklist_text
 from ..submission import Submission
 from .receipt import ALREADY_SUBMITTED, SUBMITTED, Receipt
 
@@ -96,11 +97,12 @@ class HubTarget:
         return waiting[min(waiting)] if waiting else None
 
     def _open(self, submission: Submission) -> Receipt:
+        asked = checklist_text(submission.checklist)
         commit = self.api.create_commit(
             self.repo_id,
             _additions(submission),
             commit_message=f"Submit {submission.title} [{submission.digest[:_TITLE_DIGITS]}]",
-            commit_description=f"`{submission.path}`, made by `osbench submit`.",
+            commit_description=f"`{submission.path}`, made by `osbench submit`.\n\n{asked}",
             repo_type="dataset",
             create_pr=True,
         )

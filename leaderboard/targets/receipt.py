@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ...core.documents import to_json
+from ..checklist import ChecklistItem
 from ..submission import Submission
 
 SUBMITTED = "submitted"
@@ -14,10 +15,11 @@ ALREADY_SUBMITTED = "already submitted"
 
 @dataclass(frozen=True)
 class Receipt:
-    """Whether a submission is new, and where it is: a folder, or an address to open."""
+    """Whether a submission is new, where it is (a folder, or an address to open), and what its runs say about it."""
 
     status: Literal["submitted", "already submitted"]
     location: str
+    checklist: tuple[ChecklistItem, ...] = field(default=(), compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON document."""

@@ -52,6 +52,7 @@ def made_entry(method: str, rule: str, metrics: Mapping[str, Interval], variant:
         new_generator={},
         per_generator={},
         card=CARD,
+        checklist=(),
         confusion=Confusion((), (), ()),
         curve=EntryCurve((), ()),
         histogram=None,

@@ -135,11 +135,21 @@ function numbersBlock(entry) {
       el("table", { class: "plain" }, el("tbody", {}, perGenerator))));
 }
 
+function checklistBlock(entry) {
+  if (!entry.checklist || !entry.checklist.length) return null;
+  const missing = entry.checklist.filter((item) => !item.ok).length;
+  const line = (item) => el("tr", {}, el("td", { class: item.ok ? "faithful" : "missing" }, item.ok ? "yes" : "no"), el("th", { scope: "row" }, item.question), el("td", {}, item.found));
+  return el("details", { class: "panel checklist" },
+    el("summary", {}, `Getting these numbers again: ${missing ? `${missing} of ${entry.checklist.length} points are not recorded` : "all points are recorded"}`),
+    el("table", { class: "plain" }, el("tbody", {}, entry.checklist.map(line))));
+}
+
 function drawEntry(entry) {
   byId("entry-body").replaceChildren(
     el("div", { class: "entry-grid" }, cardBlock(entry), claimsBlock(entry)),
     el("div", { class: "entry-grid even" }, confusionBlock(entry), histogramBlock(entry)),
     ...entryParts.toSorted((a, b) => a.place - b.place).flatMap((part) => part.blocks(entry)),
+    ...[checklistBlock(entry)].filter(Boolean),
     numbersBlock(entry));
   byId("pick").value = entry.id;
 }
