@@ -56,7 +56,7 @@ def checklist(runs: Sequence[RunInfo]) -> tuple[ChecklistItem, ...]:
         (
             "every option and its default",
             first.config.options.keys() <= first.config.defaults.keys(),
-            f"{len(first.config.options)} options, {len(changed)} of them changed",
+            f"{len(changed)} of {len(first.config.options)} changed",
         ),
         ("the versions of the libraries", *_versions(runs)),
         (

@@ -70,7 +70,7 @@ def test_submit_twice(manifest: Manifest, tmp_path: Path) -> None:
     assert first["status"] == "submitted"
     assert second == {**first, "status": "already submitted"}
     text = CliRunner().invoke(main, arguments[:-1]).stdout
-    assert text == f"already submitted: {first['location']}\n"
+    assert text.startswith(f"already submitted: {first['location']}\n- [")
 
 
 def test_submit_to_nowhere_is_a_usage_error(manifest: Manifest, tmp_path: Path) -> None:
