@@ -1,9 +1,9 @@
-"""What a run loses on content that no image of its training had: its answers by training set.
+"""What a run loses on content that its training images did not show: its answers by training set.
 
 A fold that holds a training set out has no test images of trained content from the generators concerned, so the seen
 validation images stand for it. Two cautions: the threshold is chosen by them (accept-95 rejects at most 5 % of them),
 and a method may have stopped its training by them, so that the loss looks rather too large; and training sets differ in
-difficulty, so that one fold should be read beside the others.
+difficulty, so that one fold should be compared with the others.
 """
 
 from __future__ import annotations

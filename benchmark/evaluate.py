@@ -219,7 +219,7 @@ def _warn_of_other_code(cls: type[Method], runs: Sequence[Run]) -> None:
 
 
 def _config(cls: type[Method], given: dict[str, Any], epochs: int | None, crop_size: int) -> Config:
-    """Defaults apart from given values, and what they resolve to: the identity of a run besides data and seed."""
+    """Defaults apart from given values, and what they resolve to: the identity of a run, apart from data and seed."""
     if epochs is not None and "epochs" in cls.defaults:
         given = given | {"epochs": epochs}
     return Config(

@@ -53,7 +53,7 @@ _Label = Annotated[str, Limits(longest=200, shortest=1)]
 
 @dataclass(frozen=True)
 class _Header:
-    """What the file says of itself, beside its rows."""
+    """The metadata of the file."""
 
     schema_version: Literal[1]
     protocol: _Label
@@ -252,7 +252,7 @@ def _refuse_missing_classes(manifest: Manifest, present: set[tuple[str, str]]) -
 
 
 def _refuse_mixed_content(manifest: Manifest, ids: np.ndarray, generator: np.ndarray, split: np.ndarray) -> None:
-    """The held-out training set is in test only, and whoever has it is tested on nothing else."""
+    """The held-out training set is in test only; a generator that has it is tested on nothing else."""
     held_out = manifest.column("training_set") == manifest.held_out
     leaked = np.flatnonzero(held_out & (split != "test"))
     if len(leaked):
@@ -343,7 +343,8 @@ def _check_cells(table: pa.Table, path: Path) -> None:
 
 def _header_document(table: pa.Table, path: Path) -> dict[str, Any]:
     try:
-        document: object = json.loads((table.schema.metadata or {})[_METADATA_KEY])
+        metadata: dict[bytes, bytes] = table.schema.metadata or {}
+        document: object = json.loads(metadata[_METADATA_KEY])
     except (KeyError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is no manifest: it has no readable header; split again.") from error
     if not isinstance(document, dict):

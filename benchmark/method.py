@@ -39,7 +39,7 @@ from .scores import Scores
 
 @dataclass
 class Context:
-    """What a method is told about its surroundings while it is fitted.
+    """What the harness tells a method while it is fitted.
 
     Attributes
     ----------

@@ -41,16 +41,16 @@ class ContractError(RunError):
 
 @dataclass(frozen=True)
 class Check:
-    """One promise, looked at.
+    """The result of one check.
 
     Attributes
     ----------
     name : str
-        What was looked at.
+        What was checked.
     fault : str or None
         What is wrong, in one line; None if the promise is kept.
     skipped : str or None
-        Why it could not be looked at.
+        Why it could not be checked.
     """
 
     name: str

@@ -43,9 +43,9 @@ def load_model(run: Run, method_file: str | None = None) -> Method:
 
 def _check_files(run: Run) -> None:
     """RunError for a model folder with something else than regular files of its own: links out, pipes, devices."""
-    home = run.folder.resolve()
+    root = run.folder.resolve()
     for path in [run.model, *run.model.rglob("*")]:
-        if not path.resolve().is_relative_to(home):
+        if not path.resolve().is_relative_to(root):
             raise RunError(f"{printable(path)} leads out of the run: refused.")
         if not path.is_dir():
             check_regular(path, RunError)

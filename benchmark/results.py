@@ -1,4 +1,4 @@
-"""The table of an experiment: its numbers, its differences, and what a paper prints beside them.
+"""The table of an experiment: its numbers, its differences, and what a paper prints.
 
 ``results.json`` holds the tables of any number of experiments, ``RESULTS.md`` is the same for people. No number in
 either is typed by hand: they are derived from the runs' predictions; printed ones stand in the experiment's file.

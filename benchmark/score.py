@@ -263,7 +263,7 @@ def _mean_curve(tests: Sequence[Outcome]) -> Curve:
 
 
 def confusion(test: Outcome, manifest: Manifest, threshold: float) -> Confusion:
-    """Who was taken for whom at a threshold."""
+    """Which generator was taken for which, at a threshold."""
     n = test.n_classes
     truth = np.where(test.truth >= 0, test.truth, n + test.unseen_group)
     answer = np.where(test.known_score >= threshold, test.candidate, n)

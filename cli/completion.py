@@ -1,4 +1,4 @@
-"""What the shell offers after an option: the names that osbench knows, beside files.
+"""Shell completion: the names that osbench knows, and files.
 
 An option is recognised by the name of its parameter, so that every verb's ``--suite`` completes without a word there.
 """

@@ -1,6 +1,6 @@
-"""Atomic publication: a file or folder under its final name is complete, whatever kills the process.
+"""Atomic publication: a file or folder under its final name is complete, even after a kill.
 
-A writer works beside the final name, on a *partial* that it locks. A killed writer's lock is gone, so the next writer
+A writer works next to the final name, on a *partial* that it locks. A killed writer's lock is gone, so the next writer
 in that folder removes what it left; a partial whose writer lives is never touched.
 """
 
@@ -56,7 +56,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def publishing(final: Path) -> Generator[Path, None, None]:
-    """Where to write a file that takes its place, ``final``, when the block ends; after an error nothing is left."""
+    """A path to write a file to; it is renamed to ``final`` when the block ends. After an error nothing is left."""
     with _claimed(final, folder=False) as partial:
         yield partial
         publish(partial, final)
@@ -64,7 +64,7 @@ def publishing(final: Path) -> Generator[Path, None, None]:
 
 @contextlib.contextmanager
 def publishing_folder(final: Path) -> Generator[Path, None, None]:
-    """An empty folder that becomes ``final`` when the block ends and replaces a folder there; after an error: nothing.
+    """An empty folder that replaces ``final`` when the block ends. After an error nothing is left.
 
     Parameters
     ----------

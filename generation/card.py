@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import yaml
 
+from ..core.markdown import markdown_table
 from ..core.publish import write_atomically
 from .dataset import REPRODUCTION, Dataset, features
 from .record_schema import learned
@@ -54,7 +54,7 @@ def card_text(dataset: Dataset) -> str:
         "## Sources\n\n" + "\n\n".join([_source_table(dataset, index, sizes), *_remarks(dataset, index)]),
         "## JPEG quality\n\n" + _quality_table(index),
         "## Weights\n\n" + _weights_table(dataset),
-        "## Recipe\n\n" + _table(["setting", "value"], dataset.info["recipe"].items()),
+        "## Recipe\n\n" + markdown_table(["setting", "value"], dataset.info["recipe"].items()),
         _columns(dataset),
         "## Reproducibility\n\n" + _reproducibility(dataset),
         _reading(),
@@ -133,7 +133,7 @@ def _source_table(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) 
                 source["licence"],
             ]
         )
-    return _table(["source", "architecture", "family", "images", "size", "native pixels", "licence"], rows)
+    return markdown_table(["source", "architecture", "family", "images", "size", "native pixels", "licence"], rows)
 
 
 def _remarks(dataset: Dataset, index: pd.DataFrame) -> list[str]:
@@ -172,7 +172,7 @@ def _quality_table(index: pd.DataFrame) -> str:
     counts = pd.crosstab(sources, pd.Series(names, name="quality"))
     rows = [[str(name), *(f"{n:,}" for n in row)] for name, row in zip(counts.index, counts.to_numpy(), strict=True)]
     total = ["all", *(f"{n:,}" for n in counts.to_numpy().sum(0))]
-    return _table(["source", *map(str, counts.columns)], [*rows, total])
+    return markdown_table(["source", *map(str, counts.columns)], [*rows, total])
 
 
 def _weights_table(dataset: Dataset) -> str:
@@ -185,18 +185,18 @@ def _weights_table(dataset: Dataset) -> str:
         elif "folder" in source:
             folder = source["folder"]
             rows.append([source["name"], f"{folder['files']:,} files", "", "", f"`{folder['sha256']}`", ""])
-    return _table(["source", "file", "parameters", "bytes", "SHA-256", "sampling"], rows)
+    return markdown_table(["source", "file", "parameters", "bytes", "SHA-256", "sampling"], rows)
 
 
 def _columns(dataset: Dataset) -> str:
     columns = features(dataset.info["schema_version"])
     rows = [[f"`{name}`", kind.get("dtype", "image (encoded bytes)")] for name, kind in columns.items()]
-    return "## Columns\n\n" + _table(["column", "type"], rows)
+    return "## Columns\n\n" + markdown_table(["column", "type"], rows)
 
 
 def _reproducibility(dataset: Dataset) -> str:
     made = {"device": dataset.info["device"], **dataset.info["versions"]}
-    text = "Same machine, same versions, same recipe: identical bytes. Made with:\n\n" + _table(
+    text = "Same machine, same versions, same recipe: identical bytes. Made with:\n\n" + markdown_table(
         ["what", "value"], made.items()
     )
     path = dataset.path / REPRODUCTION
@@ -209,7 +209,7 @@ def _reproducibility(dataset: Dataset) -> str:
     ]
     head = ["source", "images", "bit-exact", "within one level", "worst PSNR", "verdict"]
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    return text + f"\n\nMade again on {found['device']} with {versions}:\n\n" + _table(head, rows)
+    return text + f"\n\nMade again on {found['device']} with {versions}:\n\n" + markdown_table(head, rows)
 
 
 def _reading() -> str:
@@ -233,13 +233,6 @@ def _limits() -> str:
         " Meant for research on attribution; a method that does well here may not do well on generators, cameras or"
         " processing that are not here."
     )
-
-
-def _table(header: Sequence[object], rows: Any) -> str:
-    def line(cells: Sequence[object]) -> str:
-        return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
-
-    return "\n".join([line(header), line(["---"] * len(header)), *(line(row) for row in rows)])
 
 
 def _inline(settings: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ from ..core.foreign import TableBudget, check_regular, read_table
 from ..core.hashing import file_sha256
 from ..core.progress import track
 from .ledger import LEDGER, LedgerEntry, check_shard_name, read_ledger, shard_file
-from .record_schema import learned, read_record
+from .record_schema import learned, read_dataset_record
 from .row_check import row_problem
 
 SCHEMA_VERSION = 3
@@ -121,7 +121,7 @@ class Dataset:
             raise DatasetError(
                 f"{folder}: not a dataset (no {RECORD}). Make one with 'osbench generate --out {folder}'."
             )
-        info = read_record(record, range(1, SCHEMA_VERSION + 1))
+        info = read_dataset_record(record, range(1, SCHEMA_VERSION + 1))
         return cls(folder, info)
 
     @property

@@ -192,7 +192,7 @@ def leaderboard(
         A folder of runs, or of submissions.
     data : str, Path or Dataset, optional
         The data set, for sample images and for manifests that do not lie with the runs. Without it, the folder ``data``
-        beside the runs, if it is the one.
+        next to the runs, if it is the one.
     rules : collection of str
         Only these rejection rules; all of a run without it.
     manifest_id : str, optional
@@ -235,7 +235,7 @@ def build_board(
     rules : collection of str
         Only entries by these rejection rules. A method that has none of them keeps the one it is read by.
     manifest_lookup : callable, optional
-        Manifest id -> manifest; without it, beside the runs and in the dataset.
+        Manifest id -> manifest; without it, next to the runs and in the dataset.
 
     Returns
     -------
@@ -308,7 +308,7 @@ class _Scorer:
     pool: Executor
 
     def fit(self, units: list[Unit]) -> tuple[list[Scored], list[Refused]]:
-        """The entries of one fit, one for each rule; a unit that cannot be read makes room for its twin."""
+        """The entries of one fit, one for each rule; a unit that cannot be read is replaced by its twin."""
         bad: list[Refused] = []
         while units:
             runs, taken, twins = choose(units)

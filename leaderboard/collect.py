@@ -1,9 +1,9 @@
 """Which runs a board is made of: what lies in a folder of runs or of submissions, what is left out, and why.
 
 An *entry* is all runs of one method with the same settings, crop size and code, one for each seed. Runs come one by one
-or together in a submission. Where two of them hold the same seed of the same entry, the one that was made first stays,
-of two that were made at the same time the one whose path comes first; the other is listed. A submission with one bad
-run is left out whole: who hands in three seeds is not judged by the better two.
+or together in a submission. Where two of them hold the same seed of the same entry, the one that was made first stays
+(of two made at the same time, the one whose path comes first) and the other is listed. A submission with one bad run is
+left out whole: a method with three seeds is not judged by the better two.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Ranks that admit ties.
+"""Ranks with ties.
 
 An entry's rank is one plus the number of entries that surely lie above it (paired differences, all pairs of the board
 at one joint level: :mod:`..benchmark.compare`), but never better than that of an entry with a larger value: differences

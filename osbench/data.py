@@ -1,4 +1,4 @@
-"""What a user's Python says of data sets: generate, load, split. Opening and splitting one needs no torch."""
+"""The Python interface to data sets: generate, load, split. Opening and splitting one needs no torch."""
 
 from __future__ import annotations
 

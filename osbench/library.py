@@ -1,4 +1,4 @@
-"""What a user's Python says of methods: evaluate, score, attribute. The command line says the same."""
+"""The Python interface to methods: evaluate, score, attribute. The command line offers the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How sure a number is: three questions, three intervals, each named after the question it answers.
+"""Confidence intervals: three questions, three intervals, each named after its question.
 
 *These generators*: would other images of the same generators give another number? (stratified bootstrap of images)
 *This method*: would training again, and other images, give another number? (images, and deviation over seeds)
@@ -73,9 +73,9 @@ def bootstrap_intervals(
     """Percentile intervals of metrics over images, or over seeds and images.
 
     Images are resampled within each generator, so every generator keeps its count. Thresholds stay as they are: they
-    belong to the method, not to the test images. With several outcomes (training seeds of one method on the same
-    images) each replicate has *one* resample of the images for all of them, because the seeds share the images, and
-    what training again would change is added (`with_seed_noise`): with few seeds intervals are wide.
+    belong to the method, not to the test images. Several outcomes are training seeds of one method on the same images:
+    each replicate has *one* resample of the images for all of them. What training again would change is added
+    (`with_seed_noise`): with few seeds intervals are wide.
 
     Parameters
     ----------

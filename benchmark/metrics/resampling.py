@@ -167,10 +167,10 @@ def _steps(resamples: Resamples) -> Iterator[NDArray[np.uint16]]:
 def with_seed_noise(values: FloatArray, each: FloatArray, seed: int) -> FloatArray:
     """Replicates of the mean over training seeds: (replicates, seeds, ...) and (seeds, ...) to (replicates, ...).
 
-    What other images would change is in ``values``, what other seeds would change is drawn: the standard error of
-    ``each``, the seeds' values on the data as they are, times Student's t with seeds - 1 degrees of freedom, because a
-    few seeds tell little of their own deviation (resampling three of them with replacement finds two thirds of their
-    variance). Nothing is added for a single seed. Clipped to 0..1, the range of every metric.
+    What other images would change is in ``values``. What other seeds would change is drawn: the standard error of
+    ``each`` (the seeds' values on the data as they are) times Student's t with seeds - 1 degrees of freedom. Resampling
+    the seeds would be too narrow: of three seeds it finds two thirds of their variance. Nothing is added for a single
+    seed. Clipped to 0..1, the range of every metric.
     """
     means = values.mean(axis=1)
     n = values.shape[1]

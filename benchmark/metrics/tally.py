@@ -1,8 +1,8 @@
 """Counts of accepted images at any threshold and under any weighting: all the metrics are ratios of these.
 
 Images are sorted once by (group, score); after that a count is a difference of two prefix sums. A bootstrap replicate
-is a weighting of the same sorted images, so thousands of replicates need no second sort, and since all counts are
-integers a replicate gives exactly the value that the metric has on the resampled arrays.
+is a weighting of the same sorted images: thousands of replicates need no second sort. All counts are integers, so a
+replicate gives exactly the value that the metric has on the resampled arrays.
 """
 
 from __future__ import annotations

@@ -299,7 +299,7 @@ def test_refuses_a_repeated_id(manifest: Manifest) -> None:
     with pytest.raises(LeakError, match=f"image id {ids[0]} appears 2 times"):
         check_manifest(tampered(manifest, image_id=ids))
     index = small_index()
-    index.loc[5, "image_id"] = index.loc[6, "image_id"]
+    index.loc[5, "image_id"] = str(index.loc[6, "image_id"])
     with pytest.raises(LeakError, match="appears 2 times"):
         build_manifest(fake_dataset(index), "fang2023")
 
