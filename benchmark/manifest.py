@@ -10,6 +10,7 @@ is tested on nothing else, so that content does not tell seen from unseen; the o
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
 from ..core.errors import DatasetError, LeakError
@@ -42,6 +44,9 @@ SPLITS = ("train", "val", "test")
 _INTEGERS = ("row", "class_index")
 _SCHEMA = pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) for name in COLUMNS])
 _METADATA_KEY = b"osbench"
+
+#: Rows written together: what is read safely at a time is less for a long column (:func:`..core.foreign.read_table`).
+_ROW_GROUP = 16_384
 
 _BUDGET = TableBudget(rows=1_000_000, bytes=400 << 20, file_bytes=400 << 20)
 
@@ -93,10 +98,19 @@ class Manifest:
     crop_size: int
     held_out: str = ""
     data: Path | None = field(default=None, compare=False, repr=False)
+    _rows: dict[tuple[str, ...], pd.DataFrame] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def rows(self, *splits: str) -> pd.DataFrame:
-        """The rows of the named splits, sorted by ``image_id``."""
-        return pd.DataFrame(self.table.loc[np.isin(self.column("split"), splits)]).reset_index(drop=True)
+        """The rows of the named splits, sorted by ``image_id``; selected once, however often they are asked for."""
+        if splits not in self._rows:
+            rows = np.asarray(self.table["split"].isin(splits), bool)
+            self._rows[splits] = pd.DataFrame(self.table.loc[rows]).reset_index(drop=True)
+        return self._rows[splits].copy(deep=False)
+
+    def truth(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Of each row of a split its place in ``seen``, and in ``unseen``; int64 (N,), -1 = not among them."""
+        rows = self.rows(split)
+        return np.asarray(rows["class_index"], np.int64), _places(np.asarray(rows["generator"], object), self.unseen)
 
     def column(self, name: str) -> np.ndarray:
         """A column as an array: str, or int64 for ``row`` and ``class_index``."""
@@ -166,7 +180,7 @@ def build_manifest(
             **columns,
             "openness": np.where(unseen_row, "unseen", "seen")[kept],
             "split": split[kept],
-            "class_index": _class_index(columns["generator"], seen),
+            "class_index": _places(columns["generator"], seen),
         }
     )
     manifest = Manifest(
@@ -181,7 +195,7 @@ def build_manifest(
         held_out=chosen.held_out,
         data=dataset.path,
     )
-    manifest = replace(manifest, manifest_id=_manifest_id(_header(manifest), table))
+    manifest = replace(manifest, manifest_id=_manifest_id(_header(manifest), _to_arrow(table)))
     check_manifest(manifest)
     return manifest
 
@@ -190,9 +204,9 @@ def _named_fold(dataset: Dataset, protocol: Protocol, name: str | None) -> Fold:
     return protocol.fold(generator_architectures(dataset), name, dataset.sources())
 
 
-def _class_index(generator: np.ndarray, seen: Sequence[str]) -> np.ndarray:
-    index = {name: i for i, name in enumerate(seen)}
-    return np.array([index.get(name, -1) for name in generator], dtype=np.int64)
+def _places(generators: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Where each generator stands among the names, int64 (N,); -1 = nowhere."""
+    return pd.Index(names, dtype=object).get_indexer(pd.Index(generators)).astype(np.int64)
 
 
 def _split_sources(index: pd.DataFrame, ratios: Sequence[Fraction]) -> np.ndarray:
@@ -219,8 +233,8 @@ def check_manifest(manifest: Manifest) -> None:
     if tuple(manifest.table.columns) != COLUMNS:
         raise DatasetError(f"manifest columns are {', '.join(manifest.table.columns)}; expected {', '.join(COLUMNS)}.")
     ids, generator, split = (manifest.column(name) for name in ("image_id", "generator", "split"))
-    refuse_repeated_ids(ids)
-    if (ids[:-1] > ids[1:]).any():
+    if not (ids[:-1] < ids[1:]).all():
+        refuse_repeated_ids(ids)
         raise DatasetError("the manifest's rows are not sorted by image_id.")
     if not np.isin(split, SPLITS).all() or not np.isin(manifest.column("openness"), ("seen", "unseen")).all():
         raise DatasetError("the manifest has a split or openness that does not exist.")
@@ -234,7 +248,7 @@ def check_manifest(manifest: Manifest) -> None:
             f"{len(leaked)} images of unseen generators lie outside test, first {ids[first]} of {generator[first]} in "
             f"{split[first]}."
         )
-    if (_class_index(generator, manifest.seen) != manifest.column("class_index")).any():
+    if (_places(generator, manifest.seen) != manifest.column("class_index")).any():
         raise LeakError("the manifest's class_index does not agree with its seen generators.")
     _refuse_missing_classes(manifest, set(zip(generator.tolist(), split.tolist(), strict=True)))
     if manifest.held_out:
@@ -282,19 +296,32 @@ def _header(manifest: Manifest) -> dict[str, object]:
     return header | ({"held_out": manifest.held_out} if manifest.held_out else {})
 
 
-def _manifest_id(header: Mapping[str, object], table: pd.DataFrame) -> str:
-    rows = table.to_csv(index=False, header=False, lineterminator="\n")
-    return hashlib.sha256((json.dumps(header, sort_keys=True) + "\n" + rows).encode()).hexdigest()
+def _manifest_id(header: Mapping[str, object], table: pa.Table) -> str:
+    return hashlib.sha256((json.dumps(header, sort_keys=True) + "\n").encode() + _csv(table)).hexdigest()
+
+
+def _csv(table: pa.Table) -> bytes:
+    """The rows as pandas writes them: a text is quoted where it holds a comma, a quote or a line break."""
+    out = io.BytesIO()
+    try:
+        pv.write_csv(table, out, pv.WriteOptions(include_header=False, quoting_style="none"))
+    except pa.ArrowInvalid:  # one must be quoted, and Arrow quotes all or none
+        return table.to_pandas().to_csv(index=False, header=False, lineterminator="\n").encode()
+    return out.getvalue()
+
+
+def _to_arrow(table: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(table, schema=_SCHEMA, preserve_index=False)
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a checked manifest as Parquet, atomically. Raises what :func:`check_manifest` raises, writing nothing."""
     check_manifest(manifest)
     metadata = {_METADATA_KEY: json.dumps({**_header(manifest), "manifest_id": manifest.manifest_id}).encode()}
-    table = pa.Table.from_pandas(manifest.table, schema=_SCHEMA, preserve_index=False).replace_schema_metadata(metadata)
+    table = _to_arrow(manifest.table).replace_schema_metadata(metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
     with publishing(path) as partial:
-        pq.write_table(table, partial, compression="zstd")
+        pq.write_table(table, partial, compression="zstd", row_group_size=_ROW_GROUP)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -321,7 +348,7 @@ def read_manifest(path: Path) -> Manifest:
         held_out=header.held_out,
     )
     check_manifest(manifest)
-    if _manifest_id(document, manifest.table) != manifest_id:
+    if _manifest_id(document, table) != manifest_id:
         raise DatasetError(f"manifest {path} was edited: its rows do not give its manifest_id; split again.")
     return manifest
 
