@@ -90,9 +90,10 @@ class Answers:
 
 def outcome_of(scores: Scores, manifest: Manifest, split: str) -> Outcome:
     """Answers to all images of ``val`` or ``test``, in the order of the manifest, with the truth."""
-    truth, unseen_group = manifest.truth(split)
+    rows = manifest.rows(split)
+    unseen_group = pd.Index(manifest.unseen, dtype=object).get_indexer(pd.Index(rows["generator"]))
     return Outcome(
-        truth=truth,
+        truth=np.asarray(rows["class_index"], dtype=np.int64),
         unseen_group=unseen_group,
         candidate=scores.candidate,
         known_score=scores.known_score.astype(np.float64),

@@ -45,7 +45,7 @@ _INTEGERS = ("row", "class_index")
 _SCHEMA = pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) for name in COLUMNS])
 _METADATA_KEY = b"osbench"
 
-#: Rows written together: what is read safely at a time is less for a long column (:func:`..core.foreign.read_table`).
+#: Rows stored together: of a longer chunk, ``read_table`` dares to unpack fewer rows at a time.
 _ROW_GROUP = 16_384
 
 _BUDGET = TableBudget(rows=1_000_000, bytes=400 << 20, file_bytes=400 << 20)
@@ -103,14 +103,9 @@ class Manifest:
     def rows(self, *splits: str) -> pd.DataFrame:
         """The rows of the named splits, sorted by ``image_id``; selected once, however often they are asked for."""
         if splits not in self._rows:
-            rows = np.asarray(self.table["split"].isin(splits), bool)
-            self._rows[splits] = pd.DataFrame(self.table.loc[rows]).reset_index(drop=True)
+            chosen = np.isin(self.column("split"), splits)
+            self._rows[splits] = pd.DataFrame(self.table.loc[chosen]).reset_index(drop=True)
         return self._rows[splits].copy(deep=False)
-
-    def truth(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Of each row of a split its place in ``seen``, and in ``unseen``; int64 (N,), -1 = not among them."""
-        rows = self.rows(split)
-        return np.asarray(rows["class_index"], np.int64), _places(np.asarray(rows["generator"], object), self.unseen)
 
     def column(self, name: str) -> np.ndarray:
         """A column as an array: str, or int64 for ``row`` and ``class_index``."""
@@ -180,7 +175,7 @@ def build_manifest(
             **columns,
             "openness": np.where(unseen_row, "unseen", "seen")[kept],
             "split": split[kept],
-            "class_index": _places(columns["generator"], seen),
+            "class_index": _class_index(columns["generator"], seen),
         }
     )
     manifest = Manifest(
@@ -195,7 +190,7 @@ def build_manifest(
         held_out=chosen.held_out,
         data=dataset.path,
     )
-    manifest = replace(manifest, manifest_id=_manifest_id(_header(manifest), _to_arrow(table)))
+    manifest = replace(manifest, manifest_id=_manifest_id(_header(manifest), table))
     check_manifest(manifest)
     return manifest
 
@@ -204,9 +199,9 @@ def _named_fold(dataset: Dataset, protocol: Protocol, name: str | None) -> Fold:
     return protocol.fold(generator_architectures(dataset), name, dataset.sources())
 
 
-def _places(generators: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Where each generator stands among the names, int64 (N,); -1 = nowhere."""
-    return pd.Index(names, dtype=object).get_indexer(pd.Index(generators)).astype(np.int64)
+def _class_index(generator: np.ndarray, seen: Sequence[str]) -> np.ndarray:
+    index = {name: i for i, name in enumerate(seen)}
+    return np.array([index.get(name, -1) for name in generator], dtype=np.int64)
 
 
 def _split_sources(index: pd.DataFrame, ratios: Sequence[Fraction]) -> np.ndarray:
@@ -233,8 +228,8 @@ def check_manifest(manifest: Manifest) -> None:
     if tuple(manifest.table.columns) != COLUMNS:
         raise DatasetError(f"manifest columns are {', '.join(manifest.table.columns)}; expected {', '.join(COLUMNS)}.")
     ids, generator, split = (manifest.column(name) for name in ("image_id", "generator", "split"))
-    if not (ids[:-1] < ids[1:]).all():
-        refuse_repeated_ids(ids)
+    refuse_repeated_ids(ids)
+    if (ids[:-1] > ids[1:]).any():
         raise DatasetError("the manifest's rows are not sorted by image_id.")
     if not np.isin(split, SPLITS).all() or not np.isin(manifest.column("openness"), ("seen", "unseen")).all():
         raise DatasetError("the manifest has a split or openness that does not exist.")
@@ -248,7 +243,7 @@ def check_manifest(manifest: Manifest) -> None:
             f"{len(leaked)} images of unseen generators lie outside test, first {ids[first]} of {generator[first]} in "
             f"{split[first]}."
         )
-    if (_places(generator, manifest.seen) != manifest.column("class_index")).any():
+    if (_class_index(generator, manifest.seen) != manifest.column("class_index")).any():
         raise LeakError("the manifest's class_index does not agree with its seen generators.")
     _refuse_missing_classes(manifest, set(zip(generator.tolist(), split.tolist(), strict=True)))
     if manifest.held_out:
@@ -296,29 +291,26 @@ def _header(manifest: Manifest) -> dict[str, object]:
     return header | ({"held_out": manifest.held_out} if manifest.held_out else {})
 
 
-def _manifest_id(header: Mapping[str, object], table: pa.Table) -> str:
+def _manifest_id(header: Mapping[str, object], table: pd.DataFrame) -> str:
     return hashlib.sha256((json.dumps(header, sort_keys=True) + "\n").encode() + _csv(table)).hexdigest()
 
 
-def _csv(table: pa.Table) -> bytes:
-    """The rows as pandas writes them: a text is quoted where it holds a comma, a quote or a line break."""
-    out = io.BytesIO()
+def _csv(table: pd.DataFrame) -> bytes:
+    """The rows, each text quoted that holds a comma, a quote or a line break."""
+    rows = io.BytesIO()
+    plain = pv.WriteOptions(include_header=False, quoting_style="none")
     try:
-        pv.write_csv(table, out, pv.WriteOptions(include_header=False, quoting_style="none"))
-    except pa.ArrowInvalid:  # one must be quoted, and Arrow quotes all or none
-        return table.to_pandas().to_csv(index=False, header=False, lineterminator="\n").encode()
-    return out.getvalue()
-
-
-def _to_arrow(table: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(table, schema=_SCHEMA, preserve_index=False)
+        pv.write_csv(pa.Table.from_pandas(table, preserve_index=False), rows, plain)
+    except pa.ArrowInvalid:  # there is such a text; Arrow quotes all or none, pandas is slower
+        return table.to_csv(index=False, header=False, lineterminator="\n").encode()
+    return rows.getvalue()
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a checked manifest as Parquet, atomically. Raises what :func:`check_manifest` raises, writing nothing."""
     check_manifest(manifest)
     metadata = {_METADATA_KEY: json.dumps({**_header(manifest), "manifest_id": manifest.manifest_id}).encode()}
-    table = _to_arrow(manifest.table).replace_schema_metadata(metadata)
+    table = pa.Table.from_pandas(manifest.table, schema=_SCHEMA, preserve_index=False).replace_schema_metadata(metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
     with publishing(path) as partial:
         pq.write_table(table, partial, compression="zstd", row_group_size=_ROW_GROUP)
@@ -348,7 +340,7 @@ def read_manifest(path: Path) -> Manifest:
         held_out=header.held_out,
     )
     check_manifest(manifest)
-    if _manifest_id(document, table) != manifest_id:
+    if _manifest_id(document, manifest.table) != manifest_id:
         raise DatasetError(f"manifest {path} was edited: its rows do not give its manifest_id; split again.")
     return manifest
 

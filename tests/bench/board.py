@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from osbench.benchmark.manifest import Manifest, _header, _manifest_id, _to_arrow
+from osbench.benchmark.manifest import Manifest, _header, _manifest_id
 from osbench.benchmark.metrics import METRICS, Outcome
 from osbench.benchmark.metrics.rates import crr_at, f1_at
 from osbench.benchmark.metrics.resampling import Resamples
@@ -50,7 +50,7 @@ def paper_sized_manifest() -> Manifest:
     columns = ["image_id", "shard", "row", "generator", "training_set", "openness", "split", "class_index"]
     table = pd.DataFrame(table[columns]).sort_values("image_id", ignore_index=True)
     manifest = Manifest("fang2023", "fang2023", seen, tuple(sorted(UNSEEN)), table, "", "bench", 256)
-    object.__setattr__(manifest, "manifest_id", _manifest_id(_header(manifest), _to_arrow(table)))
+    object.__setattr__(manifest, "manifest_id", _manifest_id(_header(manifest), table))
     return manifest
 
 
