@@ -74,7 +74,8 @@ def collect(folder: Path) -> tuple[list[Unit], list[Refused]]:
 
 def of_manifest(units: Sequence[Unit], manifest: Manifest) -> tuple[list[Unit], list[Refused]]:
     """Those that answer a manifest, and the others: their scores would not compare."""
-    fitting, refused = [], []
+    fitting: list[Unit] = []
+    refused: list[Refused] = []
     for unit in units:
         other = next((run for run in unit.runs if run.manifest_id != manifest.manifest_id), None)
         if other is None:
@@ -89,7 +90,8 @@ def of_manifest(units: Sequence[Unit], manifest: Manifest) -> tuple[list[Unit], 
 def choose(units: Iterable[Unit]) -> tuple[list[Run], list[Unit], list[Refused]]:
     """Of units of one entry: the runs by seed, the units that they come from, and those that repeat a seed."""
     chosen: dict[int, Run] = {}
-    taken, refused = [], []
+    taken: list[Unit] = []
+    refused: list[Refused] = []
     for unit in sorted(units, key=lambda u: u.made):
         twin = next((run for run in unit.runs if run.seed in chosen), None)
         if twin is None:

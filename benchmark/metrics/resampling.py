@@ -16,7 +16,6 @@ from .summary import Metric
 from .tally import Tally
 
 BLOCK = 32  # replicates drawn at a time: part of what a seed means, so never a choice of the caller
-_STEP = 16  # replicates counted at a time: bounds the memory
 _KEPT_BYTES = 1 << 29  # weights beyond this are drawn again for every run
 
 
@@ -69,12 +68,12 @@ class Resamples:
     def _draw(self) -> Iterator[NDArray[np.uint16]]:
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, 0]))
         for start in range(0, self.replicates, BLOCK):
-            weights = np.zeros((BLOCK, len(self._images)), np.uint16)
+            weights = np.zeros((len(self._images), BLOCK), np.uint16)  # as a Tally wants them in memory
             for rows in self._strata:
                 draws = rng.integers(0, len(rows), size=(BLOCK, len(rows)), dtype=np.int32)
-                cells = (draws + np.arange(BLOCK)[:, None] * len(rows)).ravel()
-                weights[:, rows] = np.bincount(cells, minlength=BLOCK * len(rows)).reshape(BLOCK, -1)
-            yield weights[: self.replicates - start]
+                cells = (draws * np.int64(BLOCK) + np.arange(BLOCK)[:, None]).ravel()
+                weights[rows] = np.bincount(cells, minlength=BLOCK * len(rows)).reshape(-1, BLOCK)
+            yield weights.T[: self.replicates - start]
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def replicate(
             each[name].append(metric.kernel(plain)[0])
         # The plain tally has sorted the images, so that the threads only read what belongs to the outcome.
         count = partial(_count, outcome, threshold, metrics)
-        parts = list((pool.map if pool else map)(count, _steps(resamples)))
+        parts = list((pool.map if pool else map)(count, resamples.blocks()))
         for name in metrics:
             values[name].append(np.concatenate([part[name] for part in parts]))
     return Replicates(
@@ -156,12 +155,6 @@ def _count(
 ) -> dict[str, FloatArray]:
     tally = Tally(outcome, threshold, weights)
     return {name: metric.kernel(tally) for name, metric in metrics.items()}
-
-
-def _steps(resamples: Resamples) -> Iterator[NDArray[np.uint16]]:
-    for block in resamples.blocks():
-        for start in range(0, len(block), _STEP):
-            yield block[start : start + _STEP]
 
 
 def with_seed_noise(values: FloatArray, each: FloatArray, seed: int) -> FloatArray:
