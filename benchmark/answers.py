@@ -55,6 +55,12 @@ class Answers:
             test=outcome_of(_take(scores, is_test), manifest, "test"),
         )
 
+    @property
+    def never_rejects(self) -> bool:
+        """Whether all known scores are one number: no threshold tells images apart, whatever was trained."""
+        scores = np.concatenate([self.validation.known_score, self.test.known_score])
+        return bool(np.ptp(scores) == 0)
+
     def threshold(self, threshold_rule: str = DEFAULT_THRESHOLD_RULE) -> float:
         """The threshold that a rule chooses; an oracle looks at the test images. UsageError for an unknown rule."""
         return choose_threshold(threshold_rule, self.validation, self.test)

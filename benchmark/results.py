@@ -24,16 +24,14 @@ from ..core.text import printable
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .experiment import CRR_EACH, F1_EACH, Experiment
 from .manifest import Manifest
-from .metrics import METRICS, bootstrap_intervals, paired_difference, per_generator_intervals
+from .metrics import FIXED_WITHOUT_REJECTION, METRICS, bootstrap_intervals, paired_difference, per_generator_intervals
 from .metrics.intervals import Interval
-from .result import Comparison, Made, Result, Results, Row, Value
+from .result import AGREES, BY_CONSTRUCTION, CANNOT_TELL, CONTRADICTS, Comparison, Made, Result, Results, Row, Value
 from .results_text import results_markdown
 from .runs import Run
 
 JSON_FILE, PAGE_FILE = "results.json", "RESULTS.md"
 REPLICATES = 1000
-
-AGREES, CONTRADICTS, CANNOT_TELL = "agrees", "contradicts", "cannot tell"
 
 _MAX_BYTES = 64 << 20
 
@@ -177,6 +175,7 @@ def _comparisons(
                 thresholds=(thresholds[0], thresholds[1]),
                 replicates=replicates,
             )
+            fixed = metric in FIXED_WITHOUT_REJECTION and any(a.never_rejects for side in sides for a in side)
             yield Comparison(
                 better=one.better,
                 than=one.than,
@@ -185,7 +184,7 @@ def _comparisons(
                 low=_rounded(found.low),
                 high=_rounded(found.high),
                 p_value=_rounded(found.p_value),
-                verdict=verdict(published, found.low, found.high),
+                verdict=BY_CONSTRUCTION if fixed else verdict(published, found.low, found.high),
                 published=published,
             )
 

@@ -107,7 +107,7 @@ class Score:
         All of :data:`~osbench.benchmark.metrics.METRICS`, means over seeds, with intervals over images (*these
         generators*) and, of several seeds, over training (*this method*).
     new_generator : dict of str to Interval
-        ``crr`` and ``auroc_macro`` with intervals over unseen generators (*a generator nobody has tested*).
+        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*).
     per_generator : dict of str to GeneratorScore
         Seen generators, then unseen ones.
     confusion : Confusion

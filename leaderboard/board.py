@@ -24,13 +24,10 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers, outcome_of
-from ..benchmark.compare import Contender, compare
 from ..benchmark.manifest import Manifest
 from ..benchmark.metrics import METRICS, PRIMARY
-from ..benchmark.metrics.paired import Side
 from ..benchmark.metrics.resampling import Resamples
 from ..benchmark.robustness.surface import surface
 from ..benchmark.runs import Refused, Run
@@ -45,15 +42,12 @@ from . import cache
 from .collect import Unit, choose, collect, of_manifest, reason
 from .entry import Entry, Surface, entry_of, with_variants
 from .gallery import GallerySource, gallery, holds_images
-from .ranking import order, rank
+from .placing import Scored, placed, ranks_note
 from .site import render_page
 from .sources import ManifestLookup, choose_manifest, find_board_dataset, generator_titles, lookup_manifest
 
 BOARD_SCHEMA_VERSION = 2
 PAGE_FILE, JSON_FILE, TABLE_FILE = "index.html", "leaderboard.json", "leaderboard.parquet"
-
-Scored = tuple[Entry, Side, str]
-"""An entry, itself as one side of every pair, and the name of its fit."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +95,8 @@ class Board:
         Images of the manifest.
     primary : str
         The metric that ranks.
+    ranks_note : str
+        Why nobody has a rank; empty where somebody has.
     threshold_rule : str
         How thresholds were chosen.
     bootstrap : int
@@ -129,6 +125,7 @@ class Board:
     crop_size: int
     counts: Counts
     primary: str
+    ranks_note: str
     threshold_rule: str
     bootstrap: int
     metrics: dict[str, MetricInfo]
@@ -263,6 +260,7 @@ def build_board(
         crop_size=manifest.crop_size,
         counts=_counts(manifest),
         primary=PRIMARY,
+        ranks_note=ranks_note(entries),
         threshold_rule=DEFAULT_THRESHOLD_RULE,
         bootstrap=bootstrap,
         metrics={name: MetricInfo(m.title, m.definition, m.lower_is_better) for name, m in METRICS.items()},
@@ -381,19 +379,7 @@ def _resamples(manifest: Manifest, replicates: int) -> Resamples:
 def _ranked(scored: Sequence[Scored]) -> list[Entry]:
     """Entries in the order of the board, with their names, what tells them apart, and their ranks."""
     entries = with_variants([entry for entry, _, _ in scored])
-    estimates = [entry.metrics[PRIMARY] for entry in entries]
-    ranks = rank(estimates, _surely_above(scored))
-    positions = order(estimates, [entry.id for entry in entries])
-    return [replace(entries[i], rank=ranks[i].rank, rank_low=ranks[i].low, rank_high=ranks[i].high) for i in positions]
-
-
-def _surely_above(scored: Sequence[Scored]) -> NDArray[np.bool_]:
-    """Bool (n, n): which entry surely lies above which, by the primary metric and all pairs of the board together."""
-    contenders = [Contender(str(i), side, f"{fit} {entry.seeds}") for i, (entry, side, fit) in enumerate(scored)]
-    above = np.zeros((len(scored), len(scored)), dtype=bool)
-    for pair in compare(contenders, PRIMARY).pairs:
-        above[int(pair.first), int(pair.second)] = pair.different
-    return above
+    return placed([(entry, side, fit) for entry, (_, side, fit) in zip(entries, scored, strict=True)])
 
 
 def _gallery(dataset: Dataset | None, manifest: Manifest) -> tuple[GallerySource, ...]:

@@ -15,11 +15,12 @@ import pandas as pd
 from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers
 from ..benchmark.card import MethodCard
 from ..benchmark.content import ContentRow, content_rows
-from ..benchmark.metrics import METRICS, PER_GENERATOR
+from ..benchmark.metrics import METRICS, PER_GENERATOR, Outcome
 from ..benchmark.metrics.intervals import Interval, interval_of
 from ..benchmark.metrics.paired import Side, side_of
 from ..benchmark.metrics.resampling import Resamples, replicate
 from ..benchmark.metrics.summary import PRIMARY
+from ..benchmark.primary_rule import Separation, separation_of
 from ..benchmark.robustness.surface import SURFACE_METRICS, SurfaceRow
 from ..benchmark.run_info import Config, Git, Hardware, RunInfo
 from ..benchmark.score import Confusion, GeneratorScore, confusion, generator_scores, new_generator_intervals
@@ -40,11 +41,17 @@ class Entry:
     id : str
         For links: the same for the same method, rule, settings and code on every board.
     rank : int, optional
-        1 is best; entries that cannot be separated share one. None without a value to rank by.
+        1 is best; entries that cannot be separated share one. None if it is not ranked.
     rank_low, rank_high : int, optional
         The ranks that are possible.
+    unranked : str
+        Why it is not ranked; empty if it is.
     method, rule : str
         The method and its rejection rule.
+    primary_rule : bool
+        Whether its fit is ranked by this rule (:mod:`~osbench.benchmark.primary_rule`).
+    separation : Separation
+        What the seen validation images say about the rule, by which one is chosen.
     name : str
         What the entry is called: the method, or the label that an experiment gives to its configuration.
     variant : str
@@ -52,6 +59,8 @@ class Entry:
         for a lone one.
     seeds : tuple of int
         Of the fits that it is the mean of.
+    trainings : int
+        How many different answers these fits gave: seeds that answer alike are one training.
     runs : tuple of str
         Their folders, below the folder that the board was built from.
     config : Config
@@ -73,7 +82,7 @@ class Entry:
     metrics : dict of str to Interval
         Means over the seeds, with intervals over images and seeds (*these generators*).
     new_generator : dict of str to Interval
-        ``crr`` and ``auroc_macro`` with intervals over unseen generators (*a generator nobody has tested*).
+        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*).
     per_generator : dict of str to GeneratorScore
         Seen generators, then unseen ones.
     card : MethodCard
@@ -94,11 +103,15 @@ class Entry:
     rank: int | None
     rank_low: int | None
     rank_high: int | None
+    unranked: str
     method: str
     rule: str
+    primary_rule: bool
+    separation: Separation
     name: str
     variant: str
     seeds: tuple[int, ...]
+    trainings: int
     runs: tuple[str, ...]
     config: Config
     code_sha256: str
@@ -140,6 +153,7 @@ class Entry:
             name: getattr(self, name)
             for name in ("rank", "rank_low", "rank_high", "name", "method", "rule", "variant", "id", "code_sha256")
         }
+        row |= {"unranked": self.unranked, "primary_rule": self.primary_rule, "trainings": self.trainings}
         row |= {"crop_size": self.config.crop_size, "seeds": list(self.seeds)}
         named = dict(self.metrics)
         for generator, score in self.per_generator.items():
@@ -159,14 +173,14 @@ def entry_of(
     resamples: Resamples,
     pool: Executor | None = None,
 ) -> tuple[Entry, Side]:
-    """An entry without its place on a board, and itself as one side of every pair.
+    """An entry without its place on a board (:mod:`.placing`), and itself as one side of every pair.
 
     Parameters
     ----------
     seeds : sequence of Answers
         Of one method by one rule, one for each seed.
     surfaces : sequence of sequences of SurfaceRow
-        The robustness of each seed; an empty one where it was never robustness.
+        The robustness of each seed; an empty one where it was never asked.
     resamples : Resamples
         Shared by the whole board.
     pool : concurrent.futures.Executor, optional
@@ -181,11 +195,15 @@ def entry_of(
         rank=None,
         rank_low=None,
         rank_high=None,
+        unranked="",
         method=first.method,
         rule=seeds[0].rule,
+        primary_rule=False,
+        separation=separation_of([answers.validation for answers in seeds]),
         name=printable(first.label) or first.method,
         variant="",
         seeds=tuple(answers.info.seed for answers in seeds),
+        trainings=len({_answer_hash(test) for test in tests}),
         runs=(),
         config=first.config,
         code_sha256=first.code_sha256,
@@ -208,6 +226,10 @@ def entry_of(
         robustness=mean_surface(surfaces),
     )
     return entry, side_of(found, PRIMARY)
+
+
+def _answer_hash(test: Outcome) -> bytes:
+    return hashlib.sha256(test.candidate.tobytes() + test.known_score.tobytes()).digest()
 
 
 def _identity(info: RunInfo, rule: str) -> str:

@@ -5,8 +5,12 @@
     OUT/<fold>-<manifest>/    the board of one fold (see :mod:`.board`)
     OUT/folds.json            the primary metric of every entry in every fold
 
-Folds share images and seen generators, so that no interval is drawn over them: mean, lowest and highest are what they
-say. Which generators are unseen where an entry is at its lowest tells more than the mean.
+Folds share images and seen generators: their standard deviation describes them and is no standard error. Which
+generators are unseen where an entry is at its lowest tells more than the mean.
+
+Where the folds leave out at least five generators, the interval of *a new generator* is over them: one rate for each
+(its mean over the folds that leave it out), whoever else was unseen there. It takes the place of the one on the boards
+of the single folds, which have too few. The models of the folds share training images; it is a description.
 """
 
 from __future__ import annotations
@@ -15,16 +19,17 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..benchmark.metrics import PRIMARY
+from ..benchmark.metrics import PRIMARY, generator_interval
+from ..benchmark.metrics.intervals import LEAST_GENERATORS, Interval
 from ..benchmark.runs import Run, list_runs
 from ..core.columns import text_columns
-from ..core.documents import to_json
+from ..core.documents import Number, to_json
 from ..core.errors import RunError
 from ..core.publish import write_atomically
 from ..generation.dataset import Dataset
@@ -33,6 +38,9 @@ from .entry import Entry
 from .sources import ManifestLookup
 
 FOLDS_FILE = "folds.json"
+
+OVER_FOLDS = "generators over folds"
+"""The kind of an interval of a new generator on a fold's board that rests on all folds."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +63,31 @@ class FoldValue:
 
 @dataclass(frozen=True)
 class FoldEntry:
-    """One entry in every fold; ``values``: manifest id -> the primary metric."""
+    """One entry in every fold.
+
+    Parameters
+    ----------
+    method, rule, variant : str
+        Which entry.
+    values : dict of str to float
+        Manifest id -> the primary metric.
+    mean, sd : float
+        Of the values over the folds; ``sd`` with n - 1, NaN in a single fold.
+    lowest, highest : FoldValue
+        Where the values end.
+    new_generator : dict of str to Interval
+        ``crr`` and ``auroc_macro`` of a generator that no fold has tested.
+    """
 
     method: str
     rule: str
     variant: str
     values: dict[str, float]
     mean: float
+    sd: Number
     lowest: FoldValue
     highest: FoldValue
+    new_generator: dict[str, Interval]
 
 
 @dataclass(frozen=True)
@@ -96,16 +120,18 @@ def build_fold_boards(
     _refuse_several_experiments(runs, runs_dir)
     folders = {run.manifest_id: f"{_plain(run.info.manifest.fold)}-{run.manifest_id[:8]}" for run in runs}
     boards: list[Board] = []
-    for manifest_id, folder in sorted(folders.items(), key=lambda item: item[1]):
+    for manifest_id in sorted(folders, key=folders.__getitem__):
         board = build_board(
             runs_dir, dataset=dataset, manifest_id=manifest_id, bootstrap=bootstrap, manifest_lookup=manifest_lookup
         )
-        board.save(out / folder)
         boards.append(board)
+    forecasts = _new_generators(boards)
+    for board in boards:
+        _with_forecasts(board, forecasts).save(out / folders[board.manifest_id])
     document = Folds(
         primary=PRIMARY,
         folds=tuple(FoldBoard(folders[b.manifest_id], b.fold, b.manifest_id, b.unseen) for b in boards),
-        entries=tuple(_entries(boards)),
+        entries=tuple(_entries(boards, forecasts)),
     )
     text = json.dumps(document.to_json(), indent=2, allow_nan=False) + "\n"
     write_atomically(out / FOLDS_FILE, text.encode())
@@ -124,15 +150,52 @@ def _refuse_several_experiments(runs: Sequence[Run], runs_dir: Path) -> None:
 
 def folds_text(document: Folds) -> str:
     """The entries for people, one line each."""
-    rows = [["method", "rejection", "settings", "folds", "mean", "lowest", "highest"]]
+    rows = [["method", "rejection", "settings", "folds", "mean", "sd", "lowest", "highest", "CRR of a new generator"]]
     for entry in document.entries:
         ends = [f"{end.value:.3f} ({end.fold})" for end in (entry.lowest, entry.highest)]
         names = [entry.method, entry.rule, entry.variant or "-"]
-        rows.append([*names, str(len(entry.values)), f"{entry.mean:.3f}", *ends])
+        sd = f"{entry.sd:.3f}" if math.isfinite(entry.sd) else "-"
+        rows.append(
+            [*names, str(len(entry.values)), f"{entry.mean:.3f}", sd, *ends, _range(entry.new_generator["crr"])]
+        )
     return f"{document.primary} over {len(document.folds)} folds\n{text_columns(rows)}"
 
 
-def _entries(boards: Sequence[Board]) -> list[FoldEntry]:
+def _range(interval: Interval) -> str:
+    return f"{interval.low:.2f} to {interval.high:.2f}" if math.isfinite(interval.low) else "cannot tell"
+
+
+def _new_generators(boards: Sequence[Board]) -> dict[str, dict[str, Interval]]:
+    """Entry id -> ``crr`` and ``auroc_macro`` of a new generator, from every generator that some fold leaves out."""
+    rates: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for board in boards:
+        for entry in board.entries:
+            of_entry = rates.setdefault(entry.id, {})
+            for generator in board.unseen:
+                score = entry.per_generator[generator]
+                if score.crr is not None and score.auroc is not None:
+                    of_entry.setdefault(generator, []).append((score.crr.estimate, score.auroc.estimate))
+    found = {}
+    for entry_id, of_entry in rates.items():
+        crr, auroc = np.array([np.mean(pairs, axis=0) for pairs in of_entry.values()]).T
+        found[entry_id] = {"crr": generator_interval(crr), "auroc_macro": generator_interval(auroc)}
+    return found
+
+
+def _with_forecasts(board: Board, forecasts: dict[str, dict[str, Interval]]) -> Board:
+    """The board of one fold, whose entries forecast by all folds where it leaves out too few generators itself."""
+    if len(board.unseen) >= LEAST_GENERATORS:
+        return board
+    over = {
+        key: {name: replace(interval, kind=OVER_FOLDS) for name, interval in found.items()}
+        for key, found in forecasts.items()
+        if math.isfinite(found["crr"].low)
+    }
+    entries = tuple(replace(entry, new_generator=over.get(entry.id, entry.new_generator)) for entry in board.entries)
+    return replace(board, entries=entries)
+
+
+def _entries(boards: Sequence[Board], forecasts: dict[str, dict[str, Interval]]) -> list[FoldEntry]:
     found: dict[str, tuple[Entry, dict[str, float]]] = {}
     names = {board.manifest_id: board.fold.rpartition("/")[2] for board in boards}
     for board in boards:
@@ -140,11 +203,13 @@ def _entries(boards: Sequence[Board]) -> list[FoldEntry]:
             value = entry.metrics[PRIMARY].estimate
             if math.isfinite(value):
                 found.setdefault(entry.id, (entry, {}))[1][board.manifest_id] = value
-    rows = [_entry(entry, values, names) for entry, values in found.values()]
+    rows = [_entry(entry, values, names, forecasts[entry.id]) for entry, values in found.values()]
     return sorted(rows, key=lambda row: (-len(row.values), -row.mean, row.method, row.rule))
 
 
-def _entry(entry: Entry, values: dict[str, float], names: dict[str, str]) -> FoldEntry:
+def _entry(
+    entry: Entry, values: dict[str, float], names: dict[str, str], new_generator: dict[str, Interval]
+) -> FoldEntry:
     low, high = min(values, key=values.__getitem__), max(values, key=values.__getitem__)
     return FoldEntry(
         method=entry.method,
@@ -152,8 +217,10 @@ def _entry(entry: Entry, values: dict[str, float], names: dict[str, str]) -> Fol
         variant=entry.variant,
         values=values,
         mean=float(np.mean(list(values.values()))),
+        sd=float(np.std(list(values.values()), ddof=1)) if len(values) > 1 else math.nan,
         lowest=FoldValue(values[low], names[low]),
         highest=FoldValue(values[high], names[high]),
+        new_generator=new_generator,
     )
 
 

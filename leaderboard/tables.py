@@ -26,6 +26,8 @@ def board_text(board: Board) -> str:
     header = ["#", "method", "rejection", "seeds", *SHOWN_METRICS]
     title = f"{board.suite}, {board.fold}, manifest {board.manifest_id[:12]} (95 % intervals: these generators)"
     lines = [title, text_columns([header, *rows])]
+    if board.ranks_note:
+        lines.append(board.ranks_note)
     if board.refused:
         lines.append(f"left out: {len(board.refused)}")
         lines += [f"  {item.run}: {item.reason}" for item in board.refused]

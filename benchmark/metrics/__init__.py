@@ -37,10 +37,11 @@ from .rates import (
     f1_per_class,
     macro_f1,
 )
-from .summary import METRICS, PER_GENERATOR, PRIMARY, Metric, all_metrics, null_for_nan
+from .summary import FIXED_WITHOUT_REJECTION, METRICS, PER_GENERATOR, PRIMARY, Metric, all_metrics, null_for_nan
 from .thresholds import ThresholdRule, accept_threshold, choose_threshold, threshold_names, threshold_rule
 
 __all__ = [
+    "FIXED_WITHOUT_REJECTION",
     "METRICS",
     "PER_GENERATOR",
     "PRIMARY",

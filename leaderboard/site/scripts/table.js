@@ -22,8 +22,8 @@ const GROUP_TITLES = {
 const SHORT_GROUP_TITLES = { ...GROUP_TITLES, seen: "Seen", unseen: "Unseen" };
 
 const columns = tableColumns();
-const CROWDED = 30; // so many rows and more: the page begins with the best of each method
-const view = { sort: "rank", descending: false, filter: "", bestOnly: entries.length >= CROWDED };
+const CROWDED = 30; // so many rows and more: the page begins with one rule of each fit
+const view = { sort: "rank", descending: false, filter: "", leadingOnly: entries.length >= CROWDED };
 
 function best(column, rows) {
   const sign = lowerIsBetter(column.key) ? -1 : 1;
@@ -47,7 +47,7 @@ function sortKey(entry) {
 
 function sortedEntries() {
   const words = view.filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const pool = view.bestOnly && !words.length ? bestOfMethods : entries; // who asks for a name wants all that have it
+  const pool = view.leadingOnly && !words.length ? leading : entries; // who asks for a name wants all that have it
   const rows = pool.filter((entry) => words.every((word) => labelOf(entry).toLowerCase().includes(word)));
   const sign = view.descending ? -1 : 1;
   return rows.sort((a, b) => {
@@ -83,18 +83,18 @@ function valueCell(column, entry, top) {
 function rankCell(entry) {
   const certain = entry.rank_low === entry.rank_high;
   return el("td", { class: "rank" },
-    el("span", { class: "number" }, entry.rank ?? "–"),
+    el("span", { class: "number", title: entry.unranked ? `not ranked: ${entry.unranked}` : null }, entry.rank ?? "–"),
     entry.rank && !certain
       ? el("span", { class: "interval", title: "ranks that are possible" }, `${entry.rank_low}–${entry.rank_high}`) : null);
 }
 
 function methodCell(entry) {
-  const few = entry.seeds.length < 3;
+  const few = entry.primary_rule && entry.unranked !== "";
   return el("th", { scope: "row", class: "method" },
     el("a", { href: linkOf(entry) }, swatch(entry, 18), el("span", { class: "name" }, entry.name)),
     el("span", { class: "sub" },
       el("span", { class: "rule" }, entry.rule), entry.variant ? ` ${entry.variant}` : "",
-      el("span", { class: few ? "seeds few" : "seeds", title: few ? "fewer than the 3 seeds that a trained method should have" : null },
+      el("span", { class: few ? "seeds few" : "seeds", title: few ? `not ranked: ${entry.unranked}` : null },
         `${entry.seeds.length} seed${entry.seeds.length === 1 ? "" : "s"}`)));
 }
 
@@ -160,9 +160,9 @@ function csvText() {
     if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`; // a spreadsheet must not run a name as a formula
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const header = ["rank", "rank_low", "rank_high", "name", "method", "rule", "variant", "seeds",
+  const header = ["rank", "rank_low", "rank_high", "unranked", "name", "method", "rule", "variant", "seeds",
     ...columns.flatMap((column) => [column.key, `${column.key}:low`, `${column.key}:high`])];
-  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.name, entry.method, entry.rule,
+  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.unranked, entry.name, entry.method, entry.rule,
     entry.variant, entry.seeds.join(" "), ...columns.flatMap((column) => {
       const metric = metricOf(entry, column.key) || {};
       return [metric.estimate, metric.low, metric.high];
@@ -188,14 +188,14 @@ function startTable() {
     box.addEventListener("change", apply);
     apply();
   };
-  byId("best-only").checked = view.bestOnly;
-  byId("best-count").textContent = `(${bestOfMethods.length} of ${entries.length})`;
+  byId("leading-only").checked = view.leadingOnly;
+  byId("leading-count").textContent = `(${leading.length} of ${entries.length})`;
   drawTable();
   bind("show-generators", "generators", innerWidth > 720);
   bind("show-intervals", "intervals");
   bind("show-more", "more-metrics");
   byId("filter").addEventListener("input", (event) => { view.filter = event.target.value; drawTable(); });
-  byId("best-only").addEventListener("change", (event) => { view.bestOnly = event.target.checked; drawTable(); });
+  byId("leading-only").addEventListener("change", (event) => { view.leadingOnly = event.target.checked; drawTable(); });
   byId("csv").addEventListener("click", downloadCsv);
   onChoose((entry) => {
     for (const row of table.querySelectorAll("tbody tr")) row.classList.toggle("chosen", row.dataset.entry === entry.id);

@@ -1,0 +1,84 @@
+"""Which entries of a board have a rank, and which.
+
+Every fit is ranked by one of its rejection rules (:mod:`..benchmark.primary_rule`), so that nobody is compared with a
+dozen readings of one network. A rank needs :data:`LEAST_TRAININGS` trainings: seeds that answer alike are one training,
+and one training is enough only of a method that draws nothing and says so on its card. All other entries are shown in
+the order of their values, with the reason. Those that are ranked are compared in all pairs at one error rate
+(:mod:`..benchmark.metrics.max_t`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..benchmark.metrics import METRICS, PRIMARY
+from ..benchmark.metrics.max_t import max_t
+from ..benchmark.metrics.paired import Side
+from ..benchmark.primary_rule import primary_rule
+from .entry import Entry
+from .ranking import order, rank
+
+LEAST_TRAININGS = 3
+
+LEVEL = 0.95
+"""With this probability no two equally good entries of a board are ranked apart."""
+
+Scored = tuple[Entry, Side, str]
+"""An entry, itself as one side of every pair, and the name of its fit."""
+
+
+def placed(scored: Sequence[Scored]) -> list[Entry]:
+    """The entries in the order of the board, with ranks or the reason why not.
+
+    Parameters
+    ----------
+    scored : sequence of Scored
+        Entries of one fit in the method's own order of rules; sides by the primary metric, which is better when higher.
+    """
+    leading = _leading_rules(scored)
+    entries = [
+        replace(entry, primary_rule=entry.rule == leading[fit], unranked=_reason(entry, leading[fit]))
+        for entry, _, fit in scored
+    ]
+    ranked = [i for i, entry in enumerate(entries) if not entry.unranked]
+    sides = [scored[i][1] for i in ranked]
+    estimates = np.array([side.estimate for side in sides])
+    above = (max_t(sides) <= 1 - LEVEL) & (estimates[:, None] > estimates)
+    for i, place in zip(ranked, rank([entries[i].metrics[PRIMARY] for i in ranked], above), strict=True):
+        entries[i] = replace(entries[i], rank=place.rank, rank_low=place.low, rank_high=place.high)
+    positions = order([entry.metrics[PRIMARY] for entry in entries], [entry.id for entry in entries])
+    return [entries[i] for i in positions]
+
+
+def _leading_rules(scored: Sequence[Scored]) -> dict[str, str]:
+    """Fit -> the rule that it is ranked by."""
+    fits: dict[str, list[Entry]] = {}
+    for entry, _, fit in scored:
+        fits.setdefault(fit, []).append(entry)
+    return {fit: primary_rule({entry.rule: entry.separation for entry in found}) for fit, found in fits.items()}
+
+
+def _reason(entry: Entry, leading: str) -> str:
+    """Why an entry has no rank; empty if it has."""
+    if entry.rule != leading:
+        return f"its fit is ranked by {leading}"
+    if not math.isfinite(entry.metrics[PRIMARY].estimate):
+        return f"its {METRICS[PRIMARY].title} is undefined"
+    if entry.trainings >= LEAST_TRAININGS or (entry.card.deterministic and entry.trainings == 1):
+        return ""
+    said = "one training" if entry.trainings == 1 else f"{entry.trainings} trainings"
+    alike = f", {len(entry.seeds)} seeds of the same answers" if len(entry.seeds) > entry.trainings else ""
+    return f"{said}{alike}: a rank needs {LEAST_TRAININGS}"
+
+
+def ranks_note(entries: Sequence[Entry]) -> str:
+    """One line for a board on which nobody has a rank; empty for any other."""
+    if any(entry.rank is not None for entry in entries):
+        return ""
+    leading = [entry.trainings for entry in entries if entry.primary_rule]
+    said = "One training each" if set(leading) == {1} else f"Fewer than {LEAST_TRAININGS} trainings each"
+    return f"{said}: order shown, no ranks."
