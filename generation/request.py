@@ -205,6 +205,7 @@ def units(
             count=request.counts[source.name],
             shard=0,
             device=device,
+            has_characters=request.suite.has_characters,
         )
         result += [replace(first, shard=k) for k in range(first.shards)]
     return result

@@ -7,7 +7,7 @@ from typing import Any
 from ..core.errors import DatasetError
 from ..core.text import printable
 from .pixels import bytes_sha256, decode_crop, decode_frame, frame_size, pixel_sha256
-from .record_schema import learned
+from .record_schema import learned, role_of
 from .seeds import REDRAWS, draw, image_id, image_seed, redraw_seed
 
 _LABELS = ("generator", "training_set")
@@ -21,6 +21,11 @@ _MAY_BE_NULL = {
     "weights",
     "content_id",
     "group",
+    "character",
+    "role",
+    "of_image_id",
+    "description",
+    "split_hint",
 }
 
 
@@ -64,6 +69,10 @@ def _label_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int) 
         return "has a class, but lies in a source that is a folder of images"
     if classes and row["class_label"] != draw(own, "class", classes):
         return f"its class {row['class_label']} does not follow from its source and seed"
+    if row.get("role", role_of(source)) != role_of(source):
+        return f"its role is {printable(row['role'], 60)}, but it lies in source {source['name']}"
+    if (row.get("of_image_id") is not None) != ("resynthesizes" in source):
+        return "draws another image again, but its source does not" if row["of_image_id"] else "lacks an of_image_id"
     if (row["prompt"] is not None) != ("prompts" in source):
         return "has a prompt, but its source has none" if row["prompt"] else "lacks the prompt that its source has"
     return None

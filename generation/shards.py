@@ -19,7 +19,8 @@ from ..core.publish import publishing
 from .block_code import load_block_code
 from .cameras.retake import retake
 from .catalog import Recipe, Source
-from .dataset import SCHEMA, SCHEMA_VERSION
+from .dataset import shard_schema, version_for
+from .described import character_columns
 from .folders import FolderImage, list_images, read_image
 from .ledger import LedgerEntry, shard_file
 from .low_pass_swap import swap_low_frequencies
@@ -29,6 +30,10 @@ from .pixels import Box, EncodedFrame, bytes_sha256, decode_crop, encode_frame, 
 from .seeds import REDRAWS, draw, image_id, image_rng, image_seed, redraw_seed
 
 T = TypeVar("T")
+
+_FEW_VALUES = ("generator", "training_set", "jpeg_subsampling", "jpeg_tables_sha256")
+_FEW_VALUES += ("character", "role", "description", "split_hint")
+"""Columns in which few values come again and again."""
 
 OnImages = Callable[[int], None]
 """Called with a number of images as soon as they are made."""
@@ -40,7 +45,7 @@ class Unit:
 
     dataset: folder to publish into. namespace: the suite's version (for a folder source also its content), the first
     part of every image's identity. source_sha256: of the weights or of the folder's listing. count: images of the
-    whole source.
+    whole source. has_characters: of the whole suite, whose shards then have more columns.
     """
 
     dataset: Path
@@ -51,6 +56,12 @@ class Unit:
     count: int
     shard: int
     device: str = "cpu"
+    has_characters: bool = False
+
+    @property
+    def schema_version(self) -> int:
+        """Of the shard's columns."""
+        return version_for(self.has_characters)
 
     @property
     def shards(self) -> int:
@@ -70,7 +81,7 @@ class Unit:
 
     def fingerprint(self) -> str:
         """SHA-256 of the recipe, source and indices; stored in the shard."""
-        parts = [SCHEMA_VERSION, self.namespace, self.source.recipe(), self.source_sha256, self.recipe.document()]
+        parts = [self.schema_version, self.namespace, self.source.recipe(), self.source_sha256, self.recipe.document()]
         text = json.dumps([*parts, self.indices.start, self.indices.stop], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -97,8 +108,9 @@ def write_shard(unit: Unit, on_images: OnImages = lambda n: None) -> LedgerEntry
 
 def publish_rows(unit: Unit, rows: list[dict[str, Any]]) -> LedgerEntry:
     """Write the rows of a shard, all of them and in order, and publish it atomically."""
-    table = pa.Table.from_pylist(rows, SCHEMA)
-    metadata = {**(SCHEMA.metadata or {}), b"osbench": json.dumps({"unit_sha256": unit.fingerprint()}).encode()}
+    schema = shard_schema(unit.schema_version)
+    table = pa.Table.from_pylist(rows, schema)
+    metadata = {**(schema.metadata or {}), b"osbench": json.dumps({"unit_sha256": unit.fingerprint()}).encode()}
     final = unit.dataset / unit.file
     final.parent.mkdir(parents=True, exist_ok=True)
     with publishing(final) as partial:
@@ -108,7 +120,8 @@ def publish_rows(unit: Unit, rows: list[dict[str, Any]]) -> LedgerEntry:
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
     """Same table, same bytes: every option that Parquet leaves open is fixed here."""
-    compression = dict.fromkeys(_leaf_columns(), "zstd")
+    names = [name for name in table.column_names if name != "image"]
+    compression = dict.fromkeys([*names, "image.bytes", "image.path"], "zstd")
     compression["image.bytes"] = "none"  # JPEG and PNG are compressed already
     options: dict[str, Any] = {
         "version": "2.6",
@@ -116,15 +129,11 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
         "row_group_size": table.num_rows,
         "compression": compression,
         "compression_level": {name: 3 for name, codec in compression.items() if codec == "zstd"},
-        "use_dictionary": ["generator", "training_set", "jpeg_subsampling", "jpeg_tables_sha256"],
+        "use_dictionary": [name for name in _FEW_VALUES if name in names],
         "write_statistics": True,
         "store_schema": True,
     }
     pq.write_table(table, path, **options)
-
-
-def _leaf_columns() -> list[str]:
-    return [name for name in SCHEMA.names if name != "image"] + ["image.bytes", "image.path"]
 
 
 def generated_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:
@@ -154,7 +163,9 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
         return _shown_batch(unit, indices)
     network = open_network(source, unit.source_sha256, unit.device)
     labels = _draw_each(seeds, "class", source.class_labels or range(network.c_dim))
-    if source.prompts_in_turn:
+    if source.resynthesizes is not None:
+        prompts = [source.resynthesizes.drawn(i).description for i in indices]
+    elif source.prompts_in_turn:
         prompts = [source.prompts[i % len(source.prompts)] for i in indices]
     else:
         prompts = _draw_each(seeds, "prompt", source.prompts)
@@ -337,4 +348,5 @@ def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tu
         "weights": source.weights_id,
         "content_id": pictures.content_ids[index] if pictures else None,
         "group": pictures.groups[index] if pictures else None,
+        **character_columns(source, index),
     }
