@@ -59,7 +59,7 @@ def made(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
         "training_set": "random",
         "family": "diffusers",
         "licence": "CC0-1.0",
-        "sampling": {"steps": 1},
+        "sampling": {"steps": 2},
     }
     document = {
         "name": "tiny-pipelines",
