@@ -6,6 +6,7 @@ An original is described by what its generator was told; a resynthesis is made f
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..core.errors import DatasetError
@@ -32,22 +33,26 @@ def character_columns(source: Source, index: int) -> dict[str, str | None]:
         }
     columns: dict[str, str | None] = dict.fromkeys(("character", "of_image_id", "description", "split_hint"))
     if source.characters:
-        position = _shown(source, index)
+        position = character_position(source, index)
         character = source.characters[position]
         columns |= {"character": character, "description": source.prompts[position]}
         columns |= {"split_hint": split_of_characters(source.characters)[character]}
     return {**columns, "role": ORIGINAL}
 
 
-def _round(source: Source) -> int:
-    """Images in one round through the characters of a source; all of a folder."""
-    return len(source.characters) if source.folder is None else len(list_images(source.folder))
+def drawn_characters(source: Source) -> Sequence[int]:
+    """The characters, by position, that a source draws in turn: all of them, or those of the test split."""
+    if not source.test_only:
+        return range(len(source.characters))
+    split = split_of_characters(source.characters)
+    return [position for position, name in enumerate(source.characters) if split[name] == "test"]
 
 
-def _shown(source: Source, index: int) -> int:
+def character_position(source: Source, index: int) -> int:
     """Which character, by position, an image shows; in a folder its number begins the file's name: ``00042-0.png``."""
     if source.folder is None:
-        return index % len(source.characters)
+        drawn = drawn_characters(source)
+        return drawn[index % len(drawn)]
     file = list_images(source.folder)[index].name
     found = _NUMBER.match(file)
     if found is None or not 1 <= int(found[1]) <= len(source.characters):
@@ -58,7 +63,23 @@ def _shown(source: Source, index: int) -> int:
     return int(found[1]) - 1
 
 
-def resynthesizing(by: Source, of: Source, namespace: str, wanted: Resyntheses) -> Source | None:
+def images_of(source: Source, count: int) -> int:
+    """Images of a source where ``count`` are asked of every one: fewer of one that draws test characters only."""
+    if not source.test_only or source.folder is not None:
+        return count
+    turns, rest = divmod(count, len(source.characters))
+    drawn = drawn_characters(source)
+    return turns * len(drawn) + sum(position < rest for position in drawn)
+
+
+def shown_characters(source: Source) -> list[int]:
+    """The characters, by position, of one round of a source's images; of all of them in a folder."""
+    if source.folder is None:
+        return list(drawn_characters(source))
+    return [character_position(source, index) for index in range(len(list_images(source.folder)))]
+
+
+def resynthesizing(by: Source, of: Source, namespace: str, wanted: Resyntheses, shown: Sequence[int]) -> Source | None:
     """The source that makes the images of ``of`` again; None if no image of it is asked for.
 
     Parameters
@@ -71,9 +92,12 @@ def resynthesizing(by: Source, of: Source, namespace: str, wanted: Resyntheses) 
         Of the originals, see :func:`.record.source_namespace`.
     wanted : Resyntheses
         How many, and of whom.
+    shown : sequence of int
+        :func:`shown_characters` of ``of``.
     """
-    shown, split = [_shown(of, index) for index in range(_round(of))], split_of_characters(of.characters)
-    asked = tuple(i for i, position in enumerate(shown) if split[of.characters[position]] in wanted.splits)
+    split = split_of_characters(of.characters)
+    splits = {"test"} & set(wanted.splits) if by.test_only else set(wanted.splits)
+    asked = tuple(i for i, position in enumerate(shown) if split[of.characters[position]] in splits)
     if not asked:
         return None
     names = tuple(of.characters[shown[i]] for i in asked)
@@ -89,7 +113,8 @@ def resynthesizing(by: Source, of: Source, namespace: str, wanted: Resyntheses) 
         split_hints=tuple(split[name] for name in names),
         draws=wanted.draws,
     )
-    return replace(by, resynthesizes=originals, characters=(), prompts=originals.descriptions, prompts_in_turn=False)
+    prompts = originals.descriptions
+    return replace(by, resynthesizes=originals, characters=(), prompts=prompts, prompts_in_turn=False, test_only=False)
 
 
 def with_resyntheses(suite: Suite, counts: dict[str, int], namespaces: dict[str, str]) -> tuple[Suite, dict[str, int]]:
@@ -121,7 +146,8 @@ def with_resyntheses(suite: Suite, counts: dict[str, int], namespaces: dict[str,
         for original in chosen if source.is_network and source.prompts else ():
             if not original.characters:
                 continue
-            pair = resynthesizing(source, original, namespaces[original.name], suite.resyntheses)
+            shown = shown_characters(original)
+            pair = resynthesizing(source, original, namespaces[original.name], suite.resyntheses, shown)
             images = pair.resynthesizes.count(counts[original.name]) if pair and pair.resynthesizes else 0
             if pair is not None and images:
                 sources.append(pair)

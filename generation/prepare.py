@@ -12,6 +12,7 @@ from .catalog import NO_LICENCE, Source, Suite
 from .described import with_resyntheses
 from .networks import NetworkFacts, network_facts
 from .record import source_namespace, source_record, source_sha256
+from .record_schema import resynthesizing_source
 from .request import Request
 from .weights import locate_weights
 
@@ -86,7 +87,7 @@ def _with_resyntheses(prepared: Prepared) -> Prepared:
     namespaces = {s.name: source_namespace(request.suite, s, sha256.get(s.name, "")) for s in request.sources}
     suite, counts = with_resyntheses(request.suite, request.counts, namespaces)
     for source in suite.sources:
-        own = replace(source, resynthesizes=None).name
+        own = resynthesizing_source(source.name)
         if source.resynthesizes is not None and own in facts:
             sha256[source.name], facts[source.name] = sha256[own], facts[own]
     return Prepared(Request(suite, counts), sha256, facts)

@@ -93,6 +93,8 @@ def source_record(suite: Suite, source: Source, count: int, sha256: str, facts: 
     }
     if source.weights_id is not None:
         record["weights_id"] = source.weights_id
+    if source.service is not None:
+        record["service"] = source.service
     if source.resynthesizes is not None:
         record["resynthesizes"] = {"source": source.resynthesizes.source, "draws": source.resynthesizes.draws}
     if source.pictures is not None:

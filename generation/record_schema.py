@@ -128,6 +128,11 @@ def resynthesized(learned: str, original: str) -> str:
     return f"{learned}.of.{original.replace('/', '.')}"
 
 
+def resynthesizing_source(name: str) -> str:
+    """The source that makes the images of another one again, from the name of the pair."""
+    return name.partition(".of.")[0]
+
+
 def role_of(source: dict[str, Any]) -> str:
     """The role of all images of a source."""
     return RESYNTHESIS if "resynthesizes" in source else ORIGINAL

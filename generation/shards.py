@@ -20,7 +20,7 @@ from .block_code import load_block_code
 from .cameras.retake import retake
 from .catalog import Recipe, Source
 from .dataset import shard_schema, version_for
-from .described import character_columns
+from .described import character_columns, character_position
 from .folders import FolderImage, list_images, read_image
 from .ledger import LedgerEntry, shard_file
 from .low_pass_swap import swap_low_frequencies
@@ -165,6 +165,8 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
     labels = _draw_each(seeds, "class", source.class_labels or range(network.c_dim))
     if source.resynthesizes is not None:
         prompts = [source.resynthesizes.drawn(i).description for i in indices]
+    elif source.characters:
+        prompts = [source.prompts[character_position(source, i)] for i in indices]
     elif source.prompts_in_turn:
         prompts = [source.prompts[i % len(source.prompts)] for i in indices]
     else:

@@ -92,11 +92,12 @@ class Source:
     of ``Generator.sample``. class_labels: classes to draw from in a conditional generator, empty = all of them.
     prompts: texts to draw from, for a text-to-image generator; prompts_in_turn: image i gets text i modulo their number
     instead, so that every text has as many images. characters: whom text i draws; prompts and prompts_in_turn follow
-    from them. crop_rows: first row kept and first row dropped of the generator's output, in its native pixels, where
-    the training images had bars above and below.
+    from them. test_only: it draws no character but those of the test split. crop_rows: first row kept and first row
+    dropped of the generator's output, in its native pixels, where the training images had bars above and below.
 
     The weights are one of: weights, a file (or the folder of a diffusers pipeline) on this machine; files, published
-    ones in the order of preference; hub, published pipelines. folder: images instead of a network.
+    ones in the order of preference; hub, published pipelines. folder: images instead of a network. service: address of
+    a commercial service; its images are a folder that a user has, and names when the images are wanted.
 
     pictures, block_code: the file of pictures (:mod:`..picture_set`) that the source shows, and the code by which a
     renderer is told what to show. shows: what of that file, where no network makes it. weights_id: name of one of
@@ -126,6 +127,8 @@ class Source:
     prompts: tuple[str, ...] = ()
     prompts_in_turn: bool = False
     characters: tuple[str, ...] = ()
+    test_only: bool = False
+    service: str | None = None
     crop_rows: tuple[int, int] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     files: tuple[WeightFile, ...] = ()
@@ -148,8 +151,11 @@ class Source:
             raise UsageError(f"crop_rows {list(self.crop_rows)} keep nothing; expected first row, end row.")
         if self.speed is not None and not 0 < self.speed[0] <= self.speed[1]:
             raise UsageError(f"speed {list(self.speed)} is no range of images per second; expected from, to.")
-        if self.is_network + (self.folder is not None) + (self.shows is not None) != 1:
+        shown = self.folder is not None or self.service is not None
+        if self.is_network + shown + (self.shows is not None) != 1:
             raise UsageError(f"source {self.name}: give either weights or a folder, or what it shows of pictures.")
+        if self.test_only and not self.characters:
+            raise UsageError(f"source {self.name}: 'test_only' is about characters, and it has none.")
         if self.shows is not None and (self.shows not in SHOWN or self.pictures is None):
             raise UsageError(f"source {self.name}: shows one of {', '.join(SHOWN)} of the file 'pictures'.")
         if self.prompts_in_turn and not self.prompts:
@@ -182,7 +188,7 @@ class Source:
         values = {name: getattr(self, name) for name in always} | {"class_labels": list(self.class_labels)}
         extra = {"prompts": list(self.prompts), "crop_rows": self.crop_rows, "settings": self.settings}
         extra |= {"prompts_in_turn": self.prompts_in_turn, "weights_id": self.weights_id, "shows": self.shows}
-        extra |= {"characters": list(self.characters)}
+        extra |= {"characters": list(self.characters), "test_only": self.test_only}
         extra |= {"resynthesizes": asdict(self.resynthesizes) if self.resynthesizes else None}
         return values | {name: value for name, value in extra.items() if value}
 
@@ -310,7 +316,7 @@ def _check_files(path: Path, suite: Suite) -> None:
 
 def _read_source(entry: dict[str, Any], where: str, prefix: str) -> Source:
     values = dict(entry)
-    if values.get("folder") is not None:
+    if values.get("folder") is not None or values.get("service") is not None:
         values = {"training_set": "folder", "architecture": entry.get("generator"), "licence": NO_LICENCE} | values
     if isinstance(values.get("prompts"), Path):
         values["prompts"] = read_prompts(values["prompts"])
