@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ..core.defaults import DATA
 from ..core.errors import DatasetError
@@ -34,7 +35,7 @@ SCHEMA_VERSION = 4
 """The newest; a dataset is written in the lowest version that has its columns (:func:`version_for`)."""
 
 _PLAIN_VERSION = 3
-"""What is written without characters; versions 1 and 2, which lack columns of :data:`_SINCE`, are read as well."""
+"""What is written where nobody describes images; versions 1 and 2, which lack columns of :data:`_SINCE`, are read."""
 
 RECORD = "dataset.json"
 REPRODUCTION = "reproduction.json"
@@ -70,11 +71,13 @@ _COLUMNS = {
     "of_image_id": "string",
     "description": "string",
     "split_hint": "string",
+    "origin": "string",
+    "origin_sha256": "string",
 }
 _SINCE = {
     "native_sha256": 2,
     **dict.fromkeys(("weights", "content_id", "group"), 3),
-    **dict.fromkeys(("character", "role", "of_image_id", "description", "split_hint"), 4),
+    **dict.fromkeys(("character", "role", "of_image_id", "description", "split_hint", "origin", "origin_sha256"), 4),
 }
 """Schema version that brought a column, where it is not the first."""
 
@@ -96,9 +99,9 @@ def features(version: int = SCHEMA_VERSION) -> dict[str, dict[str, str]]:
     }
 
 
-def version_for(characters: bool) -> int:
-    """The schema version to write: the newest for images of characters, who tie originals and resyntheses together."""
-    return SCHEMA_VERSION if characters else _PLAIN_VERSION
+def version_for(described: bool) -> int:
+    """The schema version to write: the newest for images that say whom they show or which published file they are."""
+    return SCHEMA_VERSION if described else _PLAIN_VERSION
 
 
 def shard_schema(version: int = SCHEMA_VERSION) -> pa.Schema:
@@ -107,6 +110,16 @@ def shard_schema(version: int = SCHEMA_VERSION) -> pa.Schema:
     # All nullable, as `datasets` writes them: it ignores its own metadata where a field differs in that.
     columns = [pa.field(name, types[_COLUMNS[name]]) for name in features(version)]
     return pa.schema(columns, {b"huggingface": json.dumps({"info": {"features": features(version)}}).encode()})
+
+
+def left_out(shard: Path) -> dict[int, tuple[str, str]]:
+    """Index -> file and reason, of the pictures that a shard of a published data set lacks; DatasetError if damaged."""
+    try:
+        check_regular(shard, DatasetError)
+        noted = json.loads((pq.read_schema(shard).metadata or {}).get(b"osbench", b"{}")).get("left_out", [])
+        return {int(index): (printable(file, 1000), printable(reason, 1000)) for index, file, reason in noted}
+    except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise DatasetError(f"{printable(shard)}: is not a readable shard ({printable(error)}).") from error
 
 
 def _no_rows() -> pa.Table:
@@ -176,6 +189,13 @@ class Dataset:
             for s in self.info["sources"]
             for k in range(s["shards"])
         }
+
+    def left_out(self) -> dict[str, str]:
+        """File -> why it is no image of the dataset, for the files of a published data set that could not be read."""
+        found: dict[str, str] = {}
+        for entry in self.shards():
+            found |= dict(left_out(self.path / entry.file).values())
+        return found
 
     def shards(self) -> list[LedgerEntry]:
         """All shards in file order. DatasetError if some are not published yet."""
@@ -304,7 +324,8 @@ class Dataset:
             rows = self.read_rows(entry.file)
         except DatasetError as error:
             return str(error)
-        if [row["index"] for row in rows] != list(indices) or entry.rows != len(rows):
+        out = left_out(self.path / entry.file) if "imported" in source else {}
+        if [row["index"] for row in rows] != [i for i in indices if i not in out] or entry.rows != len(rows):
             return f"does not hold the images {indices.start} to {indices.stop - 1}"
         strangers = {str(row["of_image_id"]) for row in rows if row.get("of_image_id")} - self._originals_of(source)
         if strangers:

@@ -15,7 +15,6 @@ from ..core.disk import shortage
 from ..core.errors import GenerationError, UsageError
 from ..core.progress import track
 from .catalog import HubModel, Source, WeightFile
-from .folders import list_images
 from .ledger import read_ledger
 from .prepare import Prepared, adapt
 from .published import begun_record, check_folder, find_published
@@ -179,10 +178,8 @@ def _measure(unit: Unit) -> tuple[float, float, int]:
 
 def estimate_bytes(unit: Unit) -> int:
     """Rough disk need of a shard by rule of thumb."""
-    if unit.source.folder is not None:
-        return sum(
-            path.stat().st_size for path in list_images(unit.source.folder)[unit.indices.start : unit.indices.stop]
-        )
+    if unit.existing_bytes is not None:
+        return unit.existing_bytes
     side = unit.source.native_size or unit.recipe.crop_size
     if unit.recipe.order == "crop-then-compress":
         side = unit.recipe.crop_size

@@ -152,7 +152,7 @@ def _remarks(source: Source, facts: NetworkFacts) -> dict[str, Any]:
 def dataset_record(suite: Suite, device: str, sources: list[dict[str, Any]]) -> dict[str, Any]:
     """The whole of ``dataset.json``."""
     return {
-        "schema_version": version_for(suite.has_characters),
+        "schema_version": version_for(suite.described),
         "suite": suite.name,
         "suite_version": suite.version,
         "title": suite.title,

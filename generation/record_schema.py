@@ -78,6 +78,7 @@ _RECIPE = {
 _RECIPE_LATER = {
     "margin": _integer(0, _MAX_SIDE),
     "low_pass_swap": _Kind("a number from 0 to 0.5", lambda v: type(v) in (int, float) and 0 <= v <= 0.5),
+    "existing": _TEXT,
 }
 """Left out where they change nothing."""
 
@@ -104,6 +105,7 @@ _SAMPLING = {"class_labels": _INTEGERS}
 _FOLDER = {"files": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
 _PICTURES = {"file": _TEXT, "count": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
 _PROMPTS = {"count": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
+_IMPORTED = {"reader": _NAME_KIND, "citation": _TEXT, "homepage": _TEXT}
 _RESYNTHESIZES = {
     "source": _Kind("generator/training_set", lambda v: isinstance(v, str) and bool(_SOURCE_NAME.fullmatch(v))),
     "draws": _integer(1, 1000),
@@ -207,6 +209,9 @@ def _check_source(source: Any, at: str, shard_rows: int, where: str) -> None:
     if "folder" in source:
         _check(source, {"folder": _MAPPING}, at, where)
         _check(source["folder"], _FOLDER, f"{at}folder: ", where)
+        if "imported" in source:
+            _check(source, {"imported": _MAPPING}, at, where)
+            _check(source["imported"], _IMPORTED, f"{at}imported: ", where)
         return
     _check(source, _NETWORK, at, where)
     _check(source["weights"], _WEIGHTS, f"{at}weights: ", where)

@@ -94,9 +94,10 @@ def make_request(
         raise UsageError("--crop-size is for folders without --suite; a suite says its own.")
     else:
         loaded = _with_folders_of_services(load_suite(SUITE if suite is None else suite), given, folder_licence)
-        filled = {n for s in loaded.sources if s.service and s.folder for n in (s.name, s.generator)}
-        own = [_folder_source(name, path, licence) for name, path in given.items() if name not in filled]
-        loaded = replace(loaded, sources=(*loaded.sources, *own))
+        filled = [source for source in loaded.sources if source.service and source.folder]
+        names = {name for source in filled for name in (source.name, source.generator)}
+        others = [_folder_source(name, path, licence) for name, path in given.items() if name not in names]
+        loaded, own = replace(loaded, sources=(*loaded.sources, *others)), [*filled, *others]
     recipe = replace(loaded.recipe, order=order or loaded.recipe.order, frame=frame or loaded.recipe.frame)
     loaded = replace(loaded, recipe=recipe)
     names = [source.name for source in loaded.sources]
@@ -238,7 +239,7 @@ def units(
             count=request.counts[source.name],
             shard=0,
             device=device,
-            has_characters=request.suite.has_characters,
+            described=request.suite.described,
         )
         result += [replace(first, shard=k) for k in range(first.shards)]
     return result

@@ -45,7 +45,8 @@ class Unit:
 
     dataset: folder to publish into. namespace: the suite's version (for a folder source also its content), the first
     part of every image's identity. source_sha256: of the weights or of the folder's listing. count: images of the
-    whole source. has_characters: of the whole suite, whose shards then have more columns.
+    whole source. described: whether any source of the suite says whom its images show, for then all shards have columns
+    for it.
     """
 
     dataset: Path
@@ -56,12 +57,12 @@ class Unit:
     count: int
     shard: int
     device: str = "cpu"
-    has_characters: bool = False
+    described: bool = False
 
     @property
     def schema_version(self) -> int:
         """Of the shard's columns."""
-        return version_for(self.has_characters)
+        return version_for(self.described)
 
     @property
     def shards(self) -> int:
@@ -78,6 +79,19 @@ class Unit:
         """Image indices of this shard."""
         start = self.shard * self.recipe.shard_rows
         return range(start, min(start + self.recipe.shard_rows, self.count))
+
+    @property
+    def existing_bytes(self) -> int | None:
+        """Size of the files of pictures that exist already; None if the images have to be made."""
+        if self.source.folder is None:
+            return None
+        files = list_images(self.source.folder)[self.indices.start : self.indices.stop]
+        return sum(path.stat().st_size for path in files)
+
+    def publish(self, on_images: OnImages) -> LedgerEntry:
+        """Make all images of the shard and publish it; see :func:`write_shard`."""
+        rows = folder_rows if self.source.folder else generated_rows
+        return publish_rows(self, list(rows(self, self.indices, on_images)))
 
     def fingerprint(self) -> str:
         """SHA-256 of the recipe, source and indices; stored in the shard."""
@@ -102,15 +116,18 @@ class NativeImage:
 
 def write_shard(unit: Unit, on_images: OnImages = lambda n: None) -> LedgerEntry:
     """Make all images of a shard and publish it atomically. GenerationError for an image that must not be published."""
-    rows = folder_rows if unit.source.folder else generated_rows
-    return publish_rows(unit, list(rows(unit, unit.indices, on_images)))
+    return unit.publish(on_images)
 
 
-def publish_rows(unit: Unit, rows: list[dict[str, Any]]) -> LedgerEntry:
-    """Write the rows of a shard, all of them and in order, and publish it atomically."""
+def publish_rows(unit: Unit, rows: list[dict[str, Any]], left_out: Sequence[tuple[int, str, str]] = ()) -> LedgerEntry:
+    """Write the rows of a shard, in order, and publish it atomically.
+
+    left_out: index, file and reason of pictures of a published data set that are no images of the shard.
+    """
     schema = shard_schema(unit.schema_version)
     table = pa.Table.from_pylist(rows, schema)
-    metadata = {**(schema.metadata or {}), b"osbench": json.dumps({"unit_sha256": unit.fingerprint()}).encode()}
+    noted = {"unit_sha256": unit.fingerprint()} | ({"left_out": list(left_out)} if left_out else {})
+    metadata = {**(schema.metadata or {}), b"osbench": json.dumps(noted).encode()}
     final = unit.dataset / unit.file
     final.parent.mkdir(parents=True, exist_ok=True)
     with publishing(final) as partial:
@@ -126,7 +143,7 @@ def _write_parquet(table: pa.Table, path: Path) -> None:
     options: dict[str, Any] = {
         "version": "2.6",
         "data_page_version": "1.0",
-        "row_group_size": table.num_rows,
+        "row_group_size": max(table.num_rows, 1),
         "compression": compression,
         "compression_level": {name: 3 for name, codec in compression.items() if codec == "zstd"},
         "use_dictionary": [name for name in _FEW_VALUES if name in names],
@@ -296,7 +313,8 @@ def encode_row(unit: Unit, image: NativeImage) -> dict[str, Any]:
     frame = encode_frame(
         image.pixels, crop, quality, order=recipe.order, frame=recipe.frame, subsampling=recipe.subsampling
     )
-    row = _row(unit, image.index, image.seed or seed, frame, (width, height))
+    row = row_of(unit, image.index, image.seed or seed, frame, (width, height))
+    row |= character_columns(unit.source, image.index)
     return {**row, "jpeg_quality": quality, "class_label": image.class_label, "prompt": image.prompt}
 
 
@@ -306,20 +324,32 @@ def encode_rows(unit: Unit, images: Sequence[NativeImage]) -> list[dict[str, Any
 
 
 def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:
-    """Rows of a folder source: pixels untouched, metadata removed, only the crop box is drawn."""
+    """Rows of a folder source: the pictures as the recipe wants them, only the crop box is always drawn."""
     assert unit.source.folder is not None
     files = list_images(unit.source.folder)
     for index in indices:
-        seed = image_seed(unit.namespace, unit.source.generator, unit.source.learned, index)
-        image: FolderImage = read_image(files[index], unit.recipe.crop_size)
-        crop = draw_crop(seed, image.width, image.height, unit.recipe.crop_size)
-        frame = image.encode(crop, frame=unit.recipe.frame, subsampling=unit.recipe.subsampling)
-        row = _row(unit, index, seed, frame, (image.width, image.height))
-        yield {**row, "native_sha256": pixel_sha256(image.pixels)}
+        image = read_image(files[index], unit.recipe.crop_size, unit.recipe.existing)
+        yield existing_row(unit, index, image) | character_columns(unit.source, index)
         on_images(1)
 
 
-def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tuple[int, int]) -> dict[str, Any]:
+def existing_row(unit: Unit, index: int, image: FolderImage) -> dict[str, Any]:
+    """The row of a picture that exists already, but for what it shows."""
+    recipe, size = unit.recipe, (image.width, image.height)
+    seed = image_seed(unit.namespace, unit.source.generator, unit.source.learned, index)
+    crop = draw_crop(seed, image.width, image.height, recipe.crop_size)
+    if recipe.existing == "canonical":
+        quality = draw_quality(seed, recipe.qualities)
+        order, frame, subsampling = recipe.order, recipe.frame, recipe.subsampling
+        encoded = encode_frame(image.pixels, crop, quality, order=order, frame=frame, subsampling=subsampling)
+        row = {**row_of(unit, index, seed, encoded, size), "jpeg_quality": quality}
+    else:
+        row = row_of(unit, index, seed, image.encode(crop, frame=recipe.frame, subsampling=recipe.subsampling), size)
+    return {**row, "native_sha256": pixel_sha256(image.pixels)}
+
+
+def row_of(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tuple[int, int]) -> dict[str, Any]:
+    """What every image has, without what it shows; ``native_size``: width and height in pixels."""
     source, size = unit.source, unit.recipe.crop_size
     identity = image_id(unit.namespace, source.generator, source.learned, index)
     pictures = open_picture_set(source.pictures) if source.pictures is not None else None
@@ -350,5 +380,6 @@ def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tu
         "weights": source.weights_id,
         "content_id": pictures.content_ids[index] if pictures else None,
         "group": pictures.groups[index] if pictures else None,
-        **character_columns(source, index),
+        "origin": None,
+        "origin_sha256": None,
     }

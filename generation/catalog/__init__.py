@@ -23,7 +23,21 @@ from .resyntheses import Originals, Resyntheses
 from .suite_file import packaged_suites, read_suite_file
 from .texts import read_characters, read_prompts
 
-__all__ = ["NO_LICENCE", "HubModel", "Licence", "Recipe", "Source", "Suite", "WeightFile", "load_suite", "suite_names"]
+__all__ = [
+    "EXISTING",
+    "NO_LICENCE",
+    "HubModel",
+    "Licence",
+    "Recipe",
+    "Source",
+    "Suite",
+    "WeightFile",
+    "load_suite",
+    "suite_names",
+]
+
+EXISTING = ("stripped", "as-published", "canonical")
+"""What becomes of pictures that exist already, see :mod:`..folders`."""
 
 NO_LICENCE = "not stated"
 """Licence of images or weights of which nobody says one."""
@@ -41,7 +55,8 @@ class Recipe:
     JPEG. crop_size: side of the benchmark crop in pixels. shard_rows: images per shard, a multiple of batch_size.
     batch_size: images per network call; recorded because floating-point results may depend on it. margin: pixels along
     every border that no crop touches. low_pass_swap: frequency in cycles per pixel below which a rendered or retaken
-    picture gets the original's content (:mod:`..low_pass_swap`); 0 leaves it as it is.
+    picture gets the original's content (:mod:`..low_pass_swap`); 0 leaves it as it is. existing: what becomes of
+    pictures that exist already, of :data:`EXISTING`.
     """
 
     order: str = "compress-then-crop"
@@ -53,12 +68,14 @@ class Recipe:
     batch_size: int = 20
     margin: int = 0
     low_pass_swap: float = 0.0
+    existing: str = "stripped"
 
     def __post_init__(self) -> None:
         for value, kind, known in (
             (self.order, "order", ORDERS),
             (self.frame, "frame", FRAMES),
             (self.subsampling, "JPEG subsampling", MCU_SIZE),
+            (self.existing, "treatment of existing pictures", EXISTING),
         ):
             if value not in known:
                 raise unknown_name(kind, str(value), known)
@@ -78,8 +95,8 @@ class Recipe:
 
     def document(self) -> dict[str, Any]:
         """JSON-able form, as recorded in ``dataset.json``; what came later is left out where it does nothing."""
-        later = {"margin", "low_pass_swap"}
-        values = {name: value for name, value in asdict(self).items() if name not in later or value}
+        later = {"margin": 0, "low_pass_swap": 0.0, "existing": "stripped"}
+        values = {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
         return {**values, "qualities": list(self.qualities)}
 
 
@@ -200,6 +217,7 @@ class Suite:
     count: images per source unless told otherwise; of a folder all are taken. licences: what the file says about the
     sources' licences, by id. without_weights: what to do where the suite's own weights are not there. extends:
     the suite that this one changes. resyntheses: which originals are made again by every source, None if none.
+    imported: whether it is a published data set, whose pictures exist already.
     """
 
     name: str
@@ -212,6 +230,7 @@ class Suite:
     without_weights: str = "say where with --weights SOURCE=FILE, or leave them out with --source"
     extends: Suite | None = None
     resyntheses: Resyntheses | None = None
+    imported: bool = False
 
     def __post_init__(self) -> None:
         if self.resyntheses is not None and not self.has_characters:
@@ -233,6 +252,11 @@ class Suite:
     def has_characters(self) -> bool:
         """Whether its images show characters, and say which ones."""
         return any(source.characters for source in self.sources)
+
+    @property
+    def described(self) -> bool:
+        """Whether its images say whom they show, or which published file they are."""
+        return self.has_characters or self.imported
 
     def source(self, name: str) -> Source:
         """The source called ``generator/training_set``; UsageError with a suggestion otherwise."""

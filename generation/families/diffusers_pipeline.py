@@ -106,12 +106,13 @@ class DiffusersPipeline(Generator):
         pictures = []
         for start in range(0, len(seeds), images_per_call):
             call = slice(start, start + images_per_call)
-            made = self.pipeline(
-                prompt=list(prompts[call]),
-                generator=[image_generator(seed) for seed in seeds[call]],
-                output_type="np",
-                **given,
-            )
+            with _silent_libraries():  # they remark on every long prompt, at every call
+                made = self.pipeline(
+                    prompt=list(prompts[call]),
+                    generator=[image_generator(seed) for seed in seeds[call]],
+                    output_type="np",
+                    **given,
+                )
             pictures.append(np.asarray(made.images, np.float32))
         return np.concatenate(pictures)
 

@@ -14,7 +14,7 @@ from osbench.core.errors import UsageError
 from osbench.generation.catalog import load_suite
 from osbench.generation.characters import split_of_characters
 from osbench.generation.described import images_of, with_resyntheses
-from osbench.generation.families.diffusers_pipeline import PIPELINES
+from osbench.generation.families.diffusers_pipeline import PIPELINES, DiffusersPipeline
 from osbench.generation.generate import generate
 from osbench.generation.plan import plan, plan_text
 from osbench.generation.request import make_request
@@ -84,7 +84,16 @@ def test_the_plan_is_short(tmp_path: Path, home: Path) -> None:
     assert [int(line.split("  ", 1)[1].split()[0].replace(",", "")) for line in lines[1:]] == [100, 110, 10, 20, 240]
 
 
-def test_it_runs_with_tiny_pipelines_and_a_service_s_pictures(tmp_path: Path, home: Path) -> None:
+def test_it_runs_with_tiny_pipelines_and_a_service_s_pictures(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = DiffusersPipeline._pictures
+
+    def two_steps(network: DiffusersPipeline, seeds: Any, prompts: Any, steps: int, *options: Any) -> Any:
+        assert steps >= 20
+        return make(network, seeds, prompts, 2, *options)
+
+    monkeypatch.setattr(DiffusersPipeline, "_pictures", two_steps)
     kinds = {"stabilityai": "StableDiffusion3Pipeline", "Pixart": "PixArtSigmaPipeline"}
     kinds["Playground"] = "StableDiffusionXLPipeline"
     weights = {f"{name}/undisclosed": write_tiny(kind, tmp_path) for name, kind in kinds.items()}
