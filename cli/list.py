@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..generation.catalog import Source
 
 
-REGISTERED = ("methods", "rejections", "networks", "families", "engines", "thresholds")
+REGISTERED = ("methods", "rejections", "networks", "families", "importers", "engines", "thresholds")
 
 
 @click.group(invoke_without_command=True)
@@ -68,6 +68,7 @@ _registered_verb("networks", "Embedding networks, for --network.")
 _registered_verb("rejections", 'Rejection rules: how a trained network says "unknown".')
 _registered_verb("thresholds", "Threshold rules, for --threshold-rule.")
 _registered_verb("families", "Generator families.")
+_registered_verb("importers", "Readers of published data sets, for `osbench import`.")
 _registered_verb("engines", "Engines that schedule shards, for --engine.")
 
 

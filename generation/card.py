@@ -45,7 +45,7 @@ def write_card(dataset: Dataset, path: Path | None = None) -> Path:
 
 def card_text(dataset: Dataset) -> str:
     """Markdown with YAML front matter. DatasetError if the dataset is not complete."""
-    index = dataset.index()
+    index = dataset.index(role=None)
     sizes = {entry.file: (dataset.path / entry.file).stat().st_size for entry in dataset.shards()}
     header = yaml.safe_dump(_metadata(dataset, index, sizes), sort_keys=False, allow_unicode=True, width=120)
     sections = [
@@ -140,6 +140,9 @@ def _remarks(dataset: Dataset, index: pd.DataFrame) -> list[str]:
     """What a reader must know of single sources: one sentence each."""
     remarks = []
     for source in dataset.info["sources"]:
+        if "resynthesizes" in source:
+            again = source["resynthesizes"]
+            remarks.append(f"{source['name']} draws images of {again['source']} again, each {again['draws']} times.")
         if "stands_in" in source:
             remarks.append(f"{source['name']} stands in: {source['stands_in']}.")
         if "deviation" in source:

@@ -14,6 +14,7 @@ from ..core.errors import DatasetError, UsageError
 from ..core.foreign import read_json
 from ..core.schema import FurtherKeys, Limits, read_record
 from ..core.text import printable
+from .characters import ORIGINAL, RESYNTHESIS
 from .ledger import MAX_SHARDS
 
 MAX_RECORD_BYTES = 16 << 20
@@ -26,9 +27,9 @@ _LEFT_OUT: Any = None
 """The value of a key that a document need not have; null, which nobody writes, is refused."""
 
 _Text = Annotated[str, Limits(longest=10_000)]
-_Name = Annotated[
-    str, Limits(pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]*", words="a name of letters, digits, '_', '-' and '.'")
-]
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+_Name = Annotated[str, Limits(pattern=_NAME, words="a name of letters, digits, '_', '-' and '.'")]
+_SourceName = Annotated[str, Limits(pattern=f"{_NAME}/{_NAME}", words="generator/training_set")]
 _Sha256 = Annotated[str, Limits(pattern=r"[0-9a-f]{64}", words="a SHA-256")]
 _Images = Annotated[int, Limits(least=1, most=10**9)]
 _Side = Annotated[int, Limits(least=1, most=_MAX_SIDE)]
@@ -47,6 +48,7 @@ class _Recipe:
     batch_size: Annotated[int, Limits(least=1, most=1_000_000)]
     margin: Annotated[int, Limits(least=0, most=_MAX_SIDE)] = _LEFT_OUT
     low_pass_swap: Annotated[float, Limits(least=0, most=0.5)] = _LEFT_OUT
+    existing: _Text = _LEFT_OUT
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,19 @@ class _Sampling(FurtherKeys):
 class _Folder(FurtherKeys):
     files: _Images
     sha256: _Sha256
+
+
+@dataclass(frozen=True)
+class _Imported(FurtherKeys):
+    reader: _Name
+    citation: _Text
+    homepage: _Text
+
+
+@dataclass(frozen=True)
+class _Resynthesizes(FurtherKeys):
+    source: _SourceName
+    draws: Annotated[int, Limits(least=1, most=1000)]
 
 
 @dataclass(frozen=True)
@@ -94,6 +109,8 @@ class _Source(FurtherKeys):
     weights_id: _Name = _LEFT_OUT
     pictures: _Pictures = _LEFT_OUT
     folder: _Folder = _LEFT_OUT
+    imported: _Imported = _LEFT_OUT
+    resynthesizes: _Resynthesizes = _LEFT_OUT
     weights: _Weights = _LEFT_OUT
     family: _Text = _LEFT_OUT
     native_size: _Side = _LEFT_OUT
@@ -104,6 +121,8 @@ class _Source(FurtherKeys):
 
     def __post_init__(self) -> None:
         given = {key: value for key, value in vars(self).items() if value is not None}
+        if "resynthesizes" in given:
+            given["resynthesizes"] = vars(self.resynthesizes)
         if self.name != f"{self.generator}/{learned(given)}":
             raise UsageError("name must be generator/training_set, with several weights one more '.weights_id'.")
         shows = "pictures" in given and self.pictures.shows is not None
@@ -137,8 +156,31 @@ class _Dataset(FurtherKeys):
 
 
 def learned(source: dict[str, Any]) -> str:
-    """What the generator of a source learned: the training set, and which of several weights."""
-    return source["training_set"] + (f".{source['weights_id']}" if "weights_id" in source else "")
+    """What the generator of a source learned: the training set, and which of several weights.
+
+    Resyntheses are kept apart by whose originals they repeat.
+    """
+    name = source["training_set"] + (f".{source['weights_id']}" if "weights_id" in source else "")
+    return resynthesized(name, source["resynthesizes"]["source"]) if "resynthesizes" in source else name
+
+
+def resynthesized(learned: str, original: str) -> str:
+    """The second part of the name of a source that makes the images of another one again.
+
+    >>> resynthesized("characters", "pixel_diffusion/characters")
+    'characters.of.pixel_diffusion.characters'
+    """
+    return f"{learned}.of.{original.replace('/', '.')}"
+
+
+def resynthesizing_source(name: str) -> str:
+    """The source that makes the images of another one again, from the name of the pair."""
+    return name.partition(".of.")[0]
+
+
+def role_of(source: dict[str, Any]) -> str:
+    """The role of all images of a source."""
+    return RESYNTHESIS if "resynthesizes" in source else ORIGINAL
 
 
 def read_dataset_record(path: Path, versions: range) -> dict[str, Any]:
