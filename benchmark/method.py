@@ -118,6 +118,15 @@ class Method(ABC):
         """
         return None
 
+    @property
+    def label(self) -> str:
+        """What a board calls it with these options, where its name would say something else; empty otherwise."""
+        return ""
+
+    def described(self) -> MethodCard:
+        """The card, with what these options change; a run carries it."""
+        return self.card
+
     @abstractmethod
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Learn from seen images alone; checkpoint into ``context.folder`` and resume from what lies there."""
