@@ -176,9 +176,10 @@ def _largest_predictions(info: RunInfo) -> int:
 
 
 def check_one_fit(runs: Sequence[Run]) -> None:
-    """RunError unless runs differ in nothing but their seeds: settings, crop size, code and manifest are one."""
+    """RunError unless runs differ in nothing but their seeds, and are as they were fitted: no source joined later."""
     first, seeds = runs[0].info, set()
     for run in runs:
+        run.check_as_fitted()
         info = run.info
         different = [
             name

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,6 +18,7 @@ from ...benchmark.method import Context, Method, MethodCard, Scores, register_me
 from ...benchmark.options import at_least
 from ...core.errors import CheckpointError, UsageError
 from ...core.progress import progress_bar
+from ..few_images import usual_of_few
 from ..log_spectra import MINIMUM_SIZE, log_spectra
 from ..rejection.covariance import shrunk_covariance, whitening
 from ..trained import SETTINGS, WEIGHTS, check_training_images
@@ -56,6 +58,39 @@ class View:
         at = (features - self.mean) @ self.axes
         pairs = zip(self.centres, self.white, strict=True)
         return np.stack([np.sqrt((((at - centre) @ white.T) ** 2).sum(1)) for centre, white in pairs], axis=1)
+
+    def whitened(self, features: np.ndarray) -> np.ndarray:
+        """Features (N, D) on the axes (N, d), with the identity as the mean covariance of the known classes."""
+        return (features - self.mean) @ self.axes @ whitening(self.usual_covariance).T
+
+    @property
+    def usual_covariance(self) -> np.ndarray:
+        """(d, d): mean of the classes' covariances."""
+        factors = np.linalg.inv(self.white)
+        return (factors @ factors.transpose(0, 2, 1)).mean(0)
+
+    def with_class(self, features: np.ndarray) -> tuple[View, np.ndarray]:
+        """This view with one class more, and the deviations (n,) of its own images, each left out in turn.
+
+        The covariance of the class is a mean of what its images (n, D) show and of the known classes' mean covariance,
+        which counts like one image for each axis; what is usual for its distances likewise (:mod:`.few_images`). For
+        one image, which cannot be left out, there are no deviations.
+        """
+        at = (features - self.mean) @ self.axes
+        n, usual_covariance = len(at), self.usual_covariance
+        centre, white = _gaussian_of_few(at, usual_covariance)
+        others = [np.delete(at, i, axis=0) for i in range(n)] if n > 1 else []
+        left_out = [_gaussian_of_few(rest, usual_covariance) for rest in others]
+        distances = np.array([np.linalg.norm(w @ (x - c)) for x, (c, w) in zip(at, left_out, strict=False)])
+        usual, sigma = usual_of_few(distances, self.usual * np.sqrt(1 + 1 / n), self.sigma)
+        joined = replace(
+            self,
+            centres=np.vstack([self.centres, centre]),
+            white=np.concatenate([self.white, white[None]]),
+            usual=np.append(self.usual, usual),
+            sigma=np.append(self.sigma, sigma),
+        )
+        return joined, (distances - usual) / sigma
 
     def deviations(self, features: np.ndarray) -> np.ndarray:
         """The distances in standard deviations from what is usual for the class; (N, K), 0 is usual, larger is odd."""
@@ -144,13 +179,32 @@ class Osbench1(Method):
 
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
         """Answers for uint8 (N, S, S, 3), S = the size that the method was fitted on."""
-        if images.ndim != 4 or images.shape[1:] != (self.crop_size, self.crop_size, 3):
-            raise UsageError(
-                f"{self.name} was fitted on crops of {self.crop_size} x {self.crop_size} px, these images are "
-                f"{tuple(images.shape[1:])}"
-            )
+        _check_images(self.name, images, self.crop_size)
         deviations = self._deviations(log_spectra(images, torch.get_num_threads()))
         return {"native": Scores(-deviations, -deviations.min(1), deviations.argmin(1)).check()}
+
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """A Gaussian more in every view, with calibrations of its own."""
+        _check_images(self.name, images, self.crop_size)
+        spectra = log_spectra(images, torch.get_num_threads())
+        joined = copy.copy(self)
+        joined.class_names, joined.views = (*self.class_names, class_name), {}
+        weights, total = 0.0, np.zeros(0)
+        for name, view in self.views.items():
+            part = CHANNELS[name.partition(".")[0]]
+            joined.views[name], deviations = view.with_class(_flat(spectra[:, part]))
+            total, weights = view.weight[0] * deviations + (total if weights else 0.0), weights + view.weight[0]
+        usual, sigma = usual_of_few(total / weights, self.usual, self.sigma)
+        joined.usual, joined.sigma = np.append(self.usual, usual), np.append(self.sigma, sigma)
+        return joined
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """float64 (N, D): the axes of all views, each view with the identity as the mean covariance of its classes."""
+        _check_images(self.name, images, self.crop_size)
+        spectra = log_spectra(images, torch.get_num_threads())
+        return np.concatenate(
+            [v.whitened(_flat(spectra[:, CHANNELS[name.partition(".")[0]]])) for name, v in self.views.items()], axis=1
+        )
 
     def _deviations(self, spectra: np.ndarray) -> np.ndarray:
         """Fused deviations (N, K) of spectra (N, 3, F)."""
@@ -245,6 +299,13 @@ def _view(
     return View(mean, axes, centres, white, usual, sigma, np.array([weight]))
 
 
+def _gaussian_of_few(at: np.ndarray, usual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre (d,) and whitening (d, d) from n images (n, d); ``usual`` (d, d) counts like d images."""
+    centre, d = at.mean(0), len(usual)
+    scatter = (at - centre).T @ (at - centre)
+    return centre, whitening((d * usual + scatter) / (d + len(at) - 1))
+
+
 def _usual(distances: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (K,) of each class's own distances."""
     own = [distances[labels == k, k] for k in range(distances.shape[1])]
@@ -264,6 +325,13 @@ def _balanced(images: ImageSet, seed: int) -> ImageSet:
     rng, counts = np.random.default_rng(seed), np.bincount(images.class_index)
     drawn = [rng.permutation(np.flatnonzero(images.class_index == k))[: counts.min()] for k in range(len(counts))]
     return images.subset(np.sort(np.concatenate(drawn)))
+
+
+def _check_images(name: str, images: np.ndarray, size: int) -> None:
+    if images.ndim != 4 or images.shape[1:] != (size, size, 3):
+        raise UsageError(
+            f"{name} was fitted on crops of {size} x {size} px, these images are {tuple(images.shape[1:])}"
+        )
 
 
 def _check_size(name: str, size: int) -> None:
