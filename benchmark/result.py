@@ -134,7 +134,7 @@ class Result:
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
     made: Made
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
 
     @property

@@ -31,10 +31,11 @@ from fractions import Fraction
 from itertools import combinations
 from math import comb
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import yaml
 
+from ...core.documents import to_json
 from ...core.errors import DatasetError, UsageError, unknown_name
 from ...core.progress import get_logger
 from ...core.publish import write_atomically
@@ -161,8 +162,8 @@ class Protocol:
 
     def document(self) -> dict[str, Any]:
         """What its YAML file says: plain data, without what is said nowhere."""
-        unseen = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self.unseen).items()}
-        document = {
+        unseen: dict[str, Any] = to_json(self.unseen)
+        document: dict[str, Any] = {
             "name": self.name,
             "description": self.description,
             "unseen": {key: value for key, value in unseen.items() if value},
@@ -196,7 +197,11 @@ class Protocol:
         return _hold_out(folds, sources) if self.hold_out else folds
 
     def _generator_folds(self, generators: Iterable[str] | Mapping[str, str]) -> list[Fold]:
-        table = dict(generators) if isinstance(generators, Mapping) else {name: name for name in generators}
+        table = (
+            dict(cast(Mapping[str, str], generators))
+            if isinstance(generators, Mapping)
+            else {name: name for name in generators}
+        )
         choose = self.unseen.choose
         folds = self._rotations(sorted(table), choose) if choose else [Fold(self.name, self._unseen(table))]
         if not folds or len(table) - len(folds[0].unseen) < 2:
@@ -265,7 +270,7 @@ def _hold_out(folds: Iterable[Fold], sources: Collection[str]) -> list[Fold]:
     return [
         Fold(f"{fold.name}/{held_out}", fold.unseen, held_out)
         for fold in folds
-        for held_out in sorted(set().union(*_seen_training_sets(fold, sources).values()))
+        for held_out in sorted(set[str]().union(*_seen_training_sets(fold, sources).values()))
     ]
 
 
@@ -344,7 +349,7 @@ def read_protocol(path: Path) -> Protocol:
     """The protocol of a YAML file; UsageError, naming file and key, for anything else than the keys above."""
     document = read_yaml(path, UsageError)
     if isinstance(document, dict):
-        document = {"name": path.stem} | document
+        document = {"name": path.stem} | cast(dict[str, object], document)
     return read_record(Protocol, document, printable(path))
 
 
