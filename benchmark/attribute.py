@@ -110,7 +110,7 @@ def attribute(
     method = load_model(run, method_file)
     found: list[Attribution | NotAttributed] = []
     for start in range(0, len(images), _BATCH):
-        batch = [_crop_or_error(Path(path), run.info.config.crop_size) for path in images[start : start + _BATCH]]
+        batch = [crop_or_error(Path(path), run.info.config.crop_size) for path in images[start : start + _BATCH]]
         crops = [crop for crop in batch if not isinstance(crop, NotAttributed)]
         scores = _ask(method, answers.rule, np.stack(crops), len(run.class_names)) if crops else None
         row = 0
@@ -144,7 +144,8 @@ def _ask(method: Method, rule: str, pixels: np.ndarray, n_classes: int) -> Score
     return scores
 
 
-def _crop_or_error(path: Path, size: int) -> np.ndarray | NotAttributed:
+def crop_or_error(path: Path, size: int) -> np.ndarray | NotAttributed:
+    """:func:`read_centre_crop`, or why there is none."""
     try:
         return read_centre_crop(path, size)
     except DatasetError as error:

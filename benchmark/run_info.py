@@ -123,6 +123,34 @@ class ManifestInfo:
 
 
 @dataclass(frozen=True)
+class Enrolled:
+    """A source that joined a run after its fit, from a few images.
+
+    Parameters
+    ----------
+    name : str
+        Of the source.
+    images : int
+        How many there were.
+    images_sha256 : str
+        Over their pixels, in the order in which they were given.
+    run : str
+        ``method/run`` of the run that it joined, as its folders were called.
+    run_sha256 : str
+        Of that run's ``run.json``.
+    created : str
+        When, ISO 8601.
+    """
+
+    name: Label
+    images: Annotated[int, Limits(least=1, most=2**31)]
+    images_sha256: Sha256
+    run: Label
+    run_sha256: Sha256
+    created: Annotated[str, Limits(longest=40)]
+
+
+@dataclass(frozen=True)
 class Git:
     """The revision of the source tree, and whether it had changes."""
 
@@ -178,6 +206,9 @@ class RunInfo:
         What the entry is called on a board; empty for the method's own name. No part of a run's identity.
     normalised_distances : tuple of str
         Rules whose known score is the negative of a distance divided by the standard deviation of its class.
+    enrolled : tuple of Enrolled
+        Sources that joined after the fit, in this order behind ``manifest.seen``. The answers of such a run are those
+        of the run that they joined; only its model knows them.
     """
 
     method: MethodName
@@ -196,6 +227,7 @@ class RunInfo:
     normalised_distances: Annotated[tuple[RuleName, ...], Limits(longest=200, unique=True)] = ()
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
     label: Annotated[str, Limits(longest=200)] = ""
+    enrolled: Annotated[tuple[Enrolled, ...], Limits(longest=1000)] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``run.json``."""
@@ -213,6 +245,10 @@ class RunInfo:
         both = set(info.manifest.seen) & set(info.manifest.unseen)
         if both:
             raise RunError(f"{where}: manifest.seen and manifest.unseen both name {min(both)}.")
+        names = [*info.manifest.seen, *(one.name for one in info.enrolled)]
+        twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+        if twice is not None:
+            raise RunError(f"{where}: enrolled names {printable(twice)}, which is a source already.")
         try:
             datetime.fromisoformat(info.created)
         except ValueError as error:

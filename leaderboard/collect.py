@@ -58,7 +58,13 @@ def collect(folder: Path) -> tuple[list[Unit], list[Refused]]:
     """
     root = folder / SUBMISSIONS_FOLDER if (folder / SUBMISSIONS_FOLDER).is_dir() else folder
     runs, refused = find_runs(root)
-    units = [Unit(run.folder, (run,)) for run in runs]
+    units: list[Unit] = []
+    for run in runs:
+        try:
+            run.check_as_fitted()
+            units.append(Unit(run.folder, (run,)))
+        except RunError as error:
+            refused.append(Refused(run.folder, str(error)))
     for path in sorted(root.glob(f"[!.]*/[!.]*/{SUBMISSION_FILE}")):
         try:
             units.append(Unit(path.parent, open_submission(path.parent)))

@@ -116,7 +116,7 @@ def build_fold_boards(
     Parameters are those of :func:`.board.build_board`. RunError if there is no run, if one is damaged, or if runs are
     of several protocols, suites or crop sizes, whose mean would mean nothing.
     """
-    runs = list_runs(runs_dir)
+    runs = [run for run in list_runs(runs_dir) if not run.info.enrolled]
     _refuse_several_experiments(runs, runs_dir)
     folders = {run.manifest_id: f"{_plain(run.info.manifest.fold)}-{run.manifest_id[:8]}" for run in runs}
     boards: list[Board] = []

@@ -176,10 +176,11 @@ def _largest_predictions(info: RunInfo) -> int:
 
 
 def check_one_fit(runs: Sequence[Run]) -> None:
-    """RunError unless runs differ in nothing but their seeds: settings, crop size, code and manifest are one."""
+    """RunError unless runs differ in nothing but their seeds, and are as they were fitted: no source joined later."""
     first = runs[0].info
     seeds: set[int] = set()
     for run in runs:
+        run.check_as_fitted()
         info = run.info
         different = [
             name

@@ -52,11 +52,11 @@ CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     ),
     "osbench-1": ("osbench-1", {}, 32),
     "osbench-2": ("osbench-2", {}, 32),
-    "clip-linear": ("clip-linear", {"clip": ""}, 32),
-    "clip-knn": ("clip-knn", {"clip": ""}, 32),
-    "clip-mlp": ("clip-mlp", {"clip": ""}, 32),
-    "clip-lora": ("clip-lora", {**SMALL, "clip": ""}, 32),
-    "de-fake": ("de-fake", {"clip": "", "captions": ""}, 32),
+    "clip-linear": ("clip-linear", {"encoder": ""}, 32),
+    "clip-knn": ("clip-knn", {"encoder": ""}, 32),
+    "clip-mlp": ("clip-mlp", {"encoder": ""}, 32),
+    "clip-lora": ("clip-lora", {**SMALL, "encoder": ""}, 32),
+    "de-fake": ("de-fake", {"encoder": "", "captions": ""}, 32),
 }
 
 
