@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -178,6 +178,8 @@ class RunInfo:
         What the entry is called on a board; empty for the method's own name. No part of a run's identity.
     normalised_distances : tuple of str
         Rules whose known score is the negative of a distance divided by the spread of its class.
+    seconds_per_image : dict
+        Part of the method -> seconds that it took for each image when it was made, whether kept from before or not.
     """
 
     method: MethodName
@@ -196,6 +198,9 @@ class RunInfo:
     normalised_distances: Annotated[tuple[RuleName, ...], Limits(longest=200, unique=True)] = ()
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
     label: Annotated[str, Limits(longest=200)] = ""
+    seconds_per_image: Annotated[dict[str, Annotated[float, Limits(least=0, most=1e9)]], Limits(longest=200)] = field(
+        default_factory=dict
+    )
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``run.json``."""

@@ -1,0 +1,46 @@
+"""What a describer is: it puts a picture into words."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ...benchmark.images import ImageSet
+
+
+class Describer(ABC):
+    """Texts for images.
+
+    Attributes
+    ----------
+    texts : tuple of str
+        Captions that it remembers of the training images; a model keeps them.
+    """
+
+    texts: tuple[str, ...] = ()
+
+    def missing(self) -> str | None:
+        """What is not on this machine, and how to get it, in one line; None if all is there."""
+        return None
+
+    def learn(self, images: ImageSet) -> None:
+        """Told the training images once; their captions are known ones."""
+        return
+
+    def tell(self, images: np.ndarray, captions: Sequence[str]) -> None:
+        """Told the captions that came with some images uint8 (N, S, S, 3), before :meth:`of` is asked."""
+        return
+
+    @abstractmethod
+    def of(self, images: np.ndarray) -> list[str]:
+        """A text for each of images uint8 (N, S, S, 3); DatasetError in one line if there is none."""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What it learned besides ``texts``."""
+        return {}
+
+    def restore(self, texts: Sequence[str], arrays: Mapping[str, np.ndarray]) -> None:
+        """The inverse of ``texts`` and :meth:`arrays`."""
+        self.texts = tuple(texts)
