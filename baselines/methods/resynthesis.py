@@ -91,7 +91,7 @@ class Resynthesis(Method):
                 "compares at every place where the crop may have lain, and takes an autoencoder's best of 16 places; "
                 "what it finds is not compressed again"
             ),
-            "the rejection rules (distance, gap, z-score; mean-... for several draws) are ours: the paper rejects nothing",
+            "the rejection rules (distance, gap, z-score; mean-... for several draws) are ours: it rejects nothing",
         ],
         licence="Apache-2.0 (own code); the encoder's weights are not shipped",
         published={},

@@ -36,7 +36,7 @@ _START_SIDE = 12
 
 _WARM_UP = 4
 _BATCH = 32
-_PLACES = (-4, -2, 0, 2)
+_PLACES = (-2, -1, 0, 1)
 """Where an autoencoder gets the crop, along each axis, in pixels off the centre."""
 
 
