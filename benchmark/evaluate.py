@@ -353,10 +353,12 @@ def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Sc
     return {rejection: Scores.concatenate(batches) for rejection, batches in parts.items()}
 
 
-def ask(method: Method, pixels: np.ndarray, captions: Sequence[str] | np.ndarray | None = None) -> dict[str, Scores]:
+def ask(
+    method: Method, pixels: np.ndarray, captions: Sequence[str | None] | np.ndarray | None = None
+) -> dict[str, Scores]:
     """Answers to uint8 (N, S, S, 3), by rejection rule; RunError unless each rule has N rows of finite scores.
 
-    The captions, a text for each image, go to a method that reads them.
+    The captions, a text or None for each image, go to a method that reads them.
     """
     known: dict[str, Any] = {"captions": list(captions)} if method.reads_captions and captions is not None else {}
     answers = method.predict(pixels, **known)

@@ -45,7 +45,8 @@ class ImageSet:
     class_index : numpy.ndarray
         int64 (N,), index into the manifest's seen generators, -1 = unseen.
     captions : numpy.ndarray or None
-        Texts (N,) that the images were made from, "" where an image has none; None where no image has one.
+        Texts (N,) that the images were made from, None for an image without; None instead of the array where no image
+        has one.
     """
 
     store: np.ndarray
@@ -186,7 +187,7 @@ def load_images(
 def _captions(index: pd.DataFrame, rows: np.ndarray) -> np.ndarray | None:
     """The column ``prompt`` of some rows of a dataset's index as texts."""
     prompts = index["prompt"].iloc[rows]
-    return None if prompts.isna().all() else np.asarray(prompts.fillna(""), dtype=object)
+    return None if prompts.isna().all() else prompts.astype(object).where(prompts.notna(), None).to_numpy()
 
 
 def index_positions(image_ids: np.ndarray, index: pd.DataFrame, dataset: Dataset) -> np.ndarray:

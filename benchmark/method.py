@@ -88,8 +88,8 @@ class Method(ABC):
         What its value may be, for hyper-parameters that not every value of the default's type makes sense of
         (:mod:`.options`). The limits of base classes hold too.
     reads_captions : bool
-        Whether ``predict(images, captions=...)`` takes the images' captions as well: a text for each image, "" where
-        an image has none. They are handed over where the dataset has them, and are not there for a single photograph.
+        Whether ``predict(images, captions=...)`` takes the images' captions as well: a text for each image, None for
+        one without. They are handed over where the dataset has them, and are not there for a single photograph.
     """
 
     name: ClassVar[str]
@@ -141,8 +141,8 @@ class Method(ABC):
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
         """Answer for uint8 (N, S, S, 3): one :class:`Scores` per name in ``rejections``, from one forward pass.
 
-        A method with ``reads_captions`` takes a second argument, ``captions: Sequence[str] | None = None``. All rules
-        share their ``class_scores``; ``known_score`` and ``candidate`` are each rule's own.
+        A method with ``reads_captions`` takes a second argument, ``captions: Sequence[str | None] | None = None``.
+        All rules share their ``class_scores``; ``known_score`` and ``candidate`` are each rule's own.
         """
 
     @abstractmethod

@@ -28,13 +28,14 @@ class DatasetCaptions(Describer):
 
     def learn(self, images: ImageSet) -> None:
         if images.captions is not None:
-            self.tell(images.pixels, [str(text) for text in images.captions])
+            self.tell(images.pixels, list(images.captions))
         if self.nearest is not None:
             self.nearest.learn(images)
             self.texts = self.nearest.texts
 
-    def tell(self, images: np.ndarray, captions: Sequence[str]) -> None:
-        self._told |= dict(zip(map(pixel_sha256, images), captions, strict=True))
+    def tell(self, images: np.ndarray, captions: Sequence[str | None]) -> None:
+        pairs = zip(map(pixel_sha256, images), captions, strict=True)
+        self._told |= {digest: caption for digest, caption in pairs if caption is not None}
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {} if self.nearest is None else self.nearest.arrays()

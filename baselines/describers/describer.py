@@ -29,8 +29,8 @@ class Describer(ABC):
         """Told the training images once; their captions are known ones."""
         return
 
-    def tell(self, images: np.ndarray, captions: Sequence[str]) -> None:
-        """Told the captions that came with some images uint8 (N, S, S, 3), before :meth:`of` is asked."""
+    def tell(self, images: np.ndarray, captions: Sequence[str | None]) -> None:
+        """Told the captions that came with some images uint8 (N, S, S, 3), None for one without."""
         return
 
     @abstractmethod

@@ -60,4 +60,5 @@ class NearestCaption(Describer):
 
 def _first_of_each(captions: np.ndarray) -> dict[str, np.ndarray]:
     """Caption -> positions of the first images that have it; an empty one is none."""
-    return {str(text): np.flatnonzero(captions == text)[:PER_CAPTION] for text in set(captions) if str(text).strip()}
+    known = {text for text in captions if text is not None and text.strip()}
+    return {text: np.flatnonzero(captions == text)[:PER_CAPTION] for text in known}

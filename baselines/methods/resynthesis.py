@@ -171,7 +171,7 @@ class Resynthesis(Method):
         if self.way.reads_texts:
             self.describer.learn(train)
             if val.captions is not None:
-                self.describer.tell(val.pixels, [str(text) for text in val.captions])
+                self.describer.tell(val.pixels, list(val.captions))
             self.known_texts = tuple(sorted(set(self.describer.of(val.pixels))))
         self.rejections = rule_names(self.way.draws > 1)  # type: ignore[misc]
         encoder = self.comparison.encoder
@@ -182,7 +182,7 @@ class Resynthesis(Method):
         self.calibrations = {kind: Calibration.of(d, val.class_index) for kind, d in found[self.layer].items()}
         self._kept = self.way.arrays(self.layer)
 
-    def predict(self, images: np.ndarray, captions: Sequence[str] | None = None) -> dict[str, Scores]:
+    def predict(self, images: np.ndarray, captions: Sequence[str | None] | None = None) -> dict[str, Scores]:
         """Answers for uint8 (N, S, S, 3); a caption is taken where the way reads texts."""
         if images.ndim != 4 or images.shape[1:] != (self.crop_size, self.crop_size, 3):
             raise UsageError(
