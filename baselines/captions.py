@@ -8,7 +8,10 @@ object a line::
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,13 +20,17 @@ import numpy as np
 import torch
 
 from ..core.errors import CheckpointError, DatasetError
-from ..core.home import cache_folder
 from ..core.locking import exclusive
 from ..core.progress import progress_bar
+from ..core.user_folders import cache_folder
 from ..generation.pixels import pixel_sha256
-from .clip_features import find_folder, preprocess, weights_sha256
+from .encoders import unit_norm
+from .encoders.clip import preprocess
+from .encoders.model_folder import find_folder, weights_sha256
 
 BLIP = "Salesforce/blip-image-captioning-base"
+HASHED_WORDS = 512
+"""Length of a caption's row where no text encoder reads it."""
 _BATCH = 16
 
 
@@ -97,6 +104,19 @@ class Blip:
             line = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise CheckpointError(f"{self.folder} holds no usable BLIP: {line}") from error
         return model.eval().to(self.device), tokenizer
+
+
+def hashed_words(texts: Sequence[str]) -> np.ndarray:
+    """Feature hashing (Weinberger et al., ICML 2009): float32 (N, 512), unit norm; zeros for a text without words.
+
+    Every word, in lower case, adds +1 or -1 at a place; both come from its SHA-256.
+    """
+    rows = np.zeros((len(texts), HASHED_WORDS), np.float32)
+    for row, text in zip(rows, texts, strict=True):
+        for word in re.findall(r"\w+", text.lower()):
+            number = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
+            row[number % HASHED_WORDS] += 1 if number >> 63 else -1
+    return unit_norm(rows)
 
 
 def read_captions(path: Path) -> dict[str, str]:

@@ -82,6 +82,10 @@ class Plan:
     out: Path
     device: str
 
+    def unfitted(self) -> Method:
+        """The method with its settings."""
+        return self.cls(**self.config.options)
+
     @property
     def config_hash(self) -> str:
         """Of everything that makes two runs of one method and seed different."""
@@ -273,7 +277,7 @@ def _fitted(plan: Plan, images: ImageSet) -> Method:
     device = torch_device(plan.device)
     if model.is_dir():
         return plan.cls.load(model).to(device)
-    method = plan.cls(**plan.config.options)
+    method = plan.unfitted()
     seed_everything(plan.seed)
     method.fit(images.split("train"), images.split("val"), _context(plan, method))
     partial = plan.fit_folder / ".model.partial"
@@ -395,11 +399,12 @@ def _seconds(folder: Path) -> float:
 
 def _run_info(plan: Plan) -> RunInfo:
     """How the run is made; RunError before anything is fitted if a card or an option could not be written down."""
+    method = plan.unfitted()
     info = RunInfo(
         method=plan.cls.name,
         seed=plan.seed,
         rules=tuple(plan.cls.rejections),
-        card=plan.cls.card,
+        card=method.described(),
         config=plan.config,
         manifest=ManifestInfo.of(plan.manifest),
         code_sha256=code_sha256(plan.cls),
@@ -410,5 +415,6 @@ def _run_info(plan: Plan) -> RunInfo:
         wall_time_s=0.0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         normalised_distances=plan.cls.normalised_distances,
+        label=method.label,
     )
     return RunInfo.from_json(info.to_json(), f"method {plan.cls.name}")

@@ -59,10 +59,8 @@ def _read(dataset: Dataset, wanted: pd.DataFrame, size: int) -> Iterator[StoredF
         encoded = dataset.read_images(str(shard), rows["row"].tolist())
         places = rows.astype({"prompt": object})[["image_id", "crop_x", "crop_y", "prompt"]]
         for data, (name, x, y, caption) in zip(encoded, places.itertuples(index=False, name=None), strict=True):
-            crop = Box(x + margin, y + margin, size, size)
-            yield _frame(
-                name, data, crop, f"{dataset.path / str(shard)}, {name}", caption if isinstance(caption, str) else None
-            )
+            crop, text = Box(x + margin, y + margin, size, size), caption if isinstance(caption, str) else None
+            yield _frame(name, data, crop, f"{dataset.path / str(shard)}, {name}", text)
 
 
 def _frame(name: str, data: bytes, crop: Box, where: str, caption: str | None) -> StoredFrame:

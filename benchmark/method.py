@@ -81,7 +81,7 @@ class Method(ABC):
     rejections : tuple[str, ...]
         Names of the rejection rules that ``predict`` answers for; a run has all of them.
     normalised_distances : tuple[str, ...]
-        Those of them whose known_score is minus a distance divided by the spread of its class.
+        Those of them whose known_score is minus a distance divided by the standard deviation of its class.
     defaults : dict[str, Any]
         Every hyper-parameter with its default value.
     limits : Mapping[str, Limit]
@@ -132,6 +132,15 @@ class Method(ABC):
         Asked before many methods are run unattended: one that cannot run is left out then, and named.
         """
         return None
+
+    @property
+    def label(self) -> str:
+        """What a board calls it with these options, where its name would say something else; empty otherwise."""
+        return ""
+
+    def described(self) -> MethodCard:
+        """The card, with what these options change; a run carries it."""
+        return self.card
 
     @abstractmethod
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:

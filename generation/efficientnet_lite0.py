@@ -6,6 +6,7 @@ never shipped. Training measures distances and builds discriminators with it, me
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -37,13 +38,13 @@ class _Convolution(nn.Module):
 
     def __init__(self, cin: int, cout: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True) -> None:
         super().__init__()
+        self.kernel, self.stride = kernel, stride
         self.conv = nn.Conv2d(cin, cout, kernel, stride, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(cout, eps=1e-3)
         self.act = act
 
     def forward(self, x: Tensor) -> Tensor:
-        kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
-        total = [max((-(-n // stride) - 1) * stride + kernel - n, 0) for n in x.shape[2:]]
+        total = [max((-(-n // self.stride) - 1) * self.stride + self.kernel - n, 0) for n in x.shape[2:]]
         x = F.pad(x, (total[1] // 2, total[1] - total[1] // 2, total[0] // 2, total[0] - total[0] // 2))
         x = self.bn(self.conv(x))
         return F.relu6(x) if self.act else x
@@ -80,14 +81,24 @@ class EfficientNetLite0(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.blocks(self.stem(x))).mean((2, 3))
 
-    def layers(self, x: Tensor) -> list[Tensor]:
-        """The feature maps (N, C, H, W) behind the seven stages, and the pooled features (N, 1280)."""
-        x, found, start = self.stem(x), [], 0
+    def layers(self, x: Tensor) -> Iterator[Tensor]:
+        """The feature maps (N, C, H, W) behind the seven stages, then the pooled features (N, 1280), one by one."""
+        x, blocks = self.stem(x), iter(self.blocks)
         for *_, repeats in _STAGES:
-            x = self.blocks[start : start + repeats](x)
-            found.append(x)
-            start += repeats
-        return [*found, self.head(x).mean((2, 3))]
+            for _ in range(repeats):
+                x = next(blocks)(x)
+            yield x
+        yield self.head(x).mean((2, 3))
+
+    def convolutions(self, stages: int) -> list[str]:
+        """Names of the 1 x 1 convolutions in the first ``stages`` stages; with one more than seven, the head's too."""
+        blocks = sum(repeats for *_, repeats in _STAGES[:stages])
+        inside = tuple(f"blocks.{i}." for i in range(blocks)) + (("head.",) if stages > len(_STAGES) else ())
+        return [
+            name
+            for name, module in self.named_modules()
+            if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and name.startswith(inside)
+        ]
 
     def stages(self, x: Tensor) -> list[Tensor]:
         """Feature maps of :data:`STAGE_CHANNELS` channels at 1/4, 1/8, 1/16 and 1/32 of the images' side."""

@@ -27,6 +27,7 @@ MISSING = (
 SIDE = 128
 """Smaller images are enlarged to this side in pixels; larger ones stay as they are."""
 LAST = "last"
+LAYERS = (*(f"stage{i}" for i in range(1, len(WIDTHS) + 1)), LAST)
 
 
 @register_encoder("efficientnet-lite0")
@@ -41,7 +42,7 @@ class EfficientNetLite0Encoder(Encoder):
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return (*(f"stage{i}" for i in range(1, len(WIDTHS) + 1)), LAST)
+        return LAYERS
 
     @property
     def default_layer(self) -> str:
@@ -65,8 +66,12 @@ class EfficientNetLite0Encoder(Encoder):
 
     @cached_property
     def network(self) -> EfficientNetLite0:
-        """The network in evaluation mode. CheckpointError if its weights are missing or damaged."""
-        return load_features(self._file).to(self.device_type)
+        """The network in evaluation mode, on the device."""
+        return self.load().to(self.device)
+
+    def load(self) -> EfficientNetLite0:
+        """A network of its own, on the CPU. CheckpointError if the weights are missing or damaged."""
+        return load_features(self._file)
 
     @property
     def _reason(self) -> str:
@@ -92,13 +97,22 @@ class EfficientNetLite0Encoder(Encoder):
 
     @torch.no_grad()
     def _compute(self, images: np.ndarray, layers: tuple[str, ...]) -> np.ndarray:
-        *maps, last = self.network.layers(self.pixels(images))
-        found = [torch.cat([one.mean((2, 3)), one.std((2, 3), correction=0)], dim=1) for one in maps]
-        chosen = [(*found, last)[self.layers.index(layer)] for layer in layers]
-        return torch.cat(chosen, dim=1).cpu().numpy()
+        return torch.cat(self.features_of(self.network, self.inputs(images), layers), dim=1).cpu().numpy()
 
-    def pixels(self, images: np.ndarray) -> torch.Tensor:
+    @classmethod
+    def features_of(cls, network: EfficientNetLite0, x: torch.Tensor, layers: tuple[str, ...]) -> list[torch.Tensor]:
+        """Features (N, D) in each of these layers of a network's inputs (N, 3, S, S)."""
+        found: dict[str, torch.Tensor] = {}
+        for name, out in zip(LAYERS, network.layers(x), strict=False):
+            if name in layers:
+                statistics = out if name == LAST else torch.cat([out.mean((2, 3)), out.std((2, 3), correction=0)], 1)
+                found[name] = statistics
+            if len(found) == len(layers):
+                break
+        return [found[name] for name in layers]
+
+    def inputs(self, images: np.ndarray) -> torch.Tensor:
         """uint8 (N, S, S, 3) -> float32 (N, 3, S', S') in [-1, 1] on the device, S' = max(S, 128)."""
         # A copy: the images may be a read-only memory map.
-        x = torch.tensor(images).to(self.device_type).permute(0, 3, 1, 2).float() / 127.5 - 1
+        x = torch.tensor(images).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         return F.interpolate(x, size=(SIDE, SIDE), mode="bilinear") if x.shape[2] < SIDE else x

@@ -55,7 +55,7 @@ class Encoder(ABC):
     def __init__(self, source: str = "") -> None:
         place, _, self._expected = source.partition(_PIN)
         self.source = place or self.default_source
-        self.device_type = "cpu"
+        self.device = "cpu"
         self._caches: dict[tuple[str, ...], FeatureCache] = {}
 
     # -- what an encoder must say ----------------------------------------------------------------------------------
@@ -112,9 +112,14 @@ class Encoder(ABC):
 
     def to(self, device: torch.device) -> Self:
         """Compute on a device from now on; features of another kind of device are cached apart."""
-        self.device_type = device.type
+        self.device = str(device)
         self._caches.clear()
         return self
+
+    @property
+    def device_type(self) -> str:
+        """``cpu`` or ``cuda``: two of a kind round alike."""
+        return self.device.partition(":")[0]
 
     def checked_layer(self, layer: str | None) -> str:
         """The layer itself, the default one for None. UsageError for a name that is none of :attr:`layers`."""

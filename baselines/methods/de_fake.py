@@ -12,10 +12,13 @@ from torch import nn
 
 from ...benchmark.method import MethodCard, register_method
 from ...core.errors import DatasetError
-from ..captions import BLIP, Blip, CaptionFile
+from ..captions import BLIP, HASHED_WORDS, Blip, CaptionFile, hashed_words
 from ..classifier import SoftmaxHead
-from ..clip_classifier import ClipClassifier
-from ..clip_features import CLIP_BASE_32, RESAMPLING, why_missing
+from ..encoder_classifier import EncoderClassifier
+from ..encoder_method import RESAMPLING
+from ..encoders import Encoder, TextEncoder
+from ..encoders.clip import CLIP_BASE_32
+from ..encoders.model_folder import why_missing
 from ..precision import FLOAT32
 from ..trained import AttributionModel
 from ..training import Recipe
@@ -25,15 +28,18 @@ _PIN = "#sha256:"
 
 
 @register_method("de-fake")
-class DeFake(ClipClassifier):
+class DeFake(EncoderClassifier):
     """[image features, caption features] of CLIP ViT-B/32 (512 + 512) -> 512 -> 256 -> classes.
 
     ``captions=FILE`` names a file with a caption for every image (see ``captions.py``); without it, BLIP writes them,
-    if the weights of ``captioner`` are on this machine.
+    if the weights of ``captioner`` are on this machine. With an encoder that reads no text, the words of a caption are
+    hashed into 512 signed counts instead (:func:`.captions.hashed_words`).
     """
 
+    without_clip = "image and caption words"
     defaults: ClassVar[dict[str, Any]] = {
-        "clip": CLIP_BASE_32,
+        "encoder": f"clip:{CLIP_BASE_32}",
+        "layer": "",
         "captions": "",
         "captioner": BLIP,
         "epochs": 50,
@@ -96,12 +102,22 @@ class DeFake(ClipClassifier):
         return self._captions
 
     def features(self, images: np.ndarray) -> np.ndarray:
-        """float32 (N, 2 D)."""
-        return np.concatenate([super().features(images), self.clip.text_features(self.captions.of(images))], axis=1)
+        """float32 (N, D of the images + D of the captions)."""
+        captions = self.captions.of(images)
+        encoder = self.encoder
+        texts = encoder.encode_texts(captions) if isinstance(encoder, TextEncoder) else hashed_words(captions)
+        return np.concatenate([super().features(images), texts], axis=1)
+
+    def deviation(self, encoder: Encoder) -> str:
+        return (
+            f"{super().deviation(encoder)}; captions enter as hashed words ({HASHED_WORDS} signed counts, unit norm): "
+            "there is no text encoder"
+        )
 
     def build(self, n_classes: int, size: int) -> AttributionModel:
         first, second = WIDTHS
-        layers = [nn.Linear(2 * self.clip.dim, first), nn.ReLU(), nn.Dropout(0.5), nn.Linear(first, second), nn.ReLU()]
+        texts = self.encoder.dim() if isinstance(self.encoder, TextEncoder) else HASHED_WORDS
+        layers = [nn.Linear(self.dim + texts, first), nn.ReLU(), nn.Dropout(0.5), nn.Linear(first, second), nn.ReLU()]
         return AttributionModel(nn.Sequential(*layers), SoftmaxHead(second, n_classes))
 
     def optimizer(self) -> torch.optim.Optimizer:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.home import cache_folder
+from ...core.user_folders import cache_folder
 from ..features import FeatureCache
 from .candidates import Candidate
 

@@ -61,8 +61,8 @@ def around(tmp_path, monkeypatch):
 
     def options(name: str) -> dict[str, Any]:
         found = {}
-        if "clip" in get_method(name).defaults:
-            found["clip"] = str(write_tiny_clip(tmp_path / "clip"))
+        if "encoder" in get_method(name).defaults:
+            found["encoder"] = f"clip:{write_tiny_clip(tmp_path / 'clip')}"
         if "captions" in get_method(name).defaults:
             captions = tmp_path / "captions.jsonl"
             pixels = [image for images in easy_splits(SIZE) for image in images.pixels]

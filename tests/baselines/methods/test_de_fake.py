@@ -34,7 +34,7 @@ def clip(tmp_path, monkeypatch):
 
 
 def fit(clip, captions, tmp_path, train=TRAIN, val=VAL, epochs=8) -> Any:
-    method = DeFake(clip=str(clip), captions=str(captions), lr=3e-3)
+    method = DeFake(encoder=f"clip:{clip}", captions=str(captions), lr=3e-3)
     method.fit(train, val, context(tmp_path / "fit", epochs=epochs))
     return method
 
@@ -66,7 +66,7 @@ def test_one_line_errors(clip, tmp_path, monkeypatch):
     captions = write_captions(tmp_path / "captions.jsonl", TRAIN)
     with pytest.raises(DatasetError, match="no caption for 24 of 24"):
         fit(clip, captions, tmp_path)
-    method = DeFake(clip=str(clip), captions=str(captions))
+    method = DeFake(encoder=f"clip:{clip}", captions=str(captions))
     captions.write_text("")
     with pytest.raises(DatasetError, match="began with"):
         method.fit(TRAIN, VAL, context(tmp_path / "other"))
@@ -74,4 +74,4 @@ def test_one_line_errors(clip, tmp_path, monkeypatch):
         DeFake(captions=str(tmp_path / "nowhere"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(CheckpointError, match="hf download Salesforce/blip"):
-        DeFake(clip=str(clip)).fit(TRAIN, VAL, context(tmp_path / "third"))
+        DeFake(encoder=f"clip:{clip}").fit(TRAIN, VAL, context(tmp_path / "third"))
