@@ -18,32 +18,28 @@ class DatasetCaptions(Describer):
 
     Parameters
     ----------
-    nearest : NearestCaption, optional
-        Without it, an image without a caption is an error.
+    nearest : NearestCaption
+        Asked about the others.
     """
 
-    def __init__(self, nearest: NearestCaption | None = None) -> None:
+    def __init__(self, nearest: NearestCaption) -> None:
         self.nearest = nearest
         self._told: dict[str, str] = {}
 
     def learn(self, images: ImageSet) -> None:
         if images.captions is not None:
             self.tell(images.pixels, list(images.captions))
-        if self.nearest is not None:
-            self.nearest.learn(images)
-            self.texts = self.nearest.texts
+        self.nearest.learn(images)
 
     def tell(self, images: np.ndarray, captions: Sequence[str | None]) -> None:
         pairs = zip(map(pixel_sha256, images), captions, strict=True)
         self._told |= {digest: caption for digest, caption in pairs if caption is not None}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {} if self.nearest is None else self.nearest.arrays()
+        return self.nearest.arrays()
 
-    def restore(self, texts: Sequence[str], arrays: Mapping[str, np.ndarray]) -> None:
-        super().restore(texts, arrays)
-        if self.nearest is not None:
-            self.nearest.restore(texts, arrays)
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.nearest.restore(arrays)
 
     def of(self, images: np.ndarray) -> list[str]:
         digests = [pixel_sha256(image) for image in images]
@@ -55,12 +51,12 @@ class DatasetCaptions(Describer):
                 f"{len(empty)} of {len(digests)} images have an empty caption (the first: pixel_sha256 {empty[0]}): "
                 "give captions of your own with captions=FILE, or take captions=nearest."
             )
-        if without and (self.nearest is None or not self.nearest.texts):
+        if without and not self.nearest.texts:
             raise DatasetError(
                 f"{len(without)} of {len(digests)} images have no caption (the first: pixel_sha256 "
-                f"{digests[without[0]]}): give captions=FILE."
+                f"{digests[without[0]]}), and none is known: give captions=FILE."
             )
-        if without and self.nearest is not None:
+        if without:
             for i, text in zip(without, self.nearest.of(images[without]), strict=True):
                 texts[i] = text
         return texts

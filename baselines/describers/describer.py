@@ -11,19 +11,7 @@ from ...benchmark.images import ImageSet
 
 
 class Describer(ABC):
-    """Texts for images.
-
-    Attributes
-    ----------
-    texts : tuple of str
-        Captions that it remembers of the training images; a model keeps them.
-    """
-
-    texts: tuple[str, ...] = ()
-
-    def missing(self) -> str | None:
-        """What is not on this machine, and how to get it, in one line; None if all is there."""
-        return None
+    """Texts for images."""
 
     def learn(self, images: ImageSet) -> None:
         """Told the training images once; their captions are known ones."""
@@ -38,9 +26,9 @@ class Describer(ABC):
         """A text for each of images uint8 (N, S, S, 3); DatasetError in one line if there is none."""
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What it learned besides ``texts``."""
+        """What it learned of the training images."""
         return {}
 
-    def restore(self, texts: Sequence[str], arrays: Mapping[str, np.ndarray]) -> None:
-        """The inverse of ``texts`` and :meth:`arrays`."""
-        self.texts = tuple(texts)
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """The inverse of :meth:`arrays`."""
+        return

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class NearestCaption(Describer):
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
+        self.texts: tuple[str, ...] = ()
         self.centres = np.zeros((0, 0), np.float32)
 
     def learn(self, images: ImageSet) -> None:
@@ -48,11 +50,10 @@ class NearestCaption(Describer):
         return [self.texts[i] for i in best]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return {"centres": self.centres}
+        return {"texts": np.frombuffer(json.dumps(self.texts).encode(), np.uint8), "centres": self.centres}
 
-    def restore(self, texts: Sequence[str], arrays: Mapping[str, np.ndarray]) -> None:
-        super().restore(texts, arrays)
-        self.centres = arrays["centres"]
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self.texts, self.centres = tuple(json.loads(arrays["texts"].tobytes())), arrays["centres"]
 
     def _features(self, images: np.ndarray) -> np.ndarray:
         return unit_norm(self.encoder.encode(images, self.encoder.layers[-1]))

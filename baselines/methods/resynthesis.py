@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,14 +15,15 @@ from safetensors.numpy import load_file, save_file
 
 from ...benchmark.card import MethodCard
 from ...benchmark.images import ImageSet
-from ...benchmark.method import Context, Method, register_method
+from ...benchmark.method import Context, register_method
 from ...benchmark.options import above, at_least, one_of
 from ...benchmark.scores import Scores
 from ...core.documents import from_json, to_json
 from ...core.errors import CheckpointError, UsageError
 from ...core.progress import get_logger
-from ..describers import Describer, build_describer, wrong_captions
-from ..encoders import Encoder, build_encoder, pinned
+from ..captioned_method import ReadsCaptions
+from ..describers import BLIP, DATASET, wrong_captions
+from ..encoders import build_encoder
 from ..resynthesis.distances import DISTANCES
 from ..resynthesis.inversion import SPACES
 from ..resynthesis.rules import KINDS, Calibration, answers, rule_names
@@ -33,7 +35,7 @@ NONE, WRONG = "none", "wrong-caption"
 
 
 @register_method("resynthesis")
-class Resynthesis(Method):
+class Resynthesis(ReadsCaptions):
     """j* = argmin_j d(E(s_j(p(I))), E(I)): every source shows the image again, the one that comes nearest made it.
 
     ``via`` says how: ``prompt`` from a description, ``inversion`` from the image itself, ``reference`` not at all (the
@@ -43,7 +45,7 @@ class Resynthesis(Method):
     references. Nothing is trained; the layer of the encoder and the rejection rules are set on seen validation images.
     """
 
-    reads_captions: ClassVar[bool] = True
+    without_clip = "resynthesis"
     rejections: ClassVar[tuple[str, ...]] = rule_names(several_draws=True)
     defaults: ClassVar[dict[str, Any]] = {
         "via": AUTO,
@@ -51,7 +53,8 @@ class Resynthesis(Method):
         "encoder": "efficientnet-lite0",
         "layer": AUTO,
         "distance": "cosine",
-        "captions": "dataset",
+        "captions": DATASET,
+        "captioner": BLIP,
         "control": NONE,
         "draws": 1,
         "references": 200,
@@ -98,23 +101,18 @@ class Resynthesis(Method):
         input_range="the encoder's own",
     )
 
-    device = torch.device("cpu")
     setup: Setup
-    layer: str
+    chosen_layer: str
+    class_names: tuple[str, ...]
+    crop_size: int
     calibrations: dict[str, Calibration]
     known_texts: tuple[str, ...] = ()
-    _encoder: Encoder | None = None
-    _way: Way | None = None
-    _describer: Describer | None = None
     _kept: dict[str, np.ndarray]
+    _way: Way | None = None
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.options["encoder"] = pinned(self.options["encoder"])
         self._seconds: dict[str, float] = {}
-
-    def missing(self) -> str | None:
-        return build_encoder(self.options["encoder"]).missing()
 
     @property
     def label(self) -> str:
@@ -124,39 +122,31 @@ class Resynthesis(Method):
         parts += [o["control"]] if o["control"] != NONE else []
         return f"resynthesis ({', '.join(part for part in parts if part)})"
 
+    def described(self) -> MethodCard:
+        encoder = build_encoder(self.options["encoder"])
+        first = [] if encoder.name == "clip" else [self.deviation(encoder)]
+        return replace(self.card, deviations=[*first, *self.card.deviations], input_range=encoder.preprocessing)
+
     @property
     def seconds_per_image(self) -> dict[str, float]:
         """Way and source -> mean seconds for one picture of that source when it was made."""
         return self._seconds | ({} if self._way is None else self._way.seconds_per_image)
 
-    # -- the parts -------------------------------------------------------------------------------------------------
-
     @property
     def comparison(self) -> Comparison:
         """The encoder on the method's device, and the distance."""
-        if self._encoder is None:
-            self._encoder = build_encoder(self.options["encoder"]).to(self.device)
-        return Comparison(self._encoder, self.options["distance"])
+        return Comparison(self.encoder, self.options["distance"])
 
     @property
     def way(self) -> Way:
         """How the sources show pictures. CheckpointError if a source has other weights than at the fit."""
         if self._way is None:
             if self.setup.way == "reference":
-                self._way = self.setup.kept(self.comparison, self.layer, self._kept)
+                self._way = self.setup.kept(self.comparison, self.chosen_layer, self._kept)
             else:
                 names, size = self.class_names, self.crop_size
                 self._way = self.setup.open(self.options, names, size, self.comparison, self.device)
         return self._way
-
-    @property
-    def describer(self) -> Describer:
-        """What puts images into words."""
-        if self._describer is None:
-            self._describer = build_describer(self.options["captions"], self.comparison.encoder, self.device)
-        return self._describer
-
-    # -- Method ----------------------------------------------------------------------------------------------------
 
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Find the sources; set layer and rules on the validation images. What was made before is not made again."""
@@ -169,18 +159,14 @@ class Resynthesis(Method):
         self._way = self.setup.open(self.options, names, size, self.comparison, self.device, train)
         self._refuse_idle_control()
         if self.way.reads_texts:
-            self.describer.learn(train)
-            if val.captions is not None:
-                self.describer.tell(val.pixels, list(val.captions))
+            self.learn_captions(train, val)
             self.known_texts = tuple(sorted(set(self.describer.of(val.pixels))))
         self.rejections = rule_names(self.way.draws > 1)  # type: ignore[misc]
-        encoder = self.comparison.encoder
-        automatic = self.options["layer"] == AUTO
-        layers = encoder.layers if automatic else (encoder.checked_layer(self.options["layer"] or None),)
+        layers = self.encoder.layers if self.options["layer"] == AUTO else (self.layer,)
         found = {layer: self._by_class(one) for layer, one in self._measured(val.pixels, layers).items()}
-        self.layer = _best_layer(found, val.class_index, encoder.default_layer)
-        self.calibrations = {kind: Calibration.of(d, val.class_index) for kind, d in found[self.layer].items()}
-        self._kept = self.way.arrays(self.layer)
+        self.chosen_layer = _best_layer(found, val.class_index, self.encoder.default_layer)
+        self.calibrations = {kind: Calibration.of(d, val.class_index) for kind, d in found[self.chosen_layer].items()}
+        self._kept = self.way.arrays(self.chosen_layer)
 
     def predict(self, images: np.ndarray, captions: Sequence[str | None] | None = None) -> dict[str, Scores]:
         """Answers for uint8 (N, S, S, 3); a caption is taken where the way reads texts."""
@@ -189,9 +175,11 @@ class Resynthesis(Method):
                 f"{self.name} was fitted on crops of {self.crop_size} x {self.crop_size} px, these images are "
                 f"{tuple(images.shape[1:])}"
             )
-        if captions is not None and self.way.reads_texts:
-            self.describer.tell(images, captions)
-        return answers(self._by_class(self._measured(images, (self.layer,))[self.layer]), self.calibrations)
+        if self.way.reads_texts:
+            self.tell_captions(images, captions)
+        return answers(
+            self._by_class(self._measured(images, (self.chosen_layer,))[self.chosen_layer]), self.calibrations
+        )
 
     def _measured(self, images: np.ndarray, layers: Sequence[str]) -> Found:
         texts = self.describer.of(images) if self.way.reads_texts else [""] * len(images)
@@ -213,7 +201,8 @@ class Resynthesis(Method):
     def save(self, folder: Path) -> None:
         """``method.json``: options, sources and captions; ``model.safetensors``: calibration and references."""
         tensors = {f"way.{name}": np.ascontiguousarray(array) for name, array in self._kept.items()}
-        tensors |= {f"describer.{name}": array for name, array in self.describer.arrays().items()}
+        if self.way.reads_texts:
+            tensors |= {f"describer.{name}": array for name, array in self.describer.arrays().items()}
         for kind, one in self.calibrations.items():
             tensors |= {f"{kind}.mean": one.mean, f"{kind}.std": one.std}
         save_file(tensors, folder / WEIGHTS)
@@ -222,10 +211,9 @@ class Resynthesis(Method):
             "class_names": self.class_names,
             "crop_size": self.crop_size,
             "rejections": self.rejections,
-            "layer": self.layer,
-            "encoder_sha256": self.comparison.encoder.sha256,
+            "layer": self.chosen_layer,
+            "encoder_sha256": self.encoder.sha256,
             "setup": to_json(self.setup),
-            "texts": self.describer.texts,
             "known_texts": self.known_texts,
             "seconds_per_image": self.seconds_per_image,
         }
@@ -240,25 +228,24 @@ class Resynthesis(Method):
             method = cls(**settings["options"])
             method.class_names, method.crop_size = tuple(settings["class_names"]), settings["crop_size"]
             method.rejections = tuple(settings["rejections"])  # type: ignore[misc]
-            method.layer, method.known_texts = settings["layer"], tuple(settings["known_texts"])
+            method.expect(settings["encoder_sha256"])
+            method.chosen_layer, method.known_texts = settings["layer"], tuple(settings["known_texts"])
             method._seconds = dict(settings["seconds_per_image"])
             method.setup = from_json(Setup, settings["setup"], f"{folder / SETTINGS}, setup", CheckpointError)
             method._kept = under("way.", tensors)
-            method.describer.restore(settings["texts"], under("describer.", tensors))
+            described = under("describer.", tensors)
+            if described:
+                method.describer.restore(described)
             kinds = [kind for kind in KINDS if f"{kind}.mean" in tensors]
             method.calibrations = {k: Calibration(tensors[f"{k}.mean"], tensors[f"{k}.std"]) for k in kinds}
         except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
             raise CheckpointError(f"{folder} holds no usable {cls.name} model: {error}") from error
-        if method.comparison.encoder.sha256 != settings["encoder_sha256"]:
-            label = method.comparison.encoder.label
-            raise CheckpointError(f"encoder {label} has other weights than this method was fitted with.")
         return method
 
     def to(self, device: torch.device) -> Self:
         if device != self.device:
-            self._seconds = self.seconds_per_image
-            self.device, self._encoder, self._way = device, None, None
-        return self
+            self._seconds, self._way = self.seconds_per_image, None
+        return super().to(device)
 
 
 def _best_layer(found: Found, labels: np.ndarray, default: str) -> str:
