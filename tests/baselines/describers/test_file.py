@@ -52,7 +52,7 @@ def test_a_table_speaks_of_image_files(tmp_path):
     assert CaptionFile(table).of(pictures[:, 2:18, 2:18]) == ["a beach", "a cliff, a lighthouse"]
     with pytest.raises(DatasetError, match="no caption for 1 of 1"):
         CaptionFile(table).of(images(1))
-    with pytest.raises(DatasetError, match="1[.]png: 20x20 is smaller"):
+    with pytest.raises(DatasetError, match=r"1[.]png: 20x20 is smaller"):
         CaptionFile(table).of(images(1, 24))
 
 
