@@ -263,6 +263,7 @@ def _run_seed(plan: Plan, images: ImageSet) -> None:
             info,
             rules=predictions.rules,
             precision=method.precision,
+            seconds_per_image={part: round(seconds, 6) for part, seconds in method.seconds_per_image.items()},
             wall_time_s=round(_seconds(plan.fit_folder), 3),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -287,16 +288,17 @@ def _fitted(plan: Plan, images: ImageSet) -> Method:
     except SafetensorError as error:  # its text for a full disk, among others
         raise RunError(f"{partial}: the fitted model cannot be written: {error}") from error
     method = method.to(device)
-    _check_loaded(method, plan.cls.load(partial).to(device), images.split("val")[:_CHECKED_IMAGES])
+    _check_loaded(method, plan.cls.load(partial).to(device), images.split("val"))
     model.parent.mkdir(exist_ok=True)
     os.replace(partial, model)
     return method
 
 
-def _check_loaded(method: Method, loaded: Method, pixels: np.ndarray) -> None:
-    """RunError unless a method that was saved and loaded answers as it did before."""
+def _check_loaded(method: Method, loaded: Method, images: ImageSet) -> None:
+    """RunError unless a method that was saved and loaded answers as it did before, to the first images."""
+    few = images.subset(np.arange(min(len(images), _CHECKED_IMAGES)))
     try:
-        before, after = ask(method, pixels), ask(loaded, pixels)
+        before, after = (ask(one, few.pixels, few.captions) for one in (method, loaded))
     except RunError as error:
         raise RunError(f"method {method.name}: {error}") from error
     for rule, scores in before.items():
@@ -328,6 +330,8 @@ def _context(plan: Plan, method: Method) -> Context:
         crop_size=plan.config.crop_size,
         epochs=method.options.get("epochs"),
         options=method.options,
+        suite=plan.manifest.suite,
+        sources=tuple(name for name, count in plan.manifest.counts().items() if count["train"]),
     )
 
 
@@ -343,7 +347,8 @@ def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Sc
     with progress_bar(description, len(images), "img") as bar:
         for number, (pixels, _, positions) in enumerate(images.batches(PREDICT_BATCH), 1):
             try:
-                for rejection, scores in ask(method, pixels).items():
+                captions = None if images.captions is None else images.captions[positions]
+                for rejection, scores in ask(method, pixels, captions).items():
                     parts.setdefault(rejection, []).append(scores)
             except RunError as error:
                 where = f"method {method.name}, batch {number} (from image {images.image_ids[positions[0]]})"
@@ -352,9 +357,15 @@ def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Sc
     return {rejection: Scores.concatenate(batches) for rejection, batches in parts.items()}
 
 
-def ask(method: Method, pixels: np.ndarray) -> dict[str, Scores]:
-    """Answers to uint8 (N, S, S, 3), by rejection rule; RunError unless each rule has N rows of finite scores."""
-    answers = method.predict(pixels)
+def ask(
+    method: Method, pixels: np.ndarray, captions: Sequence[str | None] | np.ndarray | None = None
+) -> dict[str, Scores]:
+    """Answers to uint8 (N, S, S, 3), by rejection rule; RunError unless each rule has N rows of finite scores.
+
+    The captions, a text or None for each image, go to a method that reads them.
+    """
+    known: dict[str, Any] = {"captions": list(captions)} if method.reads_captions and captions is not None else {}
+    answers = method.predict(pixels, **known)
     fault = answer_fault(answers, method.rejections, len(pixels))
     if fault is not None:
         raise RunError(f"{fault}.")

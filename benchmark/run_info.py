@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -209,6 +209,8 @@ class RunInfo:
     enrolled : tuple of Enrolled
         Sources that joined after the fit, in this order behind ``manifest.seen``. The answers of such a run are those
         of the run that they joined; only its model knows them.
+    seconds_per_image : dict
+        Part of the method -> seconds that it took for each image when it was made, whether kept from before or not.
     """
 
     method: MethodName
@@ -228,6 +230,9 @@ class RunInfo:
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
     label: Annotated[str, Limits(longest=200)] = ""
     enrolled: Annotated[tuple[Enrolled, ...], Limits(longest=1000)] = ()
+    seconds_per_image: Annotated[dict[str, Annotated[float, Limits(least=0, most=1e9)]], Limits(longest=200)] = field(
+        default_factory=dict[str, float]
+    )
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``run.json``."""
