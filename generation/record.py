@@ -20,7 +20,7 @@ from ..core.hashing import file_sha256
 from ..core.publish import write_atomically
 from .catalog import Source, Suite
 from .dataset import RECORD, SCHEMA_VERSION
-from .folders import folder_sha256, list_images
+from .folders import GROUPS_FILE, STEM, folder_sha256, list_images, picture_groups
 from .networks import NetworkFacts, weights_bytes, weights_sha256
 from .picture_set import open_picture_set
 
@@ -99,7 +99,10 @@ def source_record(suite: Suite, source: Source, count: int, sha256: str, facts: 
         return record
     if facts is None:
         assert source.folder is not None
-        return {**record, "folder": {"files": len(list_images(source.folder)), "sha256": sha256}}
+        folder: dict[str, Any] = {"files": len(list_images(source.folder)), "sha256": sha256}
+        if picture_groups(source.folder, source.group) is not None:
+            folder["groups"] = GROUPS_FILE if (source.folder / GROUPS_FILE).exists() else STEM
+        return {**record, "folder": folder}
     assert source.weights is not None
     record |= {
         "family": facts.family,

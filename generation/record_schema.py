@@ -174,7 +174,8 @@ def _check_source(source: Any, at: str, shard_rows: int, where: str) -> None:
         return
     if "folder" in source:
         _check(source, {"folder": _MAPPING}, at, where)
-        _check(source["folder"], _FOLDER, f"{at}folder: ", where)
+        later = {"groups": _TEXT} if "groups" in source["folder"] else {}
+        _check(source["folder"], _FOLDER | later, f"{at}folder: ", where)
         return
     _check(source, _NETWORK, at, where)
     _check(source["weights"], _WEIGHTS, f"{at}weights: ", where)

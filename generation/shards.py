@@ -20,7 +20,7 @@ from .block_code import load_block_code
 from .cameras.retake import retake
 from .catalog import Recipe, Source
 from .dataset import SCHEMA, SCHEMA_VERSION
-from .folders import FolderImage, list_images, read_image
+from .folders import FolderImage, list_images, picture_groups, read_image
 from .ledger import LedgerEntry, shard_file
 from .low_pass_swap import swap_low_frequencies
 from .networks import kept_rows, open_network, repeatable_kernels
@@ -296,13 +296,14 @@ def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dic
     """Rows of a folder source: pixels untouched, metadata removed, only the crop box is drawn."""
     assert unit.source.folder is not None
     files = list_images(unit.source.folder)
+    groups = picture_groups(unit.source.folder, unit.source.group)
     for index in indices:
         seed = image_seed(unit.namespace, unit.source.generator, unit.source.learned, index)
         image: FolderImage = read_image(files[index], unit.recipe.crop_size)
         crop = draw_crop(seed, image.width, image.height, unit.recipe.crop_size)
         frame = image.encode(crop, frame=unit.recipe.frame, subsampling=unit.recipe.subsampling)
         row = _row(unit, index, seed, frame, (image.width, image.height))
-        yield {**row, "native_sha256": pixel_sha256(image.pixels)}
+        yield {**row, "native_sha256": pixel_sha256(image.pixels), "group": groups[index] if groups else None}
         on_images(1)
 
 

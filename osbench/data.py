@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from .benchmark.manifest import Manifest, open_manifests
 from .benchmark.protocols import Protocol
@@ -22,6 +23,7 @@ class Dataset(StoredDataset):
         *,
         fold: str | None = None,
         unseen: Sequence[str] = (),
+        hold_out: Literal["training_set", "weights"] | None = None,
         name: str | None = None,
     ) -> Manifest:
         """Who is seen, who is unseen, and which image belongs to which split.
@@ -34,6 +36,8 @@ class Dataset(StoredDataset):
             Which fold, where the protocol has several (see :meth:`folds`).
         unseen : sequence of str
             Generators that are unseen, instead of a protocol.
+        hold_out : str, optional
+            With ``unseen``: ``training_set`` or ``weights``, one of which at a time stays out of training, a fold each.
         name : str, optional
             What the protocol of ``unseen`` is called; without it ``unseen-`` and its generators.
 
@@ -49,7 +53,7 @@ class Dataset(StoredDataset):
         LeakError
             If an unseen image, or a copy of one, would reach training.
         """
-        chosen = Protocol.of_unseen(unseen, name=name) if unseen else protocol
+        chosen = Protocol.of_unseen(unseen, name, hold_out) if unseen else protocol
         (manifest,) = open_manifests(self, chosen, fold)
         return manifest
 

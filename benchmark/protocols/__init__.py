@@ -8,15 +8,13 @@
       generators: [midjourney, flux]      # one fold, named like the protocol
       architectures: [StyleGAN, ...]      # the same, by the architectures that the catalog gives the generators
       choose: 2                           # one fold for every choice of so many generators
-    hold_out: training_set                # or absent; with it, one fold for every training set that can be held out
+    hold_out: training_set                # or weights, or absent; with it, one fold for each that can be held out
     ratios: [0.8, 0.1, 0.1]               # train, val, test inside every source; these where nothing is said
+    group: group                          # column whose equal values never straddle splits; without it :mod:`..groups`
 
 A fold of a choosing protocol is named ``rotate/stylegan+taming``: the protocol, then its unseen generators in
-alphabetical order. A fold that holds a training set out ends in its name: ``cross-content/emoji``.
-
-A training set can be held out if a seen generator has it and every seen generator has another one: a class without a
-training image could not be learnt, and leaving its held-out images in training would teach every method that this
-content means this generator. Such a training set gives no fold, and asking for it by name says whom it would empty.
+alphabetical order. A fold that holds something out ends in its name: ``cross-content/emoji``, and both together are
+``mine/stylegan+taming/w2``. What can be held out: :mod:`.holding_out`; asking for something else by name says why not.
 
 A protocol that somebody brings is stored with the manifests of the data set, and known there by its name.
 """
@@ -31,7 +29,7 @@ from fractions import Fraction
 from itertools import combinations
 from math import comb
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 
@@ -41,6 +39,19 @@ from ...core.publish import write_atomically
 from ...core.schema import Limits, read_record
 from ...core.text import printable
 from ...core.yaml import read_yaml
+from .fold import Fold, HeldColumn
+from .holding_out import Learned, hindered, hold_out, nothing_to_hold_out, refusal
+
+__all__ = [
+    "Fold",
+    "Learned",
+    "Protocol",
+    "Unseen",
+    "load_protocol",
+    "protocol_names",
+    "read_protocol",
+    "store_protocol",
+]
 
 _PACKAGED = Path(__file__).resolve().parent
 _SUFFIXES = (".yaml", ".yml")
@@ -50,25 +61,6 @@ _MOST_FOLDS = 10_000
 
 _Names = Annotated[tuple[Annotated[str, Limits(shortest=1, longest=200)], ...], Limits(longest=1000, unique=True)]
 _Ratio = Annotated[float, Limits(least=0, most=1)]
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One choice of unseen generators and, under some protocols, of a training set.
-
-    Parameters
-    ----------
-    name : str
-        The protocol, and what tells the fold from its others.
-    unseen : tuple of str
-        The unseen generators, sorted.
-    held_out : str
-        The training set whose images, whoever made them, stay out of train and val; empty if there is none.
-    """
-
-    name: str
-    unseen: tuple[str, ...]
-    held_out: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,16 +102,19 @@ class Protocol:
     description : str
         One paragraph for people.
     hold_out : str, optional
-        ``training_set``: every fold also holds a training set out.
+        ``training_set`` or ``weights``: every fold also holds one of them out.
     ratios : tuple of float
         Shares of train, val and test inside every source; they add up to 1.
+    group : str, optional
+        Column of the data set whose equal values lie in one split; without it what :mod:`..groups` says.
     """
 
     name: str
     unseen: Unseen
     description: Annotated[str, Limits(longest=2000)] = ""
-    hold_out: Literal["training_set"] | None = None
+    hold_out: HeldColumn | None = None
     ratios: tuple[_Ratio, _Ratio, _Ratio] = (0.8, 0.1, 0.1)
+    group: Annotated[str, Limits(shortest=1, longest=60)] | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name) or self.name.endswith(_SUFFIXES):
@@ -133,7 +128,7 @@ class Protocol:
             raise UsageError(f"ratios must add up to 1, not to {float(sum(self.shares)):g}.")
 
     @classmethod
-    def of_unseen(cls, names: Sequence[str], name: str | None = None) -> Protocol:
+    def of_unseen(cls, names: Sequence[str], name: str | None = None, hold_out: HeldColumn | None = None) -> Protocol:
         """The protocol under which these generators are unseen and all others are seen.
 
         Parameters
@@ -142,6 +137,8 @@ class Protocol:
             Generators of a data set; whether they exist is known once it is split.
         name : str, optional
             What the protocol is called; without it ``unseen-flux+midjourney``, or a hash of names that are many or odd.
+        hold_out : str, optional
+            As of :class:`Protocol`; without a name, it ends in ``-across-weights``, for example.
 
         Raises
         ------
@@ -149,10 +146,11 @@ class Protocol:
             No name at all, or a name that cannot be one.
         """
         unseen = tuple(sorted(set(names)))
+        held = f"-across-{hold_out.replace('_', '-')}" if hold_out else ""
         joined = f"unseen-{'+'.join(unseen)}"
-        if not _NAME.fullmatch(joined):
+        if not _NAME.fullmatch(joined + held):
             joined = f"unseen-{len(unseen)}-{hashlib.sha256(joined.encode()).hexdigest()[:12]}"
-        return cls(joined if name is None else name, Unseen(generators=unseen))
+        return cls(joined + held if name is None else name, Unseen(generators=unseen), hold_out=hold_out)
 
     @property
     def shares(self) -> tuple[Fraction, ...]:
@@ -168,32 +166,28 @@ class Protocol:
             "unseen": {key: value for key, value in unseen.items() if value},
             "hold_out": self.hold_out,
             "ratios": list(self.ratios),
+            "group": self.group,
         }
         return {key: value for key, value in document.items() if value}
 
-    def folds(self, generators: Iterable[str] | Mapping[str, str], sources: Collection[str] = ()) -> list[Fold]:
+    def folds(self, generators: Iterable[str] | Mapping[str, str], sources: Collection[Learned] = ()) -> list[Fold]:
         """All folds over the given generators, in a fixed order.
 
         ``generators`` maps generator names to the architectures of the catalog; a plain collection of names
-        counts every name as its own architecture. ``sources`` are names ``generator/training_set``; only protocols
-        that hold a training set out look at them. Raises DatasetError if an unseen architecture is missing, if
-        fewer than two generators would stay seen, or if no training set can be held out.
+        counts every name as its own architecture. ``sources``: only protocols that hold something out look at them.
+        Raises DatasetError if an unseen architecture is missing, if fewer than two generators would stay seen, or if
+        nothing can be held out.
         """
         candidates = self._candidates(generators, sources)
-        possible = [fold for fold in candidates if not _emptied(fold, sources)]
+        possible = [fold for fold in candidates if not hindered(fold, sources)]
         if self.hold_out and not possible:
-            emptied = sorted({generator for fold in candidates for generator in _emptied(fold, sources)})
-            raise DatasetError(
-                f"protocol '{self.name}' can hold no training set out: each one of this dataset "
-                f"({', '.join(sorted({fold.held_out for fold in candidates}))}) is the only one of a seen generator "
-                f"({', '.join(emptied)}): generate a second training set for those, or use another protocol."
-            )
+            raise DatasetError(nothing_to_hold_out(self.name, self.hold_out, candidates, sources))
         return possible
 
-    def _candidates(self, generators: Iterable[str] | Mapping[str, str], sources: Collection[str]) -> list[Fold]:
-        """All folds, those too that would leave a seen generator without a training image."""
+    def _candidates(self, generators: Iterable[str] | Mapping[str, str], sources: Collection[Learned]) -> list[Fold]:
+        """All folds, those too that cannot hold out what they say."""
         folds = self._generator_folds(generators)
-        return _hold_out(folds, sources) if self.hold_out else folds
+        return hold_out(folds, self.hold_out, sources) if self.hold_out else folds
 
     def _generator_folds(self, generators: Iterable[str] | Mapping[str, str]) -> list[Fold]:
         table = dict(generators) if isinstance(generators, Mapping) else {name: name for name in generators}
@@ -234,12 +228,12 @@ class Protocol:
         self,
         generators: Iterable[str] | Mapping[str, str],
         name: str | None = None,
-        sources: Collection[str] = (),
+        sources: Collection[Learned] = (),
     ) -> Fold:
         """The fold of that name (``rotate/stylegan+taming`` or ``stylegan+taming``); parameters as in :meth:`folds`.
 
-        Without a name: the only fold there is, or a UsageError that lists the choices. DatasetError for a training
-        set that exists but cannot be held out.
+        Without a name: the only fold there is, or a UsageError that lists the choices. DatasetError for something that
+        exists but cannot be held out.
         """
         folds = self.folds(generators, sources)
         if name is None and len(folds) == 1:
@@ -252,35 +246,9 @@ class Protocol:
         for fold in self._candidates(generators, sources):
             if name in (fold.name, _short(fold.name)):
                 if fold not in folds:
-                    raise DatasetError(
-                        f"fold {fold.name} would leave no training image of {', '.join(_emptied(fold, sources))}: "
-                        "generate another training set for it, or choose another fold."
-                    )
+                    raise refusal(fold, sources)
                 return fold
         raise unknown_name(f"fold of protocol {self.name}", name, map(_short, by_name))
-
-
-def _hold_out(folds: Iterable[Fold], sources: Collection[str]) -> list[Fold]:
-    """Every fold once for each training set of its seen generators, whether or not it can be held out."""
-    return [
-        Fold(f"{fold.name}/{held_out}", fold.unseen, held_out)
-        for fold in folds
-        for held_out in sorted(set().union(*_seen_training_sets(fold, sources).values()))
-    ]
-
-
-def _emptied(fold: Fold, sources: Collection[str]) -> list[str]:
-    """Seen generators that would have no training image, sorted."""
-    return sorted(name for name, sets in _seen_training_sets(fold, sources).items() if sets == {fold.held_out})
-
-
-def _seen_training_sets(fold: Fold, sources: Collection[str]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for source in sources:
-        generator, training_set = source.split("/")
-        if generator not in fold.unseen:
-            found.setdefault(generator, set()).add(training_set)
-    return found
 
 
 def _plain(name: str) -> str:
