@@ -6,7 +6,9 @@
     OUT/folds.json            the primary metric of every entry in every fold
 
 Folds share images and seen generators, so that no interval is drawn over them: mean, lowest and highest are what they
-say. Which generators are unseen where an entry is at its lowest tells more than the mean.
+say. Which generators are unseen where an entry is at its lowest tells more than the mean. Whether the order of the
+entries depends on who is unseen is said by Kendall's tau between the folds, two by two: 1 where it never does, near 0
+where one fold says nothing about another.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import kendalltau
 
 from ..benchmark.metrics import PRIMARY
 from ..benchmark.runs import Run, list_runs
@@ -55,7 +59,23 @@ class FoldValue:
 
 @dataclass(frozen=True)
 class FoldEntry:
-    """One entry in every fold; ``values``: manifest id -> the primary metric."""
+    """One entry in every fold.
+
+    Parameters
+    ----------
+    method, rule, variant : str
+        As on the boards.
+    values : dict of str to float
+        Manifest id -> the primary metric.
+    mean : float
+        Over the folds that it is in.
+    lowest, highest : FoldValue
+        Where it is worst and best.
+    ranks : tuple of int, optional
+        Its best and its worst rank over the folds, among the entries that are in all of them; None if it is not.
+    first : float, optional
+        Share of the folds in which it is first of those.
+    """
 
     method: str
     rule: str
@@ -64,15 +84,31 @@ class FoldEntry:
     mean: float
     lowest: FoldValue
     highest: FoldValue
+    ranks: tuple[int, int] | None = None
+    first: float | None = None
 
 
 @dataclass(frozen=True)
 class Folds:
-    """The document of ``folds.json``: entries in most folds first, then by mean."""
+    """The document of ``folds.json``: entries in most folds first, then by mean.
+
+    Parameters
+    ----------
+    primary : str
+        The metric.
+    folds : tuple of FoldBoard
+        Their boards.
+    entries : tuple of FoldEntry
+        Everybody.
+    stability : float, optional
+        Mean of Kendall's tau-b over all pairs of folds, of the entries that are in all of them; None of fewer than two
+        folds or two entries.
+    """
 
     primary: str
     folds: tuple[FoldBoard, ...]
     entries: tuple[FoldEntry, ...]
+    stability: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON document."""
@@ -102,10 +138,12 @@ def build_fold_boards(
         )
         board.save(out / folder)
         boards.append(board)
+    entries, stability = _with_ranks(_entries(boards), [board.manifest_id for board in boards])
     document = Folds(
         primary=PRIMARY,
         folds=tuple(FoldBoard(folders[b.manifest_id], b.fold, b.manifest_id, b.unseen) for b in boards),
-        entries=tuple(_entries(boards)),
+        entries=tuple(entries),
+        stability=stability,
     )
     text = json.dumps(document.to_json(), indent=2, allow_nan=False) + "\n"
     write_atomically(out / FOLDS_FILE, text.encode())
@@ -124,12 +162,15 @@ def _refuse_several_experiments(runs: Sequence[Run], runs_dir: Path) -> None:
 
 def folds_text(document: Folds) -> str:
     """The entries for people, one line each."""
-    rows = [["method", "rejection", "settings", "folds", "mean", "lowest", "highest"]]
+    rows = [["method", "rejection", "settings", "folds", "mean", "lowest", "highest", "ranks", "first"]]
     for entry in document.entries:
         ends = [f"{end.value:.3f} ({end.fold})" for end in (entry.lowest, entry.highest)]
         names = [entry.method, entry.rule, entry.variant or "-"]
-        rows.append([*names, str(len(entry.values)), f"{entry.mean:.3f}", *ends])
-    return f"{document.primary} over {len(document.folds)} folds\n{text_columns(rows)}"
+        ranks = "-" if entry.ranks is None else "-".join(map(str, sorted(set(entry.ranks))))
+        first = "-" if entry.first is None else f"{entry.first:.2f}"
+        rows.append([*names, str(len(entry.values)), f"{entry.mean:.3f}", *ends, ranks, first])
+    order = "" if document.stability is None else f"; order of entries: mean Kendall tau {document.stability:.2f}"
+    return f"{document.primary} over {len(document.folds)} folds{order}\n{text_columns(rows)}"
 
 
 def _entries(boards: Sequence[Board]) -> list[FoldEntry]:
@@ -155,6 +196,23 @@ def _entry(entry: Entry, values: dict[str, float], names: dict[str, str]) -> Fol
         lowest=FoldValue(values[low], names[low]),
         highest=FoldValue(values[high], names[high]),
     )
+
+
+def _with_ranks(entries: list[FoldEntry], manifests: Sequence[str]) -> tuple[list[FoldEntry], float | None]:
+    """The entries with their ranks in every fold, and how stable the order is."""
+    whole = [entry for entry in entries if len(entry.values) == len(manifests)]
+    if len(whole) < 2 or len(manifests) < 2:
+        return entries, None
+    values = np.array([[entry.values[manifest] for manifest in manifests] for entry in whole])
+    ranks = 1 + (values[:, None] < values[None]).sum(1)
+    pairs = [float(kendalltau(values[:, a], values[:, b])[0]) for a, b in combinations(range(len(manifests)), 2)]
+    found = {
+        id(entry): replace(entry, ranks=(int(own.min()), int(own.max())), first=float(np.mean(own == 1)))
+        for entry, own in zip(whole, ranks, strict=True)
+    }
+    # Undefined where all entries are equal in a fold.
+    defined = [tau for tau in pairs if math.isfinite(tau)]
+    return [found.get(id(entry), entry) for entry in entries], float(np.mean(defined)) if defined else None
 
 
 def _plain(fold: str) -> str:
