@@ -1,10 +1,12 @@
 """Manifests: who is seen, who is unseen, and which image belongs to which split.
 
-Images are split in the order of a hash of their ids inside every source: a split depends on nothing but the set of
-images of that source, not on their order, not on other sources, not on the fold.
+The split of an image (:mod:`.splitting`) is the same in every fold of a protocol.
 
 A fold may hold a training set out. Its images are then in ``test`` only, and a generator that has it, seen or unseen,
 is tested on nothing else, so that content does not tell seen from unseen; the others are tested on what they have.
+
+A fold may have few shots: so many training images of every seen generator, while validation and test stay whole. Only
+then may nobody be unseen.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..core.errors import DatasetError, LeakError
+from ..core.errors import DatasetError
 from ..core.foreign import TableBudget, read_table
 from ..core.progress import track
 from ..core.publish import publishing
@@ -32,15 +33,19 @@ from ..core.schema import Limits, read_record
 from ..core.text import printable
 from ..generation.dataset import Dataset
 from .leaks import refuse_copies, refuse_repeated_ids, refuse_twins
+from .manifest_check import COLUMNS, GROUPED, check_manifest, class_index
 from .manifest_folder import find_protocol, keep_protocol, manifest_folder, manifest_path
 from .protocols import Fold, Protocol, store_protocol
+from .splitting import SPLITS, few_shots, group_names, originals, split_groups, split_sources
 
 MANIFEST_SCHEMA_VERSION = 1
-COLUMNS = ("image_id", "shard", "row", "generator", "training_set", "openness", "split", "class_index")
-SPLITS = ("train", "val", "test")
-
 _INTEGERS = ("row", "class_index")
-_SCHEMA = pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) for name in COLUMNS])
+
+
+def _schema(columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) for name in columns])
+
+
 _METADATA_KEY = b"osbench"
 
 _BUDGET = TableBudget(rows=1_000_000, bytes=400 << 20, file_bytes=400 << 20)
@@ -63,6 +68,8 @@ class _Header:
     seen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
     unseen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
     held_out: Annotated[str, Limits(longest=200)] = ""
+    shots: Annotated[int, Limits(least=0, most=10**6)] = 0
+    repeat: Annotated[int, Limits(least=0, most=10**6)] = 0
 
 
 @dataclass(frozen=True)
@@ -75,10 +82,12 @@ class Manifest:
         Sorted generator names; ``class_index`` in the table indexes ``seen``.
     held_out : str
         The training set that is in ``test`` only; empty = none.
+    shots, repeat : int
+        Training images of every seen generator, and which drawing of them; 0 shots = all.
     table : pandas.DataFrame
-        Columns of ``COLUMNS``, sorted by ``image_id``.
+        Columns of ``COLUMNS``, or of ``GROUPED`` where groups were split, sorted by ``image_id``.
     manifest_id : str
-        SHA-256 of the header (protocol, fold, suite, crop size, names, what is held out) and the sorted rows.
+        SHA-256 of the header (protocol, fold, suite, crop size, names, what is held out, shots) and the sorted rows.
     crop_size : int
         Side in pixels of the crops in the dataset.
     """
@@ -92,6 +101,8 @@ class Manifest:
     suite: str
     crop_size: int
     held_out: str = ""
+    shots: int = 0
+    repeat: int = 0
     data: Path | None = field(default=None, compare=False, repr=False)
 
     def rows(self, *splits: str) -> pd.DataFrame:
@@ -113,12 +124,6 @@ def _array(table: pd.DataFrame, name: str) -> np.ndarray:
     return np.asarray(table[name], dtype=np.int64 if name in _INTEGERS else str)
 
 
-def split_counts(n: int, ratios: Sequence[Fraction]) -> tuple[int, int, int]:
-    """Exact sizes of train, val and test for ``n`` images: val and test are rounded half up, train is the rest."""
-    val, test = (int(n * ratio + Fraction(1, 2)) for ratio in ratios[1:])
-    return n - val - test, val, test
-
-
 def generator_architectures(dataset: Dataset) -> dict[str, str]:
     """Generators of a dataset -> name of their architecture in the literature (the generator's name if unknown)."""
     known = {s["generator"]: s.get("architecture") for s in dataset.info.get("sources", [])}
@@ -131,10 +136,10 @@ def build_manifest(
 ) -> Manifest:
     """The manifest of one fold (a name may be left out if the protocol has only one).
 
-    Every source is split by the protocol's ratios. Unseen generators keep their test images only, so the mix of seen
-    and unseen test images does not depend on the fold. A held-out training set keeps its test images only, too;
-    generators that have it are tested on it alone. ``protocol``: as :func:`find_protocol` takes it. ``index``: the
-    dataset's index, if the caller has read it already.
+    Every source, or the groups of all sources together, is split by the protocol's ratios. Unseen generators keep their
+    test images only, so the mix of seen and unseen test images does not depend on the fold. A held-out training set
+    keeps its test images only, too; generators that have it are tested on it alone. Resyntheses are left aside.
+    ``protocol``: as :func:`find_protocol` takes it. ``index``: the dataset's index, if the caller has read it already.
 
     Raises
     ------
@@ -145,17 +150,22 @@ def build_manifest(
         generators.
     """
     rule = find_protocol(dataset, protocol)
-    chosen = fold if isinstance(fold, Fold) else _named_fold(dataset, rule, fold)
-    index = dataset.index() if index is None else index
+    index = originals(dataset.index() if index is None else index)
+    chosen = fold if isinstance(fold, Fold) else _named_fold(dataset, rule, fold, index)
     refuse_repeated_ids(_array(index, "image_id"))
     refuse_copies(index)
     generator = _array(index, "generator")
-    seen = tuple(sorted(set(generator.tolist()) - set(chosen.unseen)))
+    seen = chosen.seen or tuple(sorted(set(generator.tolist()) - set(chosen.unseen)))
     unseen_row = np.isin(generator, chosen.unseen)
-    split = _split_sources(index, rule.shares)
+    groups = group_names(index, rule.group) if rule.group else None
+    split = _split(rule, index, groups)
     held_out = _array(index, "training_set") == chosen.held_out
     tested = held_out | ~np.isin(generator, generator[held_out])
-    kept = np.flatnonzero(np.where(split == "test", tested, ~unseen_row & ~held_out))
+    known = ~unseen_row & ~held_out
+    if chosen.shots:
+        known &= (split != "train") | few_shots(index, split, groups, chosen.shots, chosen.repeat)
+    asked = np.isin(generator, [*seen, *chosen.unseen])
+    kept = np.flatnonzero(asked & np.where(split == "test", tested, known))
     kept = kept[np.argsort(_array(index, "image_id")[kept])]
     for column in ("pixel_sha256", "bytes_sha256", "native_sha256"):
         hashes = index[column].to_numpy(object) if column in index else np.full(len(index), None)
@@ -166,7 +176,8 @@ def build_manifest(
             **columns,
             "openness": np.where(unseen_row, "unseen", "seen")[kept],
             "split": split[kept],
-            "class_index": _class_index(columns["generator"], seen),
+            "class_index": class_index(columns["generator"], seen),
+            **({} if groups is None else {"group": groups[kept]}),
         }
     )
     manifest = Manifest(
@@ -179,6 +190,8 @@ def build_manifest(
         suite=dataset.suite,
         crop_size=dataset.crop_size,
         held_out=chosen.held_out,
+        shots=chosen.shots,
+        repeat=chosen.repeat,
         data=dataset.path,
     )
     manifest = replace(manifest, manifest_id=_manifest_id(_header(manifest), table))
@@ -186,86 +199,25 @@ def build_manifest(
     return manifest
 
 
-def _named_fold(dataset: Dataset, protocol: Protocol, name: str | None) -> Fold:
-    return protocol.fold(generator_architectures(dataset), name, dataset.sources())
+def _split(rule: Protocol, index: pd.DataFrame, groups: np.ndarray | None) -> np.ndarray:
+    """The split of every row, str (N,)."""
+    return split_sources(index, rule.shares) if groups is None else split_groups(groups, rule.shares, rule.group_seed)
 
 
-def _class_index(generator: np.ndarray, seen: Sequence[str]) -> np.ndarray:
-    index = {name: i for i, name in enumerate(seen)}
-    return np.array([index.get(name, -1) for name in generator], dtype=np.int64)
+def _training_images(rule: Protocol, index: pd.DataFrame) -> dict[str, int] | None:
+    """Generator -> training images that there are; None where the folds do not depend on it."""
+    if not rule.shots:
+        return None
+    groups = group_names(index, rule.group) if rule.group else None
+    return dict(Counter(_array(index, "generator")[_split(rule, index, groups) == "train"].tolist()))
 
 
-def _split_sources(index: pd.DataFrame, ratios: Sequence[Fraction]) -> np.ndarray:
-    """The split of every row, str (N,): inside each source the first images in hash order train, the last ones test."""
-    rows: dict[str, list[int]] = {}
-    for i, (g, t) in enumerate(zip(_array(index, "generator"), _array(index, "training_set"), strict=True)):
-        rows.setdefault(f"{g}/{t}", []).append(i)
-    keys = np.array([hashlib.sha256(name.encode()).hexdigest() for name in _array(index, "image_id")])
-    split = np.empty(len(index), dtype="<U5")
-    for source, members in rows.items():
-        sizes = split_counts(len(members), ratios)
-        if min(sizes) < 1:
-            raise DatasetError(
-                f"source {source} has {len(members)} images, too few for {'/'.join(SPLITS)} at "
-                f"{'/'.join(f'{float(r):g}' for r in ratios)}: generate more images."
-            )
-        order = np.array(members)[np.argsort(keys[members], kind="stable")]
-        split[order] = np.repeat(SPLITS, sizes)
-    return split
+def _folds(dataset: Dataset, rule: Protocol, index: pd.DataFrame) -> list[Fold]:
+    return rule.folds(generator_architectures(dataset), dataset.sources(), _training_images(rule, index))
 
 
-def check_manifest(manifest: Manifest) -> None:
-    """LeakError or DatasetError unless the manifest keeps every promise of this module."""
-    if tuple(manifest.table.columns) != COLUMNS:
-        raise DatasetError(f"manifest columns are {', '.join(manifest.table.columns)}; expected {', '.join(COLUMNS)}.")
-    ids, generator, split = (manifest.column(name) for name in ("image_id", "generator", "split"))
-    refuse_repeated_ids(ids)
-    if (ids[:-1] > ids[1:]).any():
-        raise DatasetError("the manifest's rows are not sorted by image_id.")
-    if not np.isin(split, SPLITS).all() or not np.isin(manifest.column("openness"), ("seen", "unseen")).all():
-        raise DatasetError("the manifest has a split or openness that does not exist.")
-    unseen = np.isin(generator, manifest.unseen)
-    if ((manifest.column("openness") == "unseen") != unseen).any() or set(manifest.seen) & set(manifest.unseen):
-        raise LeakError("the manifest calls a generator both seen and unseen.")
-    leaked = np.flatnonzero(unseen & (split != "test"))
-    if len(leaked):
-        first = leaked[0]
-        raise LeakError(
-            f"{len(leaked)} images of unseen generators lie outside test, first {ids[first]} of {generator[first]} in "
-            f"{split[first]}."
-        )
-    if (_class_index(generator, manifest.seen) != manifest.column("class_index")).any():
-        raise LeakError("the manifest's class_index does not agree with its seen generators.")
-    _refuse_missing_classes(manifest, set(zip(generator.tolist(), split.tolist(), strict=True)))
-    if manifest.held_out:
-        _refuse_mixed_content(manifest, ids, generator, split)
-
-
-def _refuse_missing_classes(manifest: Manifest, present: set[tuple[str, str]]) -> None:
-    wanted = {(g, s) for g in manifest.seen for s in SPLITS} | {(g, "test") for g in manifest.unseen}
-    for generator, split in sorted(wanted - present):
-        raise DatasetError(f"generator {generator} has no {split} image in the manifest: generate more images.")
-    for generator, _ in sorted(present - wanted):
-        raise DatasetError(f"the manifest has images of {generator}, which it calls neither seen nor unseen.")
-
-
-def _refuse_mixed_content(manifest: Manifest, ids: np.ndarray, generator: np.ndarray, split: np.ndarray) -> None:
-    """The held-out training set is in test only, and whoever has it is tested on nothing else."""
-    held_out = manifest.column("training_set") == manifest.held_out
-    leaked = np.flatnonzero(held_out & (split != "test"))
-    if len(leaked):
-        raise LeakError(
-            f"{len(leaked)} images of the held-out training set {manifest.held_out} lie outside test, first "
-            f"{ids[leaked[0]]} of {generator[leaked[0]]} in {split[leaked[0]]}."
-        )
-    if not np.isin(generator[held_out], manifest.seen).any():
-        raise DatasetError(f"no seen generator has an image of the held-out training set {manifest.held_out}.")
-    mixed = np.flatnonzero((split == "test") & ~held_out & np.isin(generator, generator[held_out]))
-    if len(mixed):
-        raise DatasetError(
-            f"{generator[mixed[0]]} is tested on the held-out training set {manifest.held_out} and on another one, "
-            f"first {ids[mixed[0]]}."
-        )
+def _named_fold(dataset: Dataset, rule: Protocol, name: str | None, index: pd.DataFrame) -> Fold:
+    return rule.fold(generator_architectures(dataset), name, dataset.sources(), _training_images(rule, index))
 
 
 def _header(manifest: Manifest) -> dict[str, object]:
@@ -278,8 +230,9 @@ def _header(manifest: Manifest) -> dict[str, object]:
         "seen": list(manifest.seen),
         "unseen": list(manifest.unseen),
     }
-    # Left out where nothing is: manifests from before there was such a protocol keep their ids.
-    return header | ({"held_out": manifest.held_out} if manifest.held_out else {})
+    # Left out where nothing is: manifests from before there were such protocols keep their ids.
+    few = {"shots": manifest.shots, "repeat": manifest.repeat} if manifest.shots else {}
+    return header | ({"held_out": manifest.held_out} if manifest.held_out else {}) | few
 
 
 def _manifest_id(header: Mapping[str, object], table: pd.DataFrame) -> str:
@@ -291,7 +244,8 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a checked manifest as Parquet, atomically. Raises what :func:`check_manifest` raises, writing nothing."""
     check_manifest(manifest)
     metadata = {_METADATA_KEY: json.dumps({**_header(manifest), "manifest_id": manifest.manifest_id}).encode()}
-    table = pa.Table.from_pandas(manifest.table, schema=_SCHEMA, preserve_index=False).replace_schema_metadata(metadata)
+    schema = _schema(list(manifest.table.columns))
+    table = pa.Table.from_pandas(manifest.table, schema=schema, preserve_index=False).replace_schema_metadata(metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
     with publishing(path) as partial:
         pq.write_table(table, partial, compression="zstd")
@@ -304,7 +258,7 @@ def read_manifest(path: Path) -> Manifest:
     """
     if not path.exists() and not path.is_symlink():
         raise DatasetError(f"no manifest {path}: run `osbench split` first.")
-    table = read_table(path, DatasetError, _BUDGET, schema=_SCHEMA)
+    table = read_table(path, DatasetError, _BUDGET)
     _check_cells(table, path)
     document = _header_document(table, path)
     manifest_id = document.pop("manifest_id", None)
@@ -319,6 +273,8 @@ def read_manifest(path: Path) -> Manifest:
         suite=header.suite,
         crop_size=header.crop_size,
         held_out=header.held_out,
+        shots=header.shots,
+        repeat=header.repeat,
     )
     check_manifest(manifest)
     if _manifest_id(document, manifest.table) != manifest_id:
@@ -327,7 +283,9 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _check_cells(table: pa.Table, path: Path) -> None:
-    for name, column in zip(COLUMNS, table.columns, strict=True):
+    if table.schema.remove_metadata() not in (_schema(COLUMNS), _schema(GROUPED)):
+        raise DatasetError(f"{path}: has other columns than the schema, {', '.join(COLUMNS)}.")
+    for name, column in zip(table.column_names, table.columns, strict=True):
         if column.null_count:
             raise DatasetError(f"{path} is not a readable manifest (column {name} has empty cells): split again.")
         # As an array of text every cell would take as much memory as the longest one.
@@ -370,8 +328,9 @@ def split_dataset(dataset: Dataset, protocol: Protocol | str | Path, folder: Pat
         Where to write; :func:`manifest_folder` without it.
     """
     rule = find_protocol(dataset, protocol)
-    folds = rule.folds(generator_architectures(dataset), dataset.sources())
-    target, index = folder or manifest_folder(dataset), dataset.index()
+    index = originals(dataset.index())
+    folds = _folds(dataset, rule, index)
+    target = folder or manifest_folder(dataset)
     paths = []
     for fold in track(folds, description="split", unit="fold") if len(folds) > 1 else folds:
         paths.append(manifest_path(target, fold.name))
@@ -388,11 +347,8 @@ def open_manifests(dataset: Dataset, protocol: Protocol | str | Path, fold_name:
     protocol must have only one fold; UsageError otherwise.
     """
     rule = find_protocol(dataset, protocol)
-    if fold_name == "all":
-        folds = rule.folds(generator_architectures(dataset), dataset.sources())
-    else:
-        folds = [_named_fold(dataset, rule, fold_name)]
-    index = dataset.index()
+    index = originals(dataset.index())
+    folds = _folds(dataset, rule, index) if fold_name == "all" else [_named_fold(dataset, rule, fold_name, index)]
     manifests = [build_manifest(dataset, rule, fold, index) for fold in folds]
     stale = [manifest for manifest in manifests if not _is_stored(manifest, dataset.path / "manifests")]
     target = manifest_folder(dataset) if stale else Path()
