@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from ..benchmark.metrics import PRIMARY
 from ..benchmark.runs import Run, list_runs
 from ..core.columns import text_columns
 from ..core.documents import to_json
@@ -103,7 +102,7 @@ def build_fold_boards(
         board.save(out / folder)
         boards.append(board)
     document = Folds(
-        primary=PRIMARY,
+        primary=boards[0].primary,
         folds=tuple(FoldBoard(folders[b.manifest_id], b.fold, b.manifest_id, b.unseen) for b in boards),
         entries=tuple(_entries(boards)),
     )
@@ -137,7 +136,7 @@ def _entries(boards: Sequence[Board]) -> list[FoldEntry]:
     names = {board.manifest_id: board.fold.rpartition("/")[2] for board in boards}
     for board in boards:
         for entry in board.entries:
-            value = entry.metrics[PRIMARY].estimate
+            value = entry.metrics[board.primary].estimate
             if math.isfinite(value):
                 found.setdefault(entry.id, (entry, {}))[1][board.manifest_id] = value
     rows = [_entry(entry, values, names) for entry, values in found.values()]
