@@ -15,12 +15,12 @@ from .evaluate import Plan, evaluate, is_finished, plan_fits
 from .experiment import Configuration, Experiment
 from .failures import describe_failure, free_memory
 from .fits import Fit, run_fits
-from .laundered import launder_runs
-from .laundering import Cell, Grid
 from .manifest import Manifest
 from .method import get_method, method_names
 from .metrics import defined_metrics
 from .metrics.tally import Tally
+from .robustness.asking import launder_runs
+from .robustness.treatments import Cell, Grid
 from .run_info import Option
 from .runs import NATIVE, Run
 
@@ -39,7 +39,7 @@ class ExperimentRuns:
         Label -> its runs, manifest by manifest and seed by seed.
     missing, failed : dict of str to str
         Label -> why it was left out, or why it failed the first time, in one line; its other runs are in ``runs``.
-    crowded : dict
+    too_small : dict
         Cells of the laundering grid that were left out -> number of test images whose stored frame is too small.
     """
 
@@ -47,7 +47,7 @@ class ExperimentRuns:
     runs: dict[str, list[Run]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    crowded: dict[Cell, int] = field(default_factory=dict)
+    too_small: dict[Cell, int] = field(default_factory=dict)
 
     def all_runs(self) -> list[Run]:
         """The runs of every entry, in the order of the experiment."""
@@ -260,7 +260,7 @@ def _add(
     )
     found.runs.setdefault(label, []).extend(runs)
     if grid is not None:
-        found.crowded |= launder_runs(runs, dataset, first.manifest, grid, device=first.device)
+        found.too_small |= launder_runs(runs, dataset, first.manifest, grid, device=first.device)
 
 
 def summarize(found: ExperimentRuns, manifests: Sequence[Manifest]) -> list[Summary]:

@@ -19,7 +19,7 @@ from .metrics import Outcome, af1_crr_curve, defined_metrics, defined_per_genera
 from .metrics import threshold_rule as threshold_rule_of
 from .metrics.intervals import Interval, interval_of, intervals_of
 from .metrics.resampling import Replicates, Resamples, replicate
-from .robustness import SurfaceRow
+from .robustness.surface import SurfaceRow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,7 +122,7 @@ class Score:
         How the intervals were resampled.
     content : tuple of ContentRow
         Answers by training set, where the manifest holds one out.
-    laundered : tuple of SurfaceRow
+    robustness : tuple of SurfaceRow
         Metrics under every treatment that the run was asked about.
     """
 
@@ -139,7 +139,7 @@ class Score:
     composition: dict[str, dict[str, int]]
     bootstrap: Bootstrap
     content: tuple[ContentRow, ...] = ()
-    laundered: tuple[SurfaceRow, ...] = ()
+    robustness: tuple[SurfaceRow, ...] = ()
 
     @classmethod
     def of(
@@ -149,7 +149,7 @@ class Score:
         threshold_rule: str = DEFAULT_THRESHOLD_RULE,
         bootstrap: int = 1000,
         seed: int = 0,
-        laundered: Sequence[SurfaceRow] = (),
+        robustness: Sequence[SurfaceRow] = (),
     ) -> Score:
         """Compute every number of some answers.
 
@@ -163,7 +163,7 @@ class Score:
             Replicates of every interval.
         seed : int
             Of the resampling.
-        laundered : sequence of SurfaceRow
+        robustness : sequence of SurfaceRow
             The run's robustness surface, if it has one.
         """
         several = [answers] if isinstance(answers, Answers) else list(answers)
@@ -187,7 +187,7 @@ class Score:
             composition=manifest.counts(),
             bootstrap=Bootstrap(bootstrap, seed),
             content=tuple(content_rows(first.validation, tests[0], manifest, thresholds[0])) if not tests[1:] else (),
-            laundered=tuple(laundered),
+            robustness=tuple(robustness),
         )
 
     def __getattr__(self, name: str) -> Interval:

@@ -32,7 +32,7 @@ from ..benchmark.manifest import Manifest
 from ..benchmark.metrics import defined_metrics, primary_metric
 from ..benchmark.metrics.paired import Side
 from ..benchmark.metrics.resampling import Resamples
-from ..benchmark.robustness import surface
+from ..benchmark.robustness.surface import surface
 from ..benchmark.runs import Refused, Run
 from ..benchmark.scores import Scores
 from ..core.documents import Limits, from_json, to_json

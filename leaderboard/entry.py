@@ -19,7 +19,7 @@ from ..benchmark.metrics import defined_metrics, defined_per_generator, primary_
 from ..benchmark.metrics.intervals import Interval, interval_of
 from ..benchmark.metrics.paired import Side, side_of
 from ..benchmark.metrics.resampling import Resamples, replicate
-from ..benchmark.robustness import SURFACE_METRICS, SurfaceRow
+from ..benchmark.robustness.surface import SURFACE_METRICS, SurfaceRow
 from ..benchmark.run_info import Config, Git, Hardware, RunInfo
 from ..benchmark.score import Confusion, GeneratorScore, confusion, generator_scores, new_generator_intervals
 from ..core.documents import Limits, from_json, to_json
@@ -68,7 +68,7 @@ class Entry:
     threshold_rule : str
         How the threshold of each seed was chosen on its seen validation images.
     normalised_distance : bool
-        Whether the known score is minus a distance divided by the spread of its class.
+        Whether the known score is minus a distance divided by the standard deviation of its class.
     metrics : dict of str to Interval
         Means over the seeds, with intervals over images and seeds (*these generators*).
     new_generator : dict of str to Interval
@@ -86,7 +86,7 @@ class Entry:
         Known scores of every source, of the first seed.
     content : tuple of ContentRow
         Answers by training set, where the manifest holds one out.
-    laundered : tuple of SurfaceRow
+    robustness : tuple of SurfaceRow
         Means over the seeds under every treatment that all of them were asked about.
     """
 
@@ -118,7 +118,7 @@ class Entry:
     curve: EntryCurve | None
     histogram: Histogram | None
     content: Annotated[tuple[ContentRow, ...], Limits(longest=100_000)] = ()
-    laundered: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
+    robustness: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
 
     @property
     def label(self) -> str:
@@ -166,7 +166,7 @@ def entry_of(
     seeds : sequence of Answers
         Of one method by one rule, one for each seed.
     surfaces : sequence of sequences of SurfaceRow
-        The robustness of each seed; an empty one where it was never laundered.
+        The robustness of each seed; an empty one where it was never robustness.
     resamples : Resamples
         Shared by the whole board.
     pool : concurrent.futures.Executor, optional
@@ -206,7 +206,7 @@ def entry_of(
         curve=entry_curve(tests) if manifest.unseen else None,
         histogram=entry_histogram(seeds[0], thresholds[0]),
         content=_content(seeds, thresholds),
-        laundered=mean_surface(surfaces),
+        robustness=mean_surface(surfaces),
     )
     return entry, side_of(found, primary_metric(len(manifest.unseen)))
 

@@ -1,7 +1,7 @@
 """How sure a number is: three questions, three intervals, each named after the question it answers.
 
 *These generators*: would other images of the same generators give another number? (stratified bootstrap of images)
-*This method*: would training again, and other images, give another number? (images, and the spread over seeds)
+*This method*: would training again, and other images, give another number? (images, and deviation over seeds)
 *A new generator*: what of a generator that nobody has tested? (t on the means of the unseen generators; more images do
 not narrow it, more generators do)
 """

@@ -22,16 +22,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..core.documents import Number
-from ..core.errors import RunError, UsageError
-from ..core.foreign import TableBudget, read_table
-from ..core.text import printable
-from .answers import Answers, outcome_of
-from .laundering import CLEAN, Cell, cell_of, value_text
-from .manifest import Manifest
-from .metrics import Outcome, af1, auc_af1_crr, closed_set_accuracy, crr
-from .predictions import Predictions, row_budget
-from .run_info import RunInfo
+from ...core.documents import Number
+from ...core.errors import RunError, UsageError
+from ...core.foreign import TableBudget, read_table
+from ...core.text import printable
+from ..answers import Answers, outcome_of
+from ..manifest import Manifest
+from ..metrics import Outcome, af1, auc_af1_crr, closed_set_accuracy, crr
+from ..predictions import Predictions, row_budget
+from ..run_info import RunInfo
+from .treatments import CLEAN, Cell, cell_of, value_text
 
 LAUNDERED_FILE = "laundered.parquet"
 
