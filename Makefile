@@ -24,7 +24,7 @@ $(DEV): $(STAMP)
 
 install: $(DEV)  ## create .venv and install osbench with the tools of a developer
 
-demo: $(STAMP)  ## install, then the whole line on the embedded mini suite; the board is in build/demo/leaderboard
+demo: $(STAMP)  ## install, then the whole pipeline on the embedded mini suite; the board is in build/demo/leaderboard
 	$(BIN)/osbench run mini --out build/demo
 
 test: $(DEV)  ## the test suite (under 10 minutes on 2 cores)

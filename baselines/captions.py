@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 from ..core.errors import CheckpointError, DatasetError
-from ..core.home import cache_folder
 from ..core.locking import exclusive
 from ..core.progress import progress_bar
+from ..core.user_folders import cache_folder
 from ..generation.pixels import pixel_sha256
 from .clip_features import find_folder, preprocess, weights_sha256
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import RunError
-from ..core.home import cache_folder
 from ..core.locking import exclusive
 from ..core.progress import get_logger, progress_bar
+from ..core.user_folders import cache_folder
 
 FORMAT_VERSION = 1
 

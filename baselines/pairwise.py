@@ -1,7 +1,7 @@
 """Forensic similarity as open-set attribution: a siamese network, trained on pairs, asked about class references.
 
 Paper 1, section 4.5: the reference r_k of a class is the mean trunk feature of its training images, the distance is
-d(x, r_k) = 1 - similarity(h(x), r_k), and from there on its own rule holds: nearest reference (eq. 5), spread sigma_k
+d(x, r_k) = 1 - similarity(h(x), r_k), from there on its own rule holds: nearest reference (eq. 5), deviation sigma_k
 (eq. 7 with this d), ``known_score`` -d / sigma (eq. 6). The trunk runs once per image and the head takes references as
 they are, so N images against R references cost N + R trunk runs, not N x R.
 """
@@ -31,10 +31,10 @@ from ..benchmark.method import Context, Scores
 from ..benchmark.method_code import code_sha256
 from ..benchmark.options import at_least, one_of
 from ..core.errors import RunError
-from ..core.home import cache_folder
 from ..core.locking import exclusive
 from ..core.progress import get_logger
 from ..core.publish import publishing
+from ..core.user_folders import cache_folder
 from ..generation.cameras.virtual import VirtualCamera
 from .cameras.bank import CropSource, build_bank
 from .cameras.sources import VirtualSource, photograph_source, virtual_source

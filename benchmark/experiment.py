@@ -229,9 +229,9 @@ def load_experiment(name: str | Path) -> Experiment:
     experiment = read_record(Experiment, document, where)
     _check_labels(experiment, where)
     entries = {
-        label: replace(own, method=_beside(path.parent, own.method)) for label, own in experiment.entries.items()
+        label: replace(own, method=_in_folder(path.parent, own.method)) for label, own in experiment.entries.items()
     }
-    suite, protocol = _beside(path.parent, experiment.suite), _beside(path.parent, experiment.protocol)
+    suite, protocol = _in_folder(path.parent, experiment.suite), _in_folder(path.parent, experiment.protocol)
     if protocol not in protocol_names() and protocol.endswith((".yaml", ".yml")):
         load_protocol(protocol)  # before anything is generated for it
     return replace(experiment, entries=entries, suite=suite, protocol=protocol)
@@ -247,7 +247,7 @@ def _check_labels(experiment: Experiment, where: str) -> None:
             raise unknown_name(f"label under 'published' of {where}", label, experiment.entries)
 
 
-def _beside(folder: Path, name: str | None) -> Any:
+def _in_folder(folder: Path, name: str | None) -> Any:
     """The path of a file that lies in ``folder``; any other name stays as it is."""
     if name is not None and name.endswith((".yaml", ".yml", ".py")) and (folder / name).exists():
         return str(folder / name)

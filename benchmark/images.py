@@ -19,9 +19,9 @@ import pandas as pd
 
 from ..core.disk import shortage
 from ..core.errors import DatasetError
-from ..core.home import cache_folder
 from ..core.progress import get_logger, progress_bar
 from ..core.publish import publishing
+from ..core.user_folders import cache_folder
 from ..generation.dataset import Dataset
 from ..generation.ledger import LedgerEntry
 from ..generation.pixels import decode_crop, pixel_sha256
@@ -224,7 +224,7 @@ def _build_cache(dataset: Dataset, index: pd.DataFrame, size: int, check: bool, 
     path.parent.mkdir(parents=True, exist_ok=True)
     lacking = shortage(path.parent, len(index) * size * size * 3)
     if lacking:
-        raise DatasetError(f"decoded images need {lacking}: make room.")
+        raise DatasetError(f"decoded images need {lacking}: free disk space.")
     get_logger().info("decoding %d images of %s into %s (once)", len(index), dataset.path, path)
     with publishing(path) as partial:
         store = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=(len(index), size, size, 3))

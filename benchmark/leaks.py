@@ -63,15 +63,20 @@ def refuse_twins(ids: np.ndarray, generator: np.ndarray, split: np.ndarray, hash
             )
 
 
-def refuse_straddling(ids: np.ndarray, group: np.ndarray, split: np.ndarray) -> None:
-    """LeakError if images of one group lie in two splits; arrays str (N,), an empty group is none."""
+def refuse_torn_groups(ids: np.ndarray, group: np.ndarray, split: np.ndarray) -> None:
+    """LeakError if images of one group lie in two splits, whoever made them.
+
+    Parameters
+    ----------
+    ids, group, split : numpy.ndarray
+        str (N,); an empty group is none.
+    """
     first: dict[str, int] = {}
     for i, name in enumerate(group.tolist()):
         j = first.setdefault(name, i)
         if name and split[i] != split[j]:
             raise LeakError(
-                f"images {ids[j]} ({split[j]}) and {ids[i]} ({split[i]}) belong to one group, {printable(name, 60)}:"
-                " groups never straddle splits; split again."
+                f"group {printable(name, 60)} is torn: {ids[j]} is in {split[j]} and {ids[i]} in {split[i]}."
             )
 
 

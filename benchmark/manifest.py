@@ -1,8 +1,13 @@
 """Manifests: who is seen, who is unseen, and which image belongs to which split.
 
-How images are split: :mod:`.splitting`. A fold may hold a training set out, or weights. Their images are then in
-``test`` only, and a generator that has them, seen or unseen, is tested on nothing else, so that content does not tell
-seen from unseen; the others are tested on what they have.
+The split of an image (:mod:`.splitting`) is the same in every fold of a protocol.
+
+A fold may hold a training set out, or weights. Their images are then in ``test`` only, and a generator that has them,
+seen or unseen, is tested on nothing else, so that content does not tell seen from unseen; the others are tested on what
+they have.
+
+A fold may have few shots: so many training images of every seen generator, while validation and test stay whole. Only
+then may nobody be unseen.
 """
 
 from __future__ import annotations
@@ -34,10 +39,9 @@ from .manifest_columns import INTEGERS, cells, class_index, schema_of, source_na
 from .manifest_folder import find_protocol, keep_protocol, manifest_folder, manifest_path
 from .protocols import Fold, Learned, Protocol, store_protocol
 from .protocols.fold import HeldColumn
-from .splitting import SPLITS, group_keys, split_sources
+from .splitting import SPLITS, few_shots, group_names, originals, own_groups, split_groups, split_sources
 
 MANIFEST_SCHEMA_VERSION = 1
-
 _METADATA_KEY = b"osbench"
 
 _BUDGET = TableBudget(rows=1_000_000, bytes=400 << 20, file_bytes=400 << 20)
@@ -61,6 +65,8 @@ class _Header:
     unseen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
     held_out: Annotated[str, Limits(longest=200)] = ""
     hold_out: HeldColumn = "training_set"
+    shots: Annotated[int, Limits(least=0, most=10**6)] = 0
+    repeat: Annotated[int, Limits(least=0, most=10**6)] = 0
 
 
 @dataclass(frozen=True)
@@ -75,10 +81,12 @@ class Manifest:
         The training set, or the weights, that are in ``test`` only; empty = none.
     hold_out : str
         Column that ``held_out`` is a value of.
+    shots, repeat : int
+        Training images of every seen generator, and which drawing of them; 0 shots = all.
     table : pandas.DataFrame
-        Columns of ``COLUMNS`` and those of ``OPTIONAL`` that say something, sorted by ``image_id``.
+        Columns as of :mod:`.manifest_columns`, sorted by ``image_id``.
     manifest_id : str
-        SHA-256 of the header (protocol, fold, suite, crop size, names, what is held out) and the sorted rows.
+        SHA-256 of the header (protocol, fold, suite, crop size, names, what is held out, shots) and the sorted rows.
     crop_size : int
         Side in pixels of the crops in the dataset.
     """
@@ -93,6 +101,8 @@ class Manifest:
     crop_size: int
     held_out: str = ""
     hold_out: HeldColumn = "training_set"
+    shots: int = 0
+    repeat: int = 0
     data: Path | None = field(default=None, compare=False, repr=False)
 
     def rows(self, *splits: str) -> pd.DataFrame:
@@ -134,10 +144,10 @@ def build_manifest(
 ) -> Manifest:
     """The manifest of one fold (a name may be left out if the protocol has only one).
 
-    Every source is split by the protocol's ratios. Unseen generators keep their test images only, so the mix of seen
-    and unseen test images does not depend on the fold. What is held out keeps its test images only, too; generators
-    that have it are tested on it alone. ``protocol``: as :func:`find_protocol` takes it. ``index``: the dataset's
-    index, if the caller has read it already.
+    Every source, or the groups of all sources together, is split by the protocol's ratios. Unseen generators keep their
+    test images only, so the mix of seen and unseen test images does not depend on the fold. What is held out keeps its
+    test images only, too; generators that have it are tested on it alone. Resyntheses are left aside.
+    ``protocol``: as :func:`find_protocol` takes it. ``index``: the dataset's index, if the caller has read it already.
 
     Raises
     ------
@@ -149,19 +159,23 @@ def build_manifest(
         generators.
     """
     rule = find_protocol(dataset, protocol)
-    chosen = fold if isinstance(fold, Fold) else _named_fold(dataset, rule, fold)
-    index = dataset.index() if index is None else index
+    index = originals(dataset.index() if index is None else index)
+    chosen = fold if isinstance(fold, Fold) else _named_fold(dataset, rule, fold, index)
     refuse_repeated_ids(cells(index, "image_id"))
     refuse_copies(index)
+    refuse_missing_content(index, source_names(index))
     generator = cells(index, "generator")
-    seen = tuple(sorted(set(generator.tolist()) - set(chosen.unseen)))
+    seen = chosen.seen or tuple(sorted(set(generator.tolist()) - set(chosen.unseen)))
     unseen_row = np.isin(generator, chosen.unseen)
-    source, group = source_names(index), group_keys(index, rule.group)
-    refuse_missing_content(index, source)
-    split = split_sources(cells(index, "image_id"), source, group, rule.shares)
-    held_out = (cells(index, chosen.column) == chosen.held_out) & bool(chosen.held_out)
+    groups = _groups(rule, index)
+    split = _split(rule, index, groups)
+    held_out = (cells(index, chosen.hold_out) == chosen.held_out) & bool(chosen.held_out)
     tested = held_out | ~np.isin(generator, generator[held_out])
-    kept = np.flatnonzero(np.where(split == "test", tested, ~unseen_row & ~held_out))
+    known = ~unseen_row & ~held_out
+    if chosen.shots:
+        known &= (split != "train") | few_shots(index, split, groups, chosen.shots, chosen.repeat)
+    asked = np.isin(generator, [*seen, *chosen.unseen])
+    kept = np.flatnonzero(asked & np.where(split == "test", tested, known))
     kept = kept[np.argsort(cells(index, "image_id")[kept])]
     for column in ("pixel_sha256", "bytes_sha256", "native_sha256"):
         hashes = index[column].to_numpy(object) if column in index else np.full(len(index), None)
@@ -175,7 +189,7 @@ def build_manifest(
             "class_index": class_index(columns["generator"], seen),
         }
     )
-    for name, values in (("weights", cells(index, "weights")[kept]), ("group", group[kept])):
+    for name, values in (("weights", cells(index, "weights")[kept]), ("group", groups[kept])):
         if (values != "").any():
             table[name] = values
     manifest = Manifest(
@@ -188,7 +202,9 @@ def build_manifest(
         suite=dataset.suite,
         crop_size=dataset.crop_size,
         held_out=chosen.held_out,
-        hold_out=chosen.column,
+        hold_out=chosen.hold_out,
+        shots=chosen.shots,
+        repeat=chosen.repeat,
         data=dataset.path,
     )
     manifest = replace(manifest, manifest_id=_manifest_id(_header(manifest), table))
@@ -196,8 +212,29 @@ def build_manifest(
     return manifest
 
 
-def _named_fold(dataset: Dataset, protocol: Protocol, name: str | None) -> Fold:
-    return protocol.fold(generator_architectures(dataset), name, learned_of(dataset))
+def _groups(rule: Protocol, index: pd.DataFrame) -> np.ndarray:
+    """What belongs together, str (N,): by the protocol, else by the data set; empty for an image alone."""
+    return group_names(index, rule.group) if rule.group else own_groups(index)
+
+
+def _split(rule: Protocol, index: pd.DataFrame, groups: np.ndarray) -> np.ndarray:
+    """The split of every row, str (N,)."""
+    return split_groups(groups, rule.shares, rule.group_seed) if rule.group else split_sources(index, rule.shares)
+
+
+def _training_images(rule: Protocol, index: pd.DataFrame) -> dict[str, int] | None:
+    """Generator -> training images that there are; None where the folds do not depend on it."""
+    if not rule.shots:
+        return None
+    return dict(Counter(cells(index, "generator")[_split(rule, index, _groups(rule, index)) == "train"].tolist()))
+
+
+def folds_of(dataset: Dataset, rule: Protocol, index: pd.DataFrame) -> list[Fold]:
+    return rule.folds(generator_architectures(dataset), learned_of(dataset), _training_images(rule, index))
+
+
+def _named_fold(dataset: Dataset, rule: Protocol, name: str | None, index: pd.DataFrame) -> Fold:
+    return rule.fold(generator_architectures(dataset), name, learned_of(dataset), _training_images(rule, index))
 
 
 def _header(manifest: Manifest) -> dict[str, object]:
@@ -210,9 +247,11 @@ def _header(manifest: Manifest) -> dict[str, object]:
         "seen": list(manifest.seen),
         "unseen": list(manifest.unseen),
     }
-    # Left out where nothing is: manifests from before there was such a protocol keep their ids.
+    # Left out where nothing is: manifests from before there were such protocols keep their ids.
+    few = {"shots": manifest.shots, "repeat": manifest.repeat} if manifest.shots else {}
     held_out: dict[str, object] = {"held_out": manifest.held_out} if manifest.held_out else {}
-    return header | held_out | ({} if manifest.hold_out == "training_set" else {"hold_out": manifest.hold_out})
+    held_out |= {} if manifest.hold_out == "training_set" else {"hold_out": manifest.hold_out}
+    return header | held_out | few
 
 
 def _manifest_id(header: Mapping[str, object], table: pd.DataFrame) -> str:
@@ -239,9 +278,6 @@ def read_manifest(path: Path) -> Manifest:
     if not path.exists() and not path.is_symlink():
         raise DatasetError(f"no manifest {path}: run `osbench split` first.")
     table = read_table(path, DatasetError, _BUDGET)
-    schema = schema_of(table.schema.names)
-    if not schema.equals(table.schema.remove_metadata()):
-        raise DatasetError(f"{path} is no manifest: its columns must be {', '.join(schema.names)}; split again.")
     _check_cells(table, path)
     document = _header_document(table, path)
     manifest_id = document.pop("manifest_id", None)
@@ -257,6 +293,8 @@ def read_manifest(path: Path) -> Manifest:
         crop_size=header.crop_size,
         held_out=header.held_out,
         hold_out=header.hold_out,
+        shots=header.shots,
+        repeat=header.repeat,
     )
     check_manifest(manifest)
     if _manifest_id(document, manifest.table) != manifest_id:
@@ -265,7 +303,10 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _check_cells(table: pa.Table, path: Path) -> None:
-    for name, column in zip(table.schema.names, table.columns, strict=True):
+    schema = schema_of(table.column_names)
+    if not schema.equals(table.schema.remove_metadata()):
+        raise DatasetError(f"{path}: has other columns than the schema, {', '.join(schema.names)}.")
+    for name, column in zip(table.column_names, table.columns, strict=True):
         if column.null_count:
             raise DatasetError(f"{path} is not a readable manifest (column {name} has empty cells): split again.")
         # As an array of text every cell would take as much memory as the longest one.
@@ -308,8 +349,9 @@ def split_dataset(dataset: Dataset, protocol: Protocol | str | Path, folder: Pat
         Where to write; :func:`manifest_folder` without it.
     """
     rule = find_protocol(dataset, protocol)
-    folds = rule.folds(generator_architectures(dataset), learned_of(dataset))
-    target, index = folder or manifest_folder(dataset), dataset.index()
+    index = originals(dataset.index())
+    folds = folds_of(dataset, rule, index)
+    target = folder or manifest_folder(dataset)
     paths = []
     for fold in track(folds, description="split", unit="fold") if len(folds) > 1 else folds:
         paths.append(manifest_path(target, fold.name))
@@ -326,11 +368,8 @@ def open_manifests(dataset: Dataset, protocol: Protocol | str | Path, fold_name:
     protocol must have only one fold; UsageError otherwise.
     """
     rule = find_protocol(dataset, protocol)
-    if fold_name == "all":
-        folds = rule.folds(generator_architectures(dataset), learned_of(dataset))
-    else:
-        folds = [_named_fold(dataset, rule, fold_name)]
-    index = dataset.index()
+    index = originals(dataset.index())
+    folds = folds_of(dataset, rule, index) if fold_name == "all" else [_named_fold(dataset, rule, fold_name, index)]
     manifests = [build_manifest(dataset, rule, fold, index) for fold in folds]
     stale = [manifest for manifest in manifests if not _is_stored(manifest, dataset.path / "manifests")]
     target = manifest_folder(dataset) if stale else Path()

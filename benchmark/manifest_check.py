@@ -1,4 +1,4 @@
-"""What every manifest must keep, whoever wrote it: nobody unseen, nothing held out and no group is learnt from."""
+"""What a manifest promises, checked before it is written and whenever one is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.errors import DatasetError, LeakError
-from .leaks import refuse_repeated_ids, refuse_straddling
+from .leaks import refuse_repeated_ids, refuse_torn_groups
 from .manifest_columns import class_index, columns_of
 from .splitting import SPLITS
 
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """LeakError or DatasetError unless the manifest keeps every promise of this module."""
+    """LeakError or DatasetError unless the manifest keeps every promise."""
     present = tuple(manifest.table.columns)
     if present != columns_of(present):
         raise DatasetError(f"manifest columns are {', '.join(present)}; expected {', '.join(columns_of(present))}.")
+    if not manifest.unseen and not manifest.shots:
+        raise DatasetError("nobody is unseen in the manifest: only one with few shots may be a closed set.")
     ids, generator, split = (manifest.column(name) for name in ("image_id", "generator", "split"))
     refuse_repeated_ids(ids)
     if (ids[:-1] > ids[1:]).any():
@@ -38,10 +40,18 @@ def check_manifest(manifest: Manifest) -> None:
         )
     if (class_index(generator, manifest.seen) != manifest.column("class_index")).any():
         raise LeakError("the manifest's class_index does not agree with its seen generators.")
-    refuse_straddling(ids, manifest.column("group"), split)
     _refuse_missing_classes(manifest, set(zip(generator.tolist(), split.tolist(), strict=True)))
     if manifest.held_out:
         _refuse_mixed(manifest, ids, generator, split)
+    if manifest.shots:
+        _refuse_other_shots(manifest)
+    refuse_torn_groups(ids, manifest.column("group"), split)
+
+
+def _refuse_other_shots(manifest: Manifest) -> None:
+    for generator, count in manifest.rows("train")["generator"].value_counts().items():
+        if count != manifest.shots:
+            raise DatasetError(f"generator {generator} has {count} training images in a manifest of {manifest.shots}.")
 
 
 def _refuse_missing_classes(manifest: Manifest, present: set[tuple[str, str]]) -> None:

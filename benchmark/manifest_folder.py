@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from ..core.errors import UsageError
-from ..core.home import cache_folder
 from ..core.progress import get_logger
+from ..core.user_folders import cache_folder
 from ..generation.dataset import Dataset
 from .protocols import Protocol, load_protocol, store_protocol
 

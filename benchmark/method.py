@@ -75,7 +75,7 @@ class Method(ABC):
     rejections : tuple[str, ...]
         Names of the rejection rules that ``predict`` answers for; a run has all of them.
     normalised_distances : tuple[str, ...]
-        Those of them whose known_score is minus a distance divided by the spread of its class.
+        Those of them whose known_score is minus a distance divided by the standard deviation of its class.
     defaults : dict[str, Any]
         Every hyper-parameter with its default value.
     limits : Mapping[str, Limit]

@@ -32,7 +32,7 @@ COLOURS = ((40, -20, 0), (-30, 30, -10), (0, -10, 40), (50, 50, -40))
 
 _MODEL_FILES = {".safetensors", ".json"}
 _SAME = 1e-3
-"""Share of the scores' spread by which two answers to the same image may differ: kernels differ with the batch."""
+"""Two answers to an image may differ by this share of the scores' standard deviation: kernels differ with the batch."""
 
 
 class ContractError(RunError):

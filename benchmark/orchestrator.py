@@ -15,16 +15,16 @@ from .evaluate import Plan, evaluate, is_finished, plan_fits
 from .experiment import Configuration, Experiment
 from .failures import describe_failure, free_memory
 from .fits import Fit, run_fits
-from .laundered import launder_runs
-from .laundering import Cell, Grid
 from .manifest import Manifest
 from .method import get_method, method_names
-from .metrics import METRICS
+from .metrics import defined_metrics
 from .metrics.tally import Tally
+from .robustness.asking import launder_runs
+from .robustness.treatments import Cell, Grid
 from .run_info import Option
 from .runs import NATIVE, Run
 
-SHOWN_METRICS = ("auc_af1_crr", "af1", "crr", "accuracy")
+OPEN_METRICS = ("auc_af1_crr", "af1", "crr")
 
 
 @dataclass
@@ -39,7 +39,7 @@ class ExperimentRuns:
         Label -> its runs, manifest by manifest and seed by seed.
     missing, failed : dict of str to str
         Label -> why it was left out, or why it failed the first time, in one line; its other runs are in ``runs``.
-    crowded : dict
+    too_small : dict
         Cells of the laundering grid that were left out -> number of test images whose stored frame is too small.
     """
 
@@ -47,7 +47,7 @@ class ExperimentRuns:
     runs: dict[str, list[Run]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
-    crowded: dict[Cell, int] = field(default_factory=dict)
+    too_small: dict[Cell, int] = field(default_factory=dict)
 
     def all_runs(self) -> list[Run]:
         """The runs of every entry, in the order of the experiment."""
@@ -66,8 +66,10 @@ class Summary:
         How many rejection rules and training seeds there are.
     wall_time_s : float
         Of a seed (training and answers, mean).
-    auc_af1_crr, af1, crr, accuracy : float
-        Means over seeds, at the threshold of the seen validation images.
+    auc_af1_crr, af1, crr : float, optional
+        Means over seeds, at the threshold of the seen validation images; None where nobody is unseen.
+    accuracy : float
+        The same.
     """
 
     label: str
@@ -76,9 +78,9 @@ class Summary:
     rules: int
     seeds: int
     wall_time_s: float
-    auc_af1_crr: float
-    af1: float
-    crr: float
+    auc_af1_crr: float | None
+    af1: float | None
+    crr: float | None
     accuracy: float
 
 
@@ -258,7 +260,7 @@ def _add(
     )
     found.runs.setdefault(label, []).extend(runs)
     if grid is not None:
-        found.crowded |= launder_runs(runs, dataset, first.manifest, grid, device=first.device)
+        found.too_small |= launder_runs(runs, dataset, first.manifest, grid, device=first.device)
 
 
 def summarize(found: ExperimentRuns, manifests: Sequence[Manifest]) -> list[Summary]:
@@ -272,12 +274,13 @@ def summarize(found: ExperimentRuns, manifests: Sequence[Manifest]) -> list[Summ
 
 
 def _summary(label: str, runs: list[Run], manifest: Manifest) -> Summary:
-    numbers: dict[str, list[float]] = {name: [] for name in SHOWN_METRICS}
+    defined = defined_metrics(len(manifest.unseen))
+    numbers: dict[str, list[float]] = {name: [] for name in (*OPEN_METRICS, "accuracy") if name in defined}
     for run in runs:
         answers = run.answers(NATIVE, manifest)
         tally = Tally(answers.test, answers.threshold())
         for name, values in numbers.items():
-            values.append(float(METRICS[name].kernel(tally)[0]))
+            values.append(float(defined[name].kernel(tally)[0]))
     return Summary(
         label=label,
         fold=manifest.fold,
@@ -285,5 +288,6 @@ def _summary(label: str, runs: list[Run], manifest: Manifest) -> Summary:
         rules=len(runs[0].rules),
         seeds=len(runs),
         wall_time_s=float(np.mean([run.info.wall_time_s for run in runs])),
-        **{name: float(np.mean(values)) for name, values in numbers.items()},
+        accuracy=float(np.mean(numbers.pop("accuracy"))),
+        **{name: float(np.mean(numbers[name])) if name in numbers else None for name in OPEN_METRICS},
     )

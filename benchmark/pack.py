@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.errors import RunError
 from ..core.progress import track
-from .robustness import LAUNDERED_FILE
+from .robustness.surface import LAUNDERED_FILE
 from .runs import PREDICTIONS_FILE, Run, find_manifest, list_runs, store_manifest
 
 

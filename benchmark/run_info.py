@@ -177,7 +177,7 @@ class RunInfo:
     label : str
         What the entry is called on a board; empty for the method's own name. No part of a run's identity.
     normalised_distances : tuple of str
-        Rules whose known score is the negative of a distance divided by the spread of its class.
+        Rules whose known score is the negative of a distance divided by the standard deviation of its class.
     """
 
     method: MethodName

@@ -32,7 +32,7 @@ from ..core.text import printable
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .manifest import Manifest, read_manifest, write_manifest
 from .predictions import Predictions, read_predictions, write_predictions
-from .robustness import Laundered, check_clean, read_laundered, surface
+from .robustness.surface import Laundered, check_clean, read_laundered, surface
 from .run_info import RUN_FILE, RunInfo, read_run_info
 from .score import Score
 
@@ -248,7 +248,7 @@ class Run:
         manifest = manifest or self.manifest()
         answers = self.answers(rule, manifest)
         rows = surface(answers, self.laundered(manifest), answers.threshold(threshold_rule))
-        return Score.of(answers, threshold_rule=threshold_rule, bootstrap=bootstrap, seed=seed, laundered=rows)
+        return Score.of(answers, threshold_rule=threshold_rule, bootstrap=bootstrap, seed=seed, robustness=rows)
 
     def to_json(self) -> dict[str, Any]:
         """``folder``, and the document of ``run.json`` under ``info``."""

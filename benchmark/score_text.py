@@ -8,7 +8,7 @@ import pandas as pd
 
 from .content import content_table
 from .metrics.intervals import Interval
-from .robustness import surface_table
+from .robustness.surface import surface_table
 from .score import Score
 
 
@@ -36,7 +36,7 @@ def score_text(score: Score) -> str:
         generators.to_string(index=False),
         *([content_table(score.content)] if score.content else []),
         "answers (columns) to the test images of each generator (rows):\n" + str(counts),
-        *([surface_table(score.laundered)] if score.laundered else []),
+        *([surface_table(score.robustness)] if score.robustness else []),
     ]
     return "\n\n".join(parts)
 

@@ -44,7 +44,7 @@ def main() -> None:
     """Open-set synthetic image source attribution: which generator made this image, or is it one nobody has seen?
 
     \b
-    The whole line on the small embedded suite:   osbench run mini --out build/demo
+    The whole pipeline on the embedded suite:   osbench run mini --out build/demo
     Step by step:
       osbench generate                       make the images of the suite mini in data
       osbench split                          who is seen, who is unseen: protocol fang2023, or --unseen NAME

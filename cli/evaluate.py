@@ -98,10 +98,10 @@ def command(
     for every laundered run, and `osbench score RUN` prints it.
     """
     from ..benchmark.experiment import Configuration, Experiment
-    from ..benchmark.laundering import Grid, parse_grid
     from ..benchmark.manifest import open_manifests
     from ..benchmark.method import get_method, method_names, parse_options
     from ..benchmark.orchestrator import run_experiment, summarize
+    from ..benchmark.robustness.treatments import Grid, parse_grid
     from ..core.errors import RunError, UsageError
     from ..generation.dataset import Dataset
 
@@ -170,9 +170,9 @@ def _rehearse_files(entries: Mapping[str, Configuration], crop_size: int, device
 def _laundered(run: Run, found: ExperimentRuns) -> dict[str, Any]:
     """Under how many cells the run has answers, and which were left out (and for how many images)."""
     return {
-        "laundered": {
+        "robustness": {
             "cells": len(run.laundered()),
-            "left_out": {str(cell): count for cell, count in found.crowded.items()},
+            "left_out": {str(cell): count for cell, count in found.too_small.items()},
         }
     }
 
@@ -187,7 +187,7 @@ def _text(found: ExperimentRuns, summaries: list[Summary], out: Path) -> str:
             s.rule if s.rules == 1 else f"{s.rule} (1 of {s.rules})",
             str(s.seeds),
             f"{s.wall_time_s:.1f} s",
-            *(f"{value:.3f}" for value in (s.auc_af1_crr, s.af1, s.crr, s.accuracy)),
+            *("-" if value is None else f"{value:.3f}" for value in (s.auc_af1_crr, s.af1, s.crr, s.accuracy)),
         )
         for s in summaries
     ]
@@ -198,10 +198,10 @@ def _text(found: ExperimentRuns, summaries: list[Summary], out: Path) -> str:
     lines += [f"left out: {name}: {reason}" for name, reason in found.missing.items()]
     lines += [f"failed: {name}: {reason}" for name, reason in found.failed.items()]
     # Whether a frame is large enough depends on these two alone.
-    crowded = {(cell.phase, cell.resize): count for cell, count in found.crowded.items()}
+    too_small = {(cell.phase, cell.resize): count for cell, count in found.too_small.items()}
     lines += [
         f"left out: phase {phase} with resize {resize:g}: the stored frames of {count} test images are too small"
-        for (phase, resize), count in crowded.items()
+        for (phase, resize), count in too_small.items()
     ]
     verb = "build" if len({s.fold for s in summaries}) < 2 else "folds"
     place = "" if out == RUNS else f" {out}"

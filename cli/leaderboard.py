@@ -50,14 +50,14 @@ def build(
     Writes index.html, leaderboard.json and leaderboard.parquet. What cannot be used is left out and named.
     """
     from ..leaderboard.board import build_board
+    from ..leaderboard.separation import separation_text
     from ..leaderboard.sources import find_board_dataset
-    from ..leaderboard.spread import spread_text
     from ..leaderboard.tables import board_text
 
     dataset = find_board_dataset(runs, data)
     board = build_board(runs, dataset=dataset, manifest_id=manifest_id, bootstrap=bootstrap, rules=rules)
     page = board.save(out).resolve()
-    emit(as_json, board.to_json() | {"page": str(page)}, f"{board_text(board)}\n{spread_text(board)}\n{page}")
+    emit(as_json, board.to_json() | {"page": str(page)}, f"{board_text(board)}\n{separation_text(board)}\n{page}")
 
 
 @command.command()

@@ -68,8 +68,8 @@ def handle_errors(function: F) -> F:
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             click.echo(
-                f"osbench: error: {where}{error.strerror or error}. Check the path, its permissions and the disk's "
-                "room, then run the same command again.",
+                f"osbench: error: {where}{error.strerror or error}. Check the path, its permissions and the "
+                "free disk space, then run the same command again.",
                 err=True,
             )
             sys.exit(1)

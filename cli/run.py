@@ -1,4 +1,4 @@
-"""``osbench run``: the whole line of an experiment, from generators to the board."""
+"""``osbench run``: the whole pipeline of an experiment, from generators to the board."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from .options import device_option, emit, handle_errors, jobs_option, json_option
 
 if TYPE_CHECKING:
-    from ..line import Line
+    from ..pipeline import PipelineResult
 
 
 @click.command()
@@ -66,10 +66,10 @@ def command(
     Interrupted? The same command continues where it stopped.
     """
     from ..benchmark.experiment import load_experiment
-    from ..benchmark.laundering import Grid
     from ..benchmark.orchestrator import check_experiment
+    from ..benchmark.robustness.treatments import Grid
     from ..core.errors import RunError
-    from ..line import run
+    from ..pipeline import run
 
     if dry_run:
         asked = load_experiment(experiment).chosen(entries)
@@ -78,7 +78,7 @@ def command(
         text = f"{asked.suite}, {asked.protocol}, {seeds or asked.seeds} seeds each:\n" + "\n".join(rows)
         emit(as_json, {"entries": list(asked.entries), "seeds": seeds or asked.seeds, "suite": asked.suite}, text)
         return
-    line = run(
+    result = run(
         experiment,
         out,
         data=data,
@@ -94,28 +94,30 @@ def command(
         device=device,
     )
     document = {
-        "page": str(line.page),
-        "results": str(line.results),
-        "seconds": line.seconds,
-        "runs": [str(run.folder) for run in line.found.all_runs()],
-        "left_out": line.found.missing,
-        "failed": line.found.failed,
-        "leaderboard": line.board.to_json(),
+        "page": str(result.page),
+        "results": str(result.results),
+        "seconds": result.seconds,
+        "runs": [str(run.folder) for run in result.found.all_runs()],
+        "left_out": result.found.missing,
+        "failed": result.found.failed,
+        "leaderboard": result.board.to_json(),
     }
-    emit(as_json, document, "" if as_json else _text(line))
-    if line.found.failed:
-        raise RunError(f"{len(line.found.failed)} entries failed: {', '.join(line.found.failed)}.")
+    emit(as_json, document, "" if as_json else _text(result))
+    if result.found.failed:
+        raise RunError(f"{len(result.found.failed)} entries failed: {', '.join(result.found.failed)}.")
 
 
-def _text(line: Line) -> str:
+def _text(result: PipelineResult) -> str:
     from ..leaderboard.board import Board
     from ..leaderboard.folds import folds_text
-    from ..leaderboard.spread import spread_text
+    from ..leaderboard.separation import separation_text
     from ..leaderboard.tables import board_text
 
-    board = line.board
-    table = f"{board_text(board)}\n{spread_text(board)}" if isinstance(board, Board) else folds_text(board)
-    left = [f"left out: {label}: {reason}" for label, reason in line.found.missing.items()]
-    left += [f"failed: {label}: {reason}" for label, reason in line.found.failed.items()]
-    times = ", ".join(f"{name} {value:.0f} s" for name, value in line.seconds.items())
-    return "\n".join([table, *left, "", f"Time: {times}", f"Results: {line.results}", f"Open {line.page.resolve()}"])
+    board = result.board
+    table = f"{board_text(board)}\n{separation_text(board)}" if isinstance(board, Board) else folds_text(board)
+    left = [f"left out: {label}: {reason}" for label, reason in result.found.missing.items()]
+    left += [f"failed: {label}: {reason}" for label, reason in result.found.failed.items()]
+    times = ", ".join(f"{name} {value:.0f} s" for name, value in result.seconds.items())
+    return "\n".join(
+        [table, *left, "", f"Time: {times}", f"Results: {result.results}", f"Open {result.page.resolve()}"]
+    )

@@ -71,7 +71,7 @@ def command(
             }
         )
         lines.append(
-            f"{manifest.fold}: seen {', '.join(manifest.seen)}; unseen {', '.join(manifest.unseen)}; "
+            f"{manifest.fold}: seen {', '.join(manifest.seen)}; unseen {', '.join(manifest.unseen) or 'nobody'}; "
             f"{f'held out {manifest.held_out}; ' if manifest.held_out else ''}"
             f"{sizes['train']} train, {sizes['val']} val, {sizes['test']} test -> {path}"
         )

@@ -25,10 +25,10 @@ from typing import IO, Any
 from ..core.disk import shortage
 from ..core.errors import CheckpointError
 from ..core.hashing import file_sha256
-from ..core.home import cache_folder, config_folder
 from ..core.locking import exclusive
 from ..core.progress import Bar, get_logger, progress_bar
 from ..core.publish import publish, write_atomically
+from ..core.user_folders import cache_folder, config_folder
 from .catalog.published import MAGIC, WeightFile
 
 TIMEOUT_SECONDS = 20.0

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import CheckpointError, unknown_name
-from ..core.home import config_folder
 from ..core.publish import write_atomically
+from ..core.user_folders import config_folder
 from .catalog import Suite, load_suite, suite_names
 
 

@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers, outcome_of
 from ..benchmark.compare import Contender, compare
 from ..benchmark.manifest import Manifest
-from ..benchmark.metrics import METRICS, PRIMARY
+from ..benchmark.metrics import defined_metrics, primary_metric
 from ..benchmark.metrics.paired import Side
 from ..benchmark.metrics.resampling import Resamples
-from ..benchmark.robustness import surface
+from ..benchmark.robustness.surface import surface
 from ..benchmark.runs import Refused, Run
 from ..benchmark.scores import Scores
 from ..core.documents import Limits, from_json, to_json
@@ -251,7 +251,8 @@ def build_board(
     named = tuple(_named(item, folder) for item in sorted(refused, key=lambda item: item.folder.as_posix()))
     if not scored:
         raise RunError(f"no run in {printable(folder)} can be used; {named[0].run}: {named[0].reason}")
-    entries = _ranked(scored)
+    unseen = len(manifest.unseen)
+    entries = _ranked(scored, primary_metric(unseen))
     return Board(
         suite=manifest.suite,
         protocol=manifest.protocol,
@@ -262,10 +263,12 @@ def build_board(
         titles=generator_titles(manifest, dataset),
         crop_size=manifest.crop_size,
         counts=_counts(manifest),
-        primary=PRIMARY,
+        primary=primary_metric(unseen),
         threshold_rule=DEFAULT_THRESHOLD_RULE,
         bootstrap=bootstrap,
-        metrics={name: MetricInfo(m.title, m.definition, m.lower_is_better) for name, m in METRICS.items()},
+        metrics={
+            name: MetricInfo(m.title, m.definition, m.lower_is_better) for name, m in defined_metrics(unseen).items()
+        },
         created=max(entry.created for entry in entries),
         osbench_version=_version(),
         refused=named,
@@ -378,20 +381,20 @@ def _resamples(manifest: Manifest, replicates: int) -> Resamples:
     return Resamples(outcome_of(nothing, manifest, "test"), replicates)
 
 
-def _ranked(scored: Sequence[Scored]) -> list[Entry]:
+def _ranked(scored: Sequence[Scored], primary: str) -> list[Entry]:
     """Entries in the order of the board, with their names, what tells them apart, and their ranks."""
     entries = with_variants([entry for entry, _, _ in scored])
-    estimates = [entry.metrics[PRIMARY] for entry in entries]
-    ranks = rank(estimates, _surely_above(scored))
+    estimates = [entry.metrics[primary] for entry in entries]
+    ranks = rank(estimates, _surely_above(scored, primary))
     positions = order(estimates, [entry.id for entry in entries])
     return [replace(entries[i], rank=ranks[i].rank, rank_low=ranks[i].low, rank_high=ranks[i].high) for i in positions]
 
 
-def _surely_above(scored: Sequence[Scored]) -> NDArray[np.bool_]:
+def _surely_above(scored: Sequence[Scored], primary: str) -> NDArray[np.bool_]:
     """Bool (n, n): which entry surely lies above which, by the primary metric and all pairs of the board together."""
     contenders = [Contender(str(i), side, f"{fit} {entry.seeds}") for i, (entry, side, fit) in enumerate(scored)]
     above = np.zeros((len(scored), len(scored)), dtype=bool)
-    for pair in compare(contenders, PRIMARY).pairs:
+    for pair in compare(contenders, primary).pairs:
         above[int(pair.first), int(pair.second)] = pair.different
     return above
 

@@ -23,15 +23,15 @@ import numpy as np
 
 from ..benchmark.metrics.outcome import FloatArray
 from ..benchmark.metrics.paired import Side
-from ..benchmark.robustness import LAUNDERED_FILE
+from ..benchmark.robustness.surface import LAUNDERED_FILE
 from ..benchmark.run_info import RUN_FILE
 from ..benchmark.runs import PREDICTIONS_FILE, Run
 from ..core.documents import from_json, to_json
 from ..core.errors import OsbenchError, RunError
 from ..core.foreign import check_regular, read_json
 from ..core.hashing import file_sha256
-from ..core.home import cache_folder
 from ..core.publish import write_atomically
+from ..core.user_folders import cache_folder
 from .entry import Entry
 
 _MAX_FILE_BYTES = 1 << 28

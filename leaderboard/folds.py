@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 from scipy.stats import kendalltau
 
-from ..benchmark.metrics import PRIMARY
 from ..benchmark.runs import Run, list_runs
 from ..core.columns import text_columns
 from ..core.documents import to_json
@@ -140,7 +139,7 @@ def build_fold_boards(
         boards.append(board)
     entries, stability = _with_ranks(_entries(boards), [board.manifest_id for board in boards])
     document = Folds(
-        primary=PRIMARY,
+        primary=boards[0].primary,
         folds=tuple(FoldBoard(folders[b.manifest_id], b.fold, b.manifest_id, b.unseen) for b in boards),
         entries=tuple(entries),
         stability=stability,
@@ -178,7 +177,7 @@ def _entries(boards: Sequence[Board]) -> list[FoldEntry]:
     names = {board.manifest_id: board.fold.rpartition("/")[2] for board in boards}
     for board in boards:
         for entry in board.entries:
-            value = entry.metrics[PRIMARY].estimate
+            value = entry.metrics[board.primary].estimate
             if math.isfinite(value):
                 found.setdefault(entry.id, (entry, {}))[1][board.manifest_id] = value
     rows = [_entry(entry, values, names) for entry, values in found.values()]
@@ -205,7 +204,9 @@ def _with_ranks(entries: list[FoldEntry], manifests: Sequence[str]) -> tuple[lis
         return entries, None
     values = np.array([[entry.values[manifest] for manifest in manifests] for entry in whole])
     ranks = 1 + (values[:, None] < values[None]).sum(1)
-    pairs = [float(kendalltau(values[:, a], values[:, b])[0]) for a, b in combinations(range(len(manifests)), 2)]
+    pairs = [
+        float(np.asarray(kendalltau(values[:, a], values[:, b]))[0]) for a, b in combinations(range(len(manifests)), 2)
+    ]
     found = {
         id(entry): replace(entry, ranks=(int(own.min()), int(own.max())), first=float(np.mean(own == 1)))
         for entry, own in zip(whole, ranks, strict=True)

@@ -14,17 +14,28 @@ from ..benchmark.metrics.intervals import Interval
 from ..core.errors import RunError
 from ..core.markdown import markdown_table
 from .board import JSON_FILE, Board
+from .tables import shown_metrics
 
 SHOWN_RULES = ("native", "never", "msp", "centroid-sigma")
 """Of a dozen rules of a classifier: the paper's way, the plainest one, and paper 1's own. Chosen beforehand, not by
 score; the page shows all."""
+
+_TITLES = {
+    "auc_af1_crr": "AUC",
+    "af1": "aF1",
+    "crr": "CRR",
+    "auroc": "AUROC",
+    "oscr": "OSCR",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+}
 
 BEGIN, END = "<!-- board:begin -->", "<!-- board:end -->"
 
 
 def board_markdown(board: Board) -> str:
     """The entries of a board with one of ``SHOWN_RULES`` as a Markdown table with intervals."""
-    columns = {"auc_af1_crr": "AUC", "af1": "aF1", "crr": "CRR", "auroc": "AUROC", "oscr": "OSCR"}
+    columns = {name: _TITLES[name] for name in shown_metrics(board)}
     shown = [entry for entry in board.entries if entry.rule in SHOWN_RULES]
     rows = [
         [

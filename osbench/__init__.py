@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .data import Dataset, generate, load
     from .leaderboard.board import Board, leaderboard
     from .library import Runs, attribute, evaluate
-    from .line import run
+    from .pipeline import run
 
     __version__: str
 
@@ -55,7 +55,7 @@ _PLACES = {
     "leaderboard": ".leaderboard.board",
     "load": ".data",
     "load_experiment": ".benchmark.experiment",
-    "run": ".line",
+    "run": ".pipeline",
 }
 
 __all__ = [

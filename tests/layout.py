@@ -34,7 +34,7 @@ ONCE = {
 
 TEXT_ONCE = {
     "a Markdown table": ("|---", "core/markdown.py"),
-    "a cache folder": ("XDG_CACHE_HOME", "core/home.py"),
+    "a cache folder": ("XDG_CACHE_HOME", "core/user_folders.py"),
 }
 
 EXCEPT = {"cli/__init__.py"}  # finds its verbs

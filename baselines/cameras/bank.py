@@ -84,7 +84,7 @@ def build_bank(source: CropSource, folder: Path, *, workers: int = 1) -> ImageSe
 def _check_room(folder: Path, needed: int) -> None:
     lacking = None if (folder / PIXELS).exists() else shortage(folder, needed)
     if lacking:
-        raise DatasetError(f"the crops need {lacking}: make room or ask for fewer crops.")
+        raise DatasetError(f"the crops need {lacking}: free disk space or ask for fewer crops.")
 
 
 def _memory_map(path: Path, shape: tuple[int, ...]) -> np.memmap:

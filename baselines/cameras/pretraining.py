@@ -15,9 +15,9 @@ import torch.nn.functional as F
 
 from ...benchmark.images import ImageSet
 from ...core.errors import UsageError
-from ...core.home import cache_folder
 from ...core.locking import exclusive
 from ...core.progress import get_logger
+from ...core.user_folders import cache_folder
 from ..classifier import SoftmaxHead
 from ..inputs import Inputs
 from ..networks import EmbeddingNetwork, build_network, scale_pixels

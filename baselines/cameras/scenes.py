@@ -22,7 +22,7 @@ from ...generation.folders import list_images
 from ...generation.image_files import open_image
 
 _REMEDY = " Remove it from the folder."
-ROOM = 32
+MARGIN = 32
 """Procedural scenes are this much larger than a shot, so that cameras do not all see the same window."""
 
 _SRGB_TO_LINEAR = np.array(
@@ -62,7 +62,7 @@ class ProceduralScenes:
 
     def picture(self, index: int) -> np.ndarray:
         rng = np.random.default_rng([self.seed, index])
-        factor, side = int(rng.integers(2, 5)), self.size + ROOM
+        factor, side = int(rng.integers(2, 5)), self.size + MARGIN
         return area_average(_dead_leaves(rng, side * factor), factor)
 
     def describe(self) -> dict[str, Any]:

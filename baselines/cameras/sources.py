@@ -51,7 +51,7 @@ def photograph_source(
 
 
 def frame_side(crop_size: int) -> int:
-    """Side of a virtual camera's picture in pixels: room for crops at many places, in whole 16 px blocks."""
+    """Side of a virtual camera's picture in pixels: large enough for crops at many places, in whole 16 px blocks."""
     return -(-(2 * crop_size + 16) // 16) * 16
 
 

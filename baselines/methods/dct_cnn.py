@@ -101,7 +101,7 @@ class DctCnn(Classifier):
         super().fit(train, val, context)
 
     def _may_store(self, sets: dict[str, ImageSet], folder: Path) -> bool:
-        """Whether all coefficients are within ``cache_limit_gb`` and the disk has room for those not stored yet."""
+        """Whether all coefficients are within ``cache_limit_gb`` and those not stored yet fit on the disk."""
         folder.mkdir(parents=True, exist_ok=True)
         sizes = {name: images.crop_size**2 * 3 * 4 * len(images) for name, images in sets.items()}
         total, limit = sum(sizes.values()), self.options["cache_limit_gb"]
@@ -113,7 +113,7 @@ class DctCnn(Classifier):
         return lacking is None
 
     def inputs(self, images: ImageSet, context: Context, name: str) -> Inputs:
-        """Coefficients are computed once and kept on disk if there is room.
+        """Coefficients are computed once and kept on disk if the free space allows.
 
         |DCT| does not change when an image is mirrored, so ``flip`` has nothing to do here.
         """

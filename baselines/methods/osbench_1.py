@@ -37,7 +37,7 @@ class View:
         (D,) and (D, d): features f become (f - mean) @ axes.
     centres, white : numpy.ndarray
         (K, d) and (K, d, d): mean of each class, and the whitening of its shrunk covariance.
-    usual, spread : numpy.ndarray
+    usual, sigma : numpy.ndarray
         (K,) each: mean and standard deviation of the distance of a class's own held-out images.
     weight : numpy.ndarray
         (1,): how much the view counts.
@@ -48,7 +48,7 @@ class View:
     centres: np.ndarray
     white: np.ndarray
     usual: np.ndarray
-    spread: np.ndarray
+    sigma: np.ndarray
     weight: np.ndarray
 
     def distances(self, features: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ class View:
 
     def deviations(self, features: np.ndarray) -> np.ndarray:
         """The distances in standard deviations from what is usual for the class; (N, K), 0 is usual, larger is odd."""
-        return (self.distances(features) - self.usual) / self.spread
+        return (self.distances(features) - self.usual) / self.sigma
 
 
 @register_method("osbench-1")
@@ -116,7 +116,7 @@ class Osbench1(Method):
     crop_size: int
     class_names: tuple[str, ...]
     usual: np.ndarray
-    spread: np.ndarray
+    sigma: np.ndarray
 
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Fit the views on training images, calibrate them on validation images; takes seconds, so nothing is kept."""
@@ -139,8 +139,8 @@ class Osbench1(Method):
                 ("dominant", dominant_axes(standard, self.options["axes"])),
             ):
                 self.views[f"{channel}.{kind}"] = _view(mean, axes / scale[:, None], a, labels, b, val.class_index)
-        self.usual, self.spread = np.zeros(n_classes), np.ones(n_classes)
-        self.usual, self.spread = _usual(self._deviations(held_out), val.class_index)
+        self.usual, self.sigma = np.zeros(n_classes), np.ones(n_classes)
+        self.usual, self.sigma = _usual(self._deviations(held_out), val.class_index)
 
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
         """Answers for uint8 (N, S, S, 3), S = the size that the method was fitted on."""
@@ -159,7 +159,7 @@ class Osbench1(Method):
             part = CHANNELS[name.partition(".")[0]]
             total += view.weight[0] * view.deviations(_flat(spectra[:, part]))
             weight += view.weight[0]
-        return (total / weight - self.usual) / self.spread
+        return (total / weight - self.usual) / self.sigma
 
     def _spectra(self, images: ImageSet, name: str) -> np.ndarray:
         parts = []
@@ -172,7 +172,7 @@ class Osbench1(Method):
     def save(self, folder: Path) -> None:
         """``model.safetensors`` (views, calibration) and ``method.json`` (options, classes, crop size)."""
         arrays = {f"{name}.{key}": array for name, view in self.views.items() for key, array in asdict(view).items()}
-        arrays |= {"usual": self.usual, "spread": self.spread}
+        arrays |= {"usual": self.usual, "sigma": self.sigma}
         save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, folder / WEIGHTS)
         settings = {"options": self.options, "class_names": self.class_names, "crop_size": self.crop_size}
         (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
@@ -184,7 +184,7 @@ class Osbench1(Method):
             settings, arrays = json.loads((folder / SETTINGS).read_text()), load_file(folder / WEIGHTS)
             method = cls(**settings["options"])
             method.class_names, method.crop_size = tuple(settings["class_names"]), settings["crop_size"]
-            method.usual, method.spread = arrays.pop("usual"), arrays.pop("spread")
+            method.usual, method.sigma = arrays.pop("usual"), arrays.pop("sigma")
             grouped: dict[str, dict[str, np.ndarray]] = {}
             for key, array in arrays.items():
                 name, _, field = key.rpartition(".")
@@ -239,10 +239,10 @@ def _view(
     white = np.stack([whitening(shrunk_covariance(at[labels == k] - centre)) for k, centre in enumerate(centres)])
     raw = View(mean, axes, centres, white, np.zeros(len(centres)), np.ones(len(centres)), np.ones(1))
     distances = raw.distances(held_out)
-    usual, spread = _usual(distances, held_out_labels)
+    usual, sigma = _usual(distances, held_out_labels)
     # The weight stays above zero, because the mean over views divides by the sum of weights.
     weight = max(separability(distances, held_out_labels), 0.01) ** TRUST
-    return View(mean, axes, centres, white, usual, spread, np.array([weight]))
+    return View(mean, axes, centres, white, usual, sigma, np.array([weight]))
 
 
 def _usual(distances: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -87,8 +87,8 @@ class OwnError(RejectionRule):
 
     def fit(self, train: Activations, held_out: Activations, head: LinearHead | None) -> None:
         own = [train.features[train.labels == k, k] for k in range(train.logits.shape[1])]
-        spread = [max(float(errors.std()), 1e-3) for errors in own]
-        self.arrays = {"mean": np.array([errors.mean() for errors in own]), "std": np.array(spread)}
+        sigma = [max(float(errors.std()), 1e-3) for errors in own]
+        self.arrays = {"mean": np.array([errors.mean() for errors in own]), "std": np.array(sigma)}
 
     def known_score(self, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
         return -((features - self.arrays["mean"]) / self.arrays["std"]).min(1)

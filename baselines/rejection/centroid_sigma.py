@@ -1,4 +1,4 @@
-"""Paper 1's rejection rule, eqs. 4, 6 and 7: distance to a class centroid in units of the class's spread."""
+"""Paper 1's rejection rule, eqs. 4, 6 and 7: distance to a class centroid in standard deviations of the class."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .rule import Activations, LinearHead, RejectionRule, register_rule
 
 
 def references(embeddings: np.ndarray, labels: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Class centroids r (K, D), eq. 4, and spreads sigma (K,), eq. 7 with n - 1, both float64.
+    """Class centroids r (K, D), eq. 4, and standard deviations sigma (K,), eq. 7 with n - 1, both float64.
 
     ``embeddings`` (N, D), ``labels`` (N,) in [0, K). Raises :class:`RunError` for a class with fewer than two images
-    or one whose embeddings all coincide: neither has a spread.
+    or one whose embeddings all coincide: neither has a standard deviation.
     """
     counts = np.bincount(labels, minlength=n_classes)
     if counts.min() < 2:

@@ -40,7 +40,7 @@ def p_values(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
     """p-values (N,) in (0, 1) of ``scores`` (N,) under the sorted ``calibration`` scores (n,); increasing.
 
     (#{calibration <= score} + t) / (n + 1) with 0 < t < 1, t = 1 being the conformal p-value: t is how far the score
-    has come on its way from one calibration score to the next, beyond the outermost in units of their spread.
+    has come on its way from one calibration score to the next, beyond the outermost in standard deviations.
     """
     scores = np.asarray(scores, np.float64)
     levels = np.unique(calibration)

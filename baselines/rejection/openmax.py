@@ -56,14 +56,14 @@ def fit_weibull(distances: np.ndarray) -> tuple[float, float, float]:
     """(start, shape, location) of the 20 largest of ``distances`` (N,), by maximum likelihood, as libMR fits them.
 
     With u = log(1 + (d - start) / 10000) the distribution is 1 - exp(-exp(shape (u - location))); ``start`` is the
-    smallest distance of the tail. A tail without any spread gives a step at ``start``.
+    smallest distance of the tail. A tail without any deviation gives a step at ``start``.
     """
     tail = np.sort(distances.astype(np.float64))[-TAIL:]
     u = np.log1p((tail - tail[0]) / TRANSLATION)
-    spread = u.std()
+    sigma = u.std()
     shape = _STEEPEST
-    if spread > 0:
-        shape = min(_STEEPEST, float(brentq(_slope, 1e-3 / spread, 1e3 / spread, args=(u,))))  # type: ignore[arg-type]
+    if sigma > 0:
+        shape = min(_STEEPEST, float(brentq(_slope, 1e-3 / sigma, 1e3 / sigma, args=(u,))))  # type: ignore[arg-type]
     return float(tail[0]), shape, float(logsumexp(shape * u) - np.log(len(u))) / shape
 
 

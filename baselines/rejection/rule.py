@@ -40,7 +40,7 @@ class RejectionRule(ABC):
     """Turns features and logits into ``known_score``: higher = more likely made by a seen generator.
 
     ``arrays`` holds everything that :meth:`fit` learned, by name; saving a rule is saving these arrays.
-    ``normalised_distance``: whether the score is minus a distance divided by the spread of its class.
+    ``normalised_distance``: whether the score is minus a distance divided by the standard deviation of its class.
     """
 
     name: ClassVar[str]
@@ -91,7 +91,7 @@ def rule_class(name: str) -> type[RejectionRule]:
 
 
 def normalised_distances() -> tuple[str, ...]:
-    """The registered rules whose score is minus a distance divided by the spread of its class."""
+    """The registered rules whose score is minus a distance divided by the standard deviation of its class."""
     return tuple(name for name in rule_names() if rule_class(name).normalised_distance)
 
 

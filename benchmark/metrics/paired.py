@@ -1,7 +1,7 @@
 """Two methods on the same images: the difference, how sure it is, and whether chance would give as much.
 
 Three things make a difference uncertain: the images, which both methods share (paired bootstrap), and the training of
-either method (spread over its seeds). Their variances add; few seeds tell little of their own spread, so the limits are
+either method (over its seeds). Their variances add; few seeds tell little of their own deviation, so the limits are
 Student's with the degrees of freedom of Welch (1947) and Satterthwaite (1946), where the images count as many. A method
 with one seed adds nothing: such a difference is one between trained networks, not between ways of training.
 """
@@ -144,7 +144,7 @@ def difference_of(first: Side, second: Side, metric_name: str, *, level: float, 
         return Difference(metric_name, difference, math.nan, math.nan, level, math.nan, math.nan)
     parts = [(float(gaps.var(ddof=1)), _MANY), *_seed_parts(first, second, same_fits)]
     variance = sum(v for v, _ in parts)
-    if variance <= 1e-24:  # no spread at all: the difference is what it is
+    if variance <= 1e-24:  # no deviation at all: the difference is what it is
         return Difference(metric_name, difference, difference, difference, level, float(difference == 0), math.inf)
     freedom = min(_MANY, variance**2 / sum(v**2 / f for v, f in parts))
     error = math.sqrt(variance)

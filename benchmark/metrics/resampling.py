@@ -169,7 +169,7 @@ def with_seed_noise(values: FloatArray, each: FloatArray, seed: int) -> FloatArr
 
     What other images would change is in ``values``, what other seeds would change is drawn: the standard error of
     ``each``, the seeds' values on the data as they are, times Student's t with seeds - 1 degrees of freedom, because a
-    few seeds tell little of their own spread (resampling three of them with replacement finds two thirds of their
+    few seeds tell little of their own deviation (resampling three of them with replacement finds two thirds of their
     variance). Nothing is added for a single seed. Clipped to 0..1, the range of every metric.
     """
     means = values.mean(axis=1)

@@ -62,8 +62,8 @@ def hindered(fold: Fold, sources: Collection[Learned]) -> list[str]:
     """Seen generators because of which a fold cannot hold out what it says, sorted."""
     if not fold.held_out:
         return []
-    found = _of_seen(fold, fold.column, sources)
-    if fold.column == "weights":
+    found = _of_seen(fold, fold.hold_out, sources)
+    if fold.hold_out == "weights":
         return sorted(g for g, values in found.items() if fold.held_out not in values or len(values) < LEAST_WEIGHTS)
     return sorted(g for g, values in found.items() if values == {fold.held_out})
 
@@ -71,11 +71,11 @@ def hindered(fold: Fold, sources: Collection[Learned]) -> list[str]:
 def refusal(fold: Fold, sources: Collection[Learned]) -> DatasetError:
     """Why a fold that somebody asked for by name does not exist, and what to do."""
     names = hindered(fold, sources)
-    if fold.column == "weights":
+    if fold.hold_out == "weights":
         return DatasetError(f"fold {fold.name}: {_few_weights(names, sources)}; or choose another fold.")
+    kept = _KEPT[fold.hold_out]
     return DatasetError(
-        f"fold {fold.name} would leave no training image of {', '.join(names)}: {_KEPT[fold.column]}, or choose another"
-        " fold."
+        f"fold {fold.name} would leave no training image of {', '.join(names)}: {kept}, or choose another fold."
     )
 
 

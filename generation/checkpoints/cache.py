@@ -8,17 +8,17 @@ import os
 import tempfile
 from pathlib import Path
 
-from ...core import home
 from ...core.progress import get_logger
+from ...core.user_folders import cache_folder
 from .layouts import LAYOUTS, Weights
 
 #: Raised when the layouts start to read the same file differently: older entries are then not used.
 FORMAT = 1
 
 
-def cache_folder() -> Path:
+def checkpoint_folder() -> Path:
     """Where converted weights are kept by default: ``checkpoints`` in osbench's cache folder."""
-    return home.cache_folder() / "checkpoints"
+    return cache_folder() / "checkpoints"
 
 
 def _entry(folder: Path, sha256: str) -> Path:

@@ -148,7 +148,7 @@ def load_generator(
         Arguments that neither the file nor its ``*-project.yaml`` states (taming: ``n_head``, ``classes``,
         ``top_k``, ``top_p``, ``temperature``; StyleGAN2: ``precision``, ``float32`` or ``official``).
     cache : Path or bool, optional
-        Folder of the safetensors cache; True for :func:`~.cache.cache_folder`, False for none.
+        Folder of the safetensors cache; True for :func:`~.cache.checkpoint_folder`, False for none.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def load_generator(
         raise CheckpointError(
             f"{printable(path)}: SHA-256 is {found}, not {printable(sha256)}; download it again or correct the hash."
         )
-    folder = checkpoint_cache.cache_folder() if cache is True else cache or None
+    folder = checkpoint_cache.checkpoint_folder() if cache is True else cache or None
     if container == "safetensors":
         weights, folder = read_own_safetensors(path), None
     else:

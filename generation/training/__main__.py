@@ -15,7 +15,7 @@ from .pack import TRAINING_SETS
 from .plan import load_plan, plan_names
 from .processes import run_commands
 from .report import points
-from .workshop import Workshop
+from .work_folder import WorkFolder
 
 ZOO = Path(__file__).parent.parent / "zoo"
 MODEL = "GENERATOR/TRAINING_SET"
@@ -55,7 +55,7 @@ def main(
     torch.set_flush_denormal(True)
     hardware = Hardware.named(device, mixed=mixed, compiled=compiled)
     clock = time.process_time if cpu_time else time.monotonic
-    ctx.obj = Workshop(work or Path("build/training") / suite, load_plan(suite), hardware, clock)
+    ctx.obj = WorkFolder(work or Path("build/training") / suite, load_plan(suite), hardware, clock)
     options = ["--suite", suite, "--work", str(ctx.obj.root), "--threads", str(threads), "--device", device]
     options += [] if mixed is None else ["--mixed" if mixed else "--no-mixed"]
     ctx.meta["options"] = options + ["--compile"] * compiled + ["--cpu-time"] * cpu_time
@@ -65,31 +65,31 @@ def main(
 @click.argument("training_set", type=click.Choice(TRAINING_SETS))
 @click.option("--from", "source", type=click.Path(exists=True, path_type=Path), required=True)
 @click.pass_obj
-def pack(workshop: Workshop, training_set: str, source: Path) -> None:
+def pack(work_folder: WorkFolder, training_set: str, source: Path) -> None:
     """Add the pictures of an unpacked package (pack.py says which) to one file, and cut crops from them."""
-    click.echo(workshop.pack(training_set, source))
+    click.echo(work_folder.pack(training_set, source))
 
 
 @main.command()
 @click.argument("training_set")
 @_minutes
 @click.pass_obj
-def teach(workshop: Workshop, training_set: str, minutes: float | None) -> None:
+def teach(work_folder: WorkFolder, training_set: str, minutes: float | None) -> None:
     """Train the teacher that gives every picture a latent code."""
-    click.echo(workshop.teach(training_set, minutes))
+    click.echo(work_folder.teach(training_set, minutes))
 
 
 @main.command()
 @click.argument("models", nargs=-1, required=True, metavar=f"{MODEL}...")
 @_minutes
 @click.pass_obj
-def train(workshop: Workshop, models: tuple[str, ...], minutes: float | None) -> None:
+def train(work_folder: WorkFolder, models: tuple[str, ...], minutes: float | None) -> None:
     """Train models one after another; stop and start at will, each resumes from its last checkpoint.
 
     --minutes are those of each model, in all: earlier sittings count.
     """
     for model in models:
-        workshop.train(model, minutes)
+        work_folder.train(model, minutes)
 
 
 @main.command("all")
@@ -99,29 +99,29 @@ def train(workshop: Workshop, models: tuple[str, ...], minutes: float | None) ->
 @click.pass_context
 def train_all(ctx: click.Context, models: tuple[str, ...], jobs: int, minutes: float | None) -> None:
     """Teach what is not taught, then train models (default: all of the plan on all pictures), several at a time."""
-    workshop: Workshop = ctx.obj
-    plan = workshop.plan
-    models = models or tuple(f"{g}/{t}" for g in plan.models for t in workshop.training_sets())
-    workshop.check(models)
+    work_folder: WorkFolder = ctx.obj
+    plan = work_folder.plan
+    models = models or tuple(f"{g}/{t}" for g in plan.models for t in work_folder.training_sets())
+    work_folder.check(models)
     needed = {m.partition("/")[2] for m in models if plan.needs_codes(m.partition("/")[0])}
-    untaught = [t for t in sorted(needed) if not workshop.codes_file(t).exists()]
+    untaught = [t for t in sorted(needed) if not work_folder.codes_file(t).exists()]
     for training_set in {m.partition("/")[2] for m in models}:
-        workshop.crops(training_set, "bank")  # cut once, before several processes want it
+        work_folder.crops(training_set, "bank")  # cut once, before several processes want it
     options: list[str] = ctx.meta["options"]
-    logs = workshop.root / "logs"
+    logs = work_folder.root / "logs"
     failed = run_commands({f"teach-{t}": [*options, "teach", t] for t in untaught}, jobs, logs) if untaught else []
     limit = [] if minutes is None else ["--minutes", str(minutes)]
     longest_first = sorted(models, key=lambda m: -plan.minutes(m.partition("/")[0]))
     commands = {m.replace("/", "-"): [*options, "train", m, *limit] for m in longest_first}
     failed += run_commands(commands, jobs, logs)
     for model in models:
-        click.echo(_summary(workshop, model))
+        click.echo(_summary(work_folder, model))
     if failed:
         raise click.ClickException(f"failed: {', '.join(failed)}; see {logs}")
 
 
-def _summary(workshop: Workshop, model: str) -> str:
-    path = workshop.folder(model) / "progress.json"
+def _summary(work_folder: WorkFolder, model: str) -> str:
+    path = work_folder.folder(model) / "progress.json"
     if not path.exists():
         return f"{model}: not begun"
     progress = json.loads(path.read_text())
@@ -152,10 +152,10 @@ def redo(ctx: click.Context, model: str, minutes: float) -> None:
 @click.argument("models", nargs=-1, metavar=f"[{MODEL}]...")
 @_zoo
 @click.pass_obj
-def export(workshop: Workshop, models: tuple[str, ...], out: Path | None) -> None:
+def export(work_folder: WorkFolder, models: tuple[str, ...], out: Path | None) -> None:
     """Write float16 weights, the sample grid and the training record of models (default: all begun) into the zoo."""
-    for model in models or workshop.begun():
-        click.echo(workshop.export(model, out or ZOO / workshop.plan.zoo))
+    for model in models or work_folder.begun():
+        click.echo(work_folder.export(model, out or ZOO / work_folder.plan.zoo))
 
 
 @main.command()
@@ -167,14 +167,17 @@ def export(workshop: Workshop, models: tuple[str, ...], out: Path | None) -> Non
 @click.option("--previous", type=click.Path(exists=True, path_type=Path), help="An older zoo to compare with.")
 @_zoo
 @click.pass_obj
-def card(workshop: Workshop, features: Path | None, previous: Path | None, out: Path | None) -> None:
+def card(work_folder: WorkFolder, features: Path | None, previous: Path | None, out: Path | None) -> None:
     """Measure the zoo's models and write its card."""
     from .card import write_card
     from .efficientnet import load_features
 
     click.echo(
         write_card(
-            out or ZOO / workshop.plan.zoo, workshop, load_features(features or workshop.features_file), previous
+            out or ZOO / work_folder.plan.zoo,
+            work_folder,
+            load_features(features or work_folder.features_file),
+            previous,
         )
     )
 

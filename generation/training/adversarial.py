@@ -91,7 +91,7 @@ class AdversarialTraining(Training):
         reconstruction = pyramid_loss(fake[:half], real[:half])
         loss, losses = recipe.reconstruction * reconstruction, {"reconstruction": reconstruction.detach()}
         if game:
-            adversarial = self.game.fool(fake)
+            adversarial = self.game.generator_loss(fake)
             loss, losses["generator"] = loss + adversarial, adversarial.detach()
         descend(self.g_optimiser, loss, self.generator, CLIP)
         if game:

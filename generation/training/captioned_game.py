@@ -120,7 +120,7 @@ class CaptionedGame(PromptedTraining):
         loss = recipe.reconstruction * (reconstruction + recipe.divergence * divergence)
         losses = {"reconstruction": reconstruction.detach(), "divergence": divergence.detach()}
         if game:
-            adversarial = self.game.fool(fake)
+            adversarial = self.game.generator_loss(fake)
             loss, losses["generator"] = loss + adversarial, adversarial.detach()
         for muon in (self.s_muon, self.e_muon):
             muon.zero_grad(set_to_none=True)

@@ -16,7 +16,7 @@ from .efficientnet import EfficientNetLite0
 from .frechet import features, frechet_distance
 from .named import Judge
 from .report import curves_svg, points
-from .workshop import Workshop
+from .work_folder import WorkFolder
 
 COUNT = 512
 TAUGHT = 2000  # real pictures that teach the judge of captions
@@ -66,13 +66,13 @@ _PREVIOUS = """
 against the same training crops in the same way."""
 
 
-def write_card(zoo: Path, workshop: Workshop, model: EfficientNetLite0, previous: Path | None = None) -> Path:
+def write_card(zoo: Path, work_folder: WorkFolder, model: EfficientNetLite0, previous: Path | None = None) -> Path:
     """Measure every packaged model and write ``CARD.md`` and ``cards/distances.json`` into ``zoo``.
 
     previous: an older zoo, whose models of the same names are measured as well.
     """
     records = [json.loads(path.read_text()) for path in sorted((zoo / "cards").glob("*-*.json"))]
-    measured = _Measured(workshop, model, COUNT)
+    measured = _Measured(work_folder, model, COUNT)
     models = [r["model"] for r in records]
     distances, held_out = (measured.all(models, zoo, part) for part in (BANK, HELD))
     before = {} if previous is None else measured.models(models, previous, BANK)
@@ -89,7 +89,7 @@ def write_card(zoo: Path, workshop: Workshop, model: EfficientNetLite0, previous
         count=COUNT,
         taught=TAUGHT,
         real=f"{100 * named.get('real pictures', 0):.0f}",
-        suite=workshop.plan.suite,
+        suite=work_folder.plan.suite,
         projected=_PROJECTED if projected else _PLAIN,
         previous=_PREVIOUS if previous else "",
     )
@@ -105,8 +105,8 @@ def write_card(zoo: Path, workshop: Workshop, model: EfficientNetLite0, previous
 class _Measured:
     """Frechet distances to training crops (``bank``) or held-out crops, whose features are computed once each."""
 
-    def __init__(self, workshop: Workshop, model: EfficientNetLite0, count: int) -> None:
-        self.workshop, self.model, self.count = workshop, model, count
+    def __init__(self, work_folder: WorkFolder, model: EfficientNetLite0, count: int) -> None:
+        self.work_folder, self.model, self.count = work_folder, model, count
         self.references: dict[tuple[str, str], np.ndarray] = {}
         self.judges: dict[str, Judge] = {}
         self.features: dict[Path, np.ndarray] = {}
@@ -134,31 +134,31 @@ class _Measured:
         weights = zoo / f"{model.replace('/', '-')}.safetensors"
         if not load_safetensors_generator(weights).text_conditioned:
             return None
-        names = self.workshop.class_names(_set_of(model))
+        names = self.work_folder.class_names(_set_of(model))
         labels = np.arange(self.count) % len(names)
         return round(self._judge(_set_of(model)).share(self._features(model, weights), labels), 3)
 
     def named_real(self, training_set: str) -> float:
         """The same share of real pictures that were not used to teach the judge."""
-        pixels, labels = (self.workshop.crops(training_set, part)[: self.count] for part in (HELD, f"{HELD}-labels"))
+        pixels, labels = (self.work_folder.crops(training_set, part)[: self.count] for part in (HELD, f"{HELD}-labels"))
         return round(self._judge(training_set).share(features(self.model, pixels), labels), 3)
 
     def _judge(self, training_set: str) -> Judge:
         if training_set not in self.judges:
-            pixels, labels = (self.workshop.crops(training_set, part)[:TAUGHT] for part in (BANK, f"{BANK}-labels"))
+            pixels, labels = (self.work_folder.crops(training_set, part)[:TAUGHT] for part in (BANK, f"{BANK}-labels"))
             self.judges[training_set] = Judge.taught(features(self.model, pixels), labels)
         return self.judges[training_set]
 
     def _features(self, model: str, weights: Path) -> np.ndarray:
         if weights not in self.features:
-            pixels = _samples(weights, self.count, lambda: self.workshop.class_names(_set_of(model)))
+            pixels = _samples(weights, self.count, lambda: self.work_folder.class_names(_set_of(model)))
             self.features[weights] = features(self.model, pixels)
         return self.features[weights]
 
     def _real(self, training_set: str, part: str) -> dict[str, float]:
         """A set without enough crops besides those that are measured against is left out."""
         count = self.count
-        bank, held_out = (self.workshop.crops(training_set, name) for name in (BANK, HELD))
+        bank, held_out = (self.work_folder.crops(training_set, name) for name in (BANK, HELD))
         noise = np.random.default_rng(0).integers(0, 256, bank[:count].shape, dtype=np.uint8)
         other_held_out = held_out[:count] if part == BANK else held_out[count : 2 * count]
         sets = dict(zip(REAL, (bank[count : 2 * count], other_held_out, noise), strict=True))
@@ -171,7 +171,7 @@ class _Measured:
     def _distance(self, rows: np.ndarray, training_set: str, part: str) -> float:
         key = training_set, part
         if key not in self.references:
-            self.references[key] = features(self.model, self.workshop.crops(training_set, part)[: self.count])
+            self.references[key] = features(self.model, self.work_folder.crops(training_set, part)[: self.count])
         return round(frechet_distance(rows, self.references[key]), 1)
 
 

@@ -85,7 +85,7 @@ class DiffusionTraining(Training):
         losses = {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
         game = elapsed > self.recipe.warm_up
         if game:
-            loss = loss + 0.5 * self.game.fool(fake)
+            loss = loss + 0.5 * self.game.generator_loss(fake)
         descend(self.a_optimiser, loss, self.model.autoencoder)
         if game:
             losses["discriminator"] = self.game.learn(real, fake, self.progress.step)

@@ -51,18 +51,18 @@ class Game:
         self.optimiser = adam(self.trained, rules.rate, (0.0, 0.99), hardware)
         self.judge = hardware.compile(self.discriminator)
         hinge = rules.kind == "projected"
-        self.fooling_loss = hinge_generator_loss if hinge else generator_loss
-        self.telling_loss = hinge_discriminator_loss if hinge else discriminator_loss
+        self._loss_of_generator = hinge_generator_loss if hinge else generator_loss
+        self._loss_of_discriminator = hinge_discriminator_loss if hinge else discriminator_loss
 
-    def fool(self, fake: Tensor) -> Tensor:
+    def generator_loss(self, fake: Tensor) -> Tensor:
         """The generator's loss at its images (N, 3, S, S); gradients reach the images only."""
         self._learns(False)
-        return self.fooling_loss(self._logits(fake))
+        return self._loss_of_generator(self._logits(fake))
 
     def learn(self, real: Tensor, fake: Tensor, step: int) -> Tensor:
         """One step of the discriminator; returns its loss, without the penalty."""
         self._learns(True)
-        loss = self.telling_loss(self._logits(real), self._logits(fake.detach()))
+        loss = self._loss_of_discriminator(self._logits(real), self._logits(fake.detach()))
         penalty = torch.zeros((), device=loss.device)
         if self.rules.kind == "plain" and step % R1_EVERY == 0:
             # In float32 and not compiled: the penalty needs second derivatives.

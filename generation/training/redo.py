@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...core.progress import get_logger
 from .report import points
-from .workshop import Workshop
+from .work_folder import WorkFolder
 
 TEACHER_SHARE = 0.25  # of the time, where there are no codes yet
 
@@ -32,20 +32,20 @@ class Redone:
         )
 
 
-def redo(workshop: Workshop, model: str, minutes: float) -> Redone:
+def redo(work_folder: WorkFolder, model: str, minutes: float) -> Redone:
     """Train ``model`` for about ``minutes``, teacher included; on computed pictures where the real ones are missing."""
     generator, _, training_set = model.partition("/")
-    workshop.plan.recipe(generator)  # an unknown name should be told at once
+    work_folder.plan.recipe(generator)  # an unknown name should be told at once
     pictures = f"{training_set} pictures"
-    if not workshop.has_pictures(training_set):
+    if not work_folder.has_pictures(training_set):
         pictures = "computed stand-in pictures"
         get_logger().warning(
             "no '%s' pictures here (see the training README): computed stand-ins take their place", training_set
         )
-        workshop = workshop.with_stand_in(training_set)
-    if workshop.plan.needs_codes(generator) and not workshop.codes_file(training_set).exists():
-        workshop.teach(training_set, TEACHER_SHARE * minutes)
+        work_folder = work_folder.with_stand_in(training_set)
+    if work_folder.plan.needs_codes(generator) and not work_folder.codes_file(training_set).exists():
+        work_folder.teach(training_set, TEACHER_SHARE * minutes)
         minutes *= 1 - TEACHER_SHARE
-    progress = workshop.train(model, minutes).progress
+    progress = work_folder.train(model, minutes).progress
     distances = [distance for _, distance in points(progress.curve, "swd")]
     return Redone(model, pictures, distances[0], distances[-1], progress.seconds / 60)

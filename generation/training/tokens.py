@@ -77,7 +77,7 @@ class TokenTraining(Training):
         losses = {"reconstruction": reconstruction.detach(), "codebook": codebook.detach()}
         game = elapsed > self.recipe.warm_up
         if game:
-            loss = loss + 0.5 * self.game.fool(fake)
+            loss = loss + 0.5 * self.game.generator_loss(fake)
         descend(self.g_optimiser, loss, self.model.vqgan)
         if game:
             losses["discriminator"] = self.game.learn(real, fake, self.progress.step)

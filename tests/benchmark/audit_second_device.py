@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from osbench.benchmark.evaluate import evaluate
-from osbench.benchmark.laundered import launder_runs
-from osbench.benchmark.laundering import Cell, Grid
 from osbench.benchmark.manifest import Manifest
+from osbench.benchmark.robustness.asking import launder_runs
+from osbench.benchmark.robustness.treatments import Cell, Grid
 from osbench.benchmark.runs import Run
 from osbench.generation.dataset import Dataset
 from tests.second_device import NAME, one_random_stream, register

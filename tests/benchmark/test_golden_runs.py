@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from osbench.benchmark.laundering import CLEAN
+from osbench.benchmark.robustness.treatments import CLEAN
 from osbench.benchmark.runs import Run, list_runs
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "runs-v2"
@@ -30,8 +30,8 @@ def test_the_numbers_are_those_of_the_day(name: str, runs: dict[int, Run]) -> No
     for metric, numbers in expected["metrics"].items():
         for key in ("estimate", "low", "high"):
             assert score["metrics"][metric][key] == pytest.approx(numbers[key], abs=1e-9), (metric, key)
-    assert [row["quality"] for row in score["laundered"]] == [None, 50]
-    for row, numbers in zip(score["laundered"], expected["laundered"], strict=True):
+    assert [row["quality"] for row in score["robustness"]] == [None, 50]
+    for row, numbers in zip(score["robustness"], expected["robustness"], strict=True):
         assert row == pytest.approx(numbers, abs=1e-9)
 
 

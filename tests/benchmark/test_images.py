@@ -184,7 +184,7 @@ def test_a_manifest_of_another_dataset_is_refused(dataset: Dataset, manifest: Ma
 
 def test_a_full_disk_is_noticed_before_writing(own_dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 10})())
-    with pytest.raises(DatasetError, match="make room"):
+    with pytest.raises(DatasetError, match="free disk space"):
         load_images(own_dataset, build_manifest(own_dataset, "fang2023"))
 
 

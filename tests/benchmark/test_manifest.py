@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -31,14 +30,13 @@ from osbench.benchmark.manifest import (
 )
 from osbench.benchmark.manifest_columns import COLUMNS
 from osbench.benchmark.protocols import Learned, Protocol, load_protocol
-from osbench.benchmark.splitting import split_counts
 from osbench.core.errors import DatasetError, LeakError, UsageError
 from osbench.generation.dataset import Dataset
 from osbench.generation.generate import generate
+from tests.benchmark.captioned import FIVE, captioned_index, without_pictures
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, write_sources
 
 SCHEMA_TYPES = {name: pa.int64() if name in ("row", "class_index") else pa.string() for name in COLUMNS}
-TENTHS = (Fraction(8, 10), Fraction(1, 10), Fraction(1, 10))
 ARCHITECTURES = {"progan": "ProGAN", "stylegan": "StyleGAN", "taming": "Taming", "ldm": "Stable Diffusion"}
 
 
@@ -81,16 +79,7 @@ def small_index() -> pd.DataFrame:
     return fake_index({f"{g}/x": 20 for g in ARCHITECTURES})
 
 
-@given(st.integers(1, 100_000))
-def test_split_counts_add_up_and_stay_within_one_of_the_ratio(n: int) -> None:
-    sizes = split_counts(n, TENTHS)
-    assert sum(sizes) == n
-    assert all(abs(size - n * ratio) <= 1 for size, ratio in zip(sizes, TENTHS, strict=True))
-
-
 def test_the_papers_counts() -> None:
-    assert split_counts(10_000, TENTHS) == (8000, 1000, 1000)
-    assert split_counts(600, TENTHS) == (480, 60, 60)
     sizes = {"progan/a": 10_000, "progan/b": 1000, "taming/a": 100, "stylegan/a": 10_000, "ldm/a": 10_000}
     manifest = build_manifest(fake_dataset(fake_index(sizes)), "fang2023")
     assert manifest.counts() == {
@@ -547,6 +536,67 @@ def test_the_id_covers_rows_and_header(manifest: Manifest, dataset: Dataset) -> 
     assert len(manifest.manifest_id) == 64
 
 
+def test_few_shots_of_every_generator_and_all_that_is_validated_and_tested(tmp_path: Path) -> None:
+    dataset = without_pictures(captioned_index(), tmp_path)
+    manifests = open_manifests(dataset, "fewshot", "all")
+    assert len(manifests) == 20 * 5
+    for manifest in manifests:
+        assert manifest.fold == f"fewshot/shots={manifest.shots},repeat={manifest.repeat}"
+        assert manifest.unseen == ()
+        assert set(map(tuple, (c.values() for c in manifest.counts().values()))) == {(manifest.shots, 8, 8)}
+    asked = {tuple(manifest.rows("val", "test")["image_id"]) for manifest in manifests}
+    assert len(asked) == 1  # in every repeat: the split is the published one
+    for fewer, more in zip(manifests[:-5], manifests[5:], strict=True):
+        assert fewer.repeat == more.repeat
+        assert set(fewer.rows("train")["image_id"]) < set(more.rows("train")["image_id"])
+
+
+def test_few_shots_of_an_open_set() -> None:
+    manifest = build_manifest(without_pictures(captioned_index()), "fewshot-open", "gan,shots=2,repeat=0")
+    assert (manifest.seen, manifest.unseen) == (("flow", "pixel", "token", "unet"), ("gan",))
+    assert manifest.counts()["gan/t"] == {"train": 0, "val": 0, "test": 8}
+    assert manifest.counts()["flow/t"] == {"train": 2, "val": 8, "test": 8}
+
+
+def test_generators_that_are_not_drawn_are_in_no_split(tmp_path: Path) -> None:
+    dataset = without_pictures(captioned_index([f"g{i}" for i in range(7)]), tmp_path)
+    manifest = build_manifest(dataset, "fewshot", "classes=5,shots=1,repeat=0")
+    assert len(manifest.seen) == 5
+    assert set(manifest.table["generator"]) == set(manifest.seen)
+    folds = open_manifests(dataset, "fewshot", "all")
+    assert sorted({len(one.seen) for one in folds}) == [5, 6, 7]
+
+
+def test_a_generator_without_a_training_image_cannot_be_seen_and_few_images_give_few_folds(tmp_path: Path) -> None:
+    index = captioned_index(characters=20, each=1)
+    tested = set(build_manifest(without_pictures(index), "fewshot", "shots=1,repeat=0").rows("test")["group"])
+    extra = captioned_index(("late",), 20, 1)
+    rows = pd.concat([index, pd.DataFrame(extra[extra["prompt"].isin(tested)])], ignore_index=True)
+    dataset = without_pictures(rows, tmp_path)
+    manifests = open_manifests(dataset, "fewshot", "all")
+    assert {one.seen for one in manifests} == {FIVE}
+    assert max(one.shots for one in manifests) == 16
+    with pytest.raises(DatasetError, match=r"fold fewshot/shots=17,repeat=0 needs 17 training images .* flow, gan"):
+        build_manifest(dataset, "fewshot", "shots=17,repeat=0")
+    few = Protocol("few", "none", shots=(17, 18), group="character")
+    with pytest.raises(DatasetError, match="asks for 17 training images of every seen generator or more, and flow"):
+        open_manifests(dataset, few, "all")
+
+
+def test_resyntheses_are_in_no_split() -> None:
+    index = captioned_index().assign(role="original")
+    made = captioned_index(each=3).assign(role="resynthesis")
+    made["image_id"] = "r" + made["image_id"]
+    with_both = without_pictures(pd.concat([index, made], ignore_index=True))
+    manifests = [build_manifest(data, "fewshot", "shots=4,repeat=2") for data in (with_both, without_pictures(index))]
+    assert manifests[0].manifest_id == manifests[1].manifest_id
+
+
+def test_the_id_of_a_few_shot_manifest_never_changes() -> None:
+    manifest = build_manifest(without_pictures(captioned_index()), "fewshot", "shots=2,repeat=1")
+    assert manifest.manifest_id == "5c815cc9cab40e8ed835e54b8ea9432f7458e5f9f1eae1eae12583a4e1b26398"
+
+
 def weighted_index(weights: int = 3, scenes: int = 20) -> pd.DataFrame:
     """Four generators with several weights that show the same scenes, and the scenes themselves."""
     parts = [fake_index({f"{g}/x": scenes}).assign(weights=f"w{k}") for g in ARCHITECTURES for k in range(weights)]
@@ -598,7 +648,7 @@ def test_refuses_a_group_in_two_splits(tmp_path: Path) -> None:
     manifest = build_manifest(weighted_dataset(weighted_index()), "fang2023")
     moved = (manifest.table["generator"] == "progan") & (manifest.table["split"] == "train")
     bad = tampered(manifest, split=manifest.table["split"].mask(moved & (moved.cumsum() == 1), "val"))
-    with pytest.raises(LeakError, match="belong to one group, scene"):
+    with pytest.raises(LeakError, match=r"group scene [0-9]+ is torn"):
         write_manifest(bad, tmp_path / "m.parquet")
     assert not list(tmp_path.iterdir())
 
@@ -621,10 +671,3 @@ def test_sources_that_show_other_pictures_are_refused() -> None:
     index = index[(index["generator"] != "taming") | (index["row"] > 0)]
     with pytest.raises(DatasetError, match=r"source taming/x.w0 lacks 1 of 20 pictures .* first scene 0"):
         build_manifest(weighted_dataset(index), "fang2023")
-
-
-def test_a_protocol_may_name_what_stays_together() -> None:
-    index = small_index().assign(prompt=lambda table: (table["row"] // 2).astype(str))
-    rule = dataclasses.replace(load_protocol("fang2023"), name="by-prompt", group="prompt")
-    table = build_manifest(fake_dataset(index), rule).table
-    assert (table.groupby("group")["split"].nunique() == 1).all()

@@ -106,6 +106,17 @@ GOOD = {"name": "mine", "description": "d", "unseen": {"choose": 1}, "ratios": [
         ({"ratios": [0.8, 0.1, ".nan"]}, "ratios[2] is '.nan'; expected a number"),
         ({"hold_out": "generator"}, "hold_out is 'generator'; expected one of training_set, weights"),
         ({"description": None}, "description is null; expected text"),
+        ({"unseen": "none"}, "'unseen: none' needs 'shots'"),
+        ({"unseen": "nobody"}, "unseen is 'nobody'; expected names and values or one of none."),
+        ({"shots": [1], "hold_out": "training_set"}, "'shots' and 'hold_out' do not go together"),
+        ({"repeats": 2}, "'repeats' and 'classes' belong to 'shots'"),
+        ({"classes": [2]}, "'repeats' and 'classes' belong to 'shots'"),
+        ({"shots": [1], "classes": [1, 2]}, "'classes' must be at least 2 each"),
+        ({"shots": [0]}, "shots[0] is 0; expected at least 1"),
+        ({"shots": [1, 1]}, "shots names something twice"),
+        ({"shots": 5}, "shots is 5; expected a list"),
+        ({"group_seed": 8375}, "'group_seed' shuffles groups: say which column"),
+        ({"group": ["character"]}, "group is the list ['character']; expected text"),
         ({"name": "../mine"}, "'../mine' cannot name a protocol"),
         ({"name": "mine.yaml"}, "'mine.yaml' cannot name a protocol"),
     ],
@@ -168,6 +179,29 @@ def test_a_protocol_of_unseen_generators_has_a_name() -> None:
     for names, name, message in (([], None, "say who is unseen"), (["a"], "a/b", "'a/b' cannot name a protocol")):
         with pytest.raises(UsageError, match=message):
             Protocol.of_unseen(names, name)
+
+
+def test_few_shots_of_closed_and_open_sets() -> None:
+    fewshot = load_protocol("fewshot")
+    assert (fewshot.unseen, fewshot.group, fewshot.group_seed) == ("none", "character", 8375)
+    assert len(fewshot.folds("abcde")) == 20 * 5
+    assert len(fewshot.folds("abcdefg")) == 3 * 20 * 5
+    assert len(fewshot.folds([f"g{i:02}" for i in range(20)])) == 10 * 20 * 5
+    opened = load_protocol("fewshot-open").folds("abcde")
+    assert [fold.unseen for fold in opened[:: 5 * 5]] == [(name,) for name in "abcde"]
+    assert opened[0].name == "fewshot-open/a,shots=1,repeat=0"
+    assert {fold.seen for fold in opened[: 5 * 5]} == {("b", "c", "d", "e")}
+
+
+def test_few_shots_need_two_generators_with_images() -> None:
+    with pytest.raises(
+        DatasetError, match="training images of two seen generators at least; this dataset has some of a"
+    ):
+        load_protocol("fewshot").folds("abc", images={"a": 3})
+    with pytest.raises(DatasetError, match=r"fold fewshot/shots=3,repeat=0 needs 3 training images .* and b has fewer"):
+        load_protocol("fewshot").fold("ab", "shots=3,repeat=0", images={"a": 3, "b": 2})
+    with pytest.raises(UsageError, match=r"100 folds; choose one: shots=1,repeat=0, .* and 50 more\."):
+        load_protocol("fewshot").fold("ab")
 
 
 @pytest.mark.parametrize("name", protocol_names())

@@ -270,14 +270,14 @@ def test_evaluate_launders_runs_that_exist(folder: Path, runs: list[dict]) -> No
     documents = json.loads(result.stdout)
     assert [d["run"] for d in documents] == [r["run"] for r in runs]
     for document in documents:
-        assert document["laundered"]["cells"] == 4
-        assert document["laundered"]["left_out"]["quality none, phase 0, resize 0.5, blur 0"] == 10
+        assert document["robustness"]["cells"] == 4
+        assert document["robustness"]["left_out"]["quality none, phase 0, resize 0.5, blur 0"] == 10
         assert (Path(document["run"]) / "laundered.parquet").is_file()
     assert {path: path.stat().st_mtime_ns for path in fitted} == fitted
     assert "left out: phase 0 with resize 0.5: the stored frames of 10" in call(*arguments, *grid).stdout
 
     scored = json.loads(call("score", runs[0]["run"], "--bootstrap", 5, "--json").stdout)
-    assert scored["laundered"][0]["af1"] == pytest.approx(scored["metrics"]["af1"]["estimate"])
+    assert scored["robustness"][0]["af1"] == pytest.approx(scored["metrics"]["af1"]["estimate"])
     assert "at the threshold of the clean validation images" in call("score", runs[0]["run"], "--bootstrap", 5).stdout
     assert "--launder" in call("evaluate", "--help").stdout
 

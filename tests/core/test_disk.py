@@ -1,4 +1,4 @@
-"""Whether a disk has room."""
+"""Whether a disk has free space."""
 
 import shutil
 from types import SimpleNamespace

@@ -16,7 +16,7 @@ PAGES = [page for page in pages() if blocks(page)]
 SLOW = {
     "README.md",
     "docs/concepts/intervals.md",
-    "docs/concepts/laundering.md",
+    "docs/concepts/robustness.md",
     "docs/extend/experiment.md",
     "docs/extend/suite.md",
     "docs/verbs/evaluate.md",

@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 from osbench.benchmark.evaluate import evaluate
-from osbench.benchmark.laundered import launder_runs
-from osbench.benchmark.laundering import Grid
 from osbench.benchmark.manifest import build_manifest
+from osbench.benchmark.robustness.asking import launder_runs
+from osbench.benchmark.robustness.treatments import Grid
 from osbench.generation.generate import generate
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, METHOD_FILE, write_sources
 

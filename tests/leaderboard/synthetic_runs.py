@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from osbench.benchmark.card import MethodCard
-from osbench.benchmark.laundering import CLEAN, Cell
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.predictions import Predictions
-from osbench.benchmark.robustness import LAUNDERED_FILE
-from osbench.benchmark.robustness import write_laundered as write_cells
+from osbench.benchmark.robustness.surface import LAUNDERED_FILE
+from osbench.benchmark.robustness.surface import write_laundered as write_cells
+from osbench.benchmark.robustness.treatments import CLEAN, Cell
 from osbench.benchmark.run_info import Config, RunInfo
 from osbench.benchmark.runs import Run, answers_to_test, run_id, store_manifest
 from osbench.benchmark.scores import Scores

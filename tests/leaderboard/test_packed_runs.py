@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from osbench.benchmark.laundering import Grid
 from osbench.benchmark.manifest import Manifest
+from osbench.benchmark.robustness.treatments import Grid
 from osbench.benchmark.run_info import RUN_FILE
 from osbench.benchmark.runs import PREDICTIONS_FILE, list_runs
 from osbench.cli import main
@@ -57,5 +57,5 @@ def test_laundered_answers_come_along(manifest: Manifest, tmp_path: Path) -> Non
     write_laundered(run, manifest, Grid().cells())
     assert CliRunner().invoke(main, ["pack", str(tmp_path / "runs"), "--out", str(tmp_path / "packed")]).exit_code == 0
     boards = [build_board(tmp_path / name, bootstrap=2) for name in ("runs", "packed")]
-    assert boards[0].entries[0].laundered
+    assert boards[0].entries[0].robustness
     assert boards[1].to_json()["entries"] == boards[0].to_json()["entries"]

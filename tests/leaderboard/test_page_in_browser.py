@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
-from osbench.benchmark.laundering import Grid
 from osbench.benchmark.manifest import Manifest
+from osbench.benchmark.robustness.treatments import Grid
 from osbench.generation.dataset import Dataset
 from osbench.leaderboard.board import JSON_FILE, PAGE_FILE, build_board
 
@@ -22,7 +22,7 @@ from .test_site import HOSTILE, HOSTILE_RUN
 pytestmark = pytest.mark.skipif(find_browser() is None, reason="no Chromium or Chrome on this machine")
 
 LAUNDERED = [cell for cell in Grid().cells() if (cell.phase, cell.resize) != (4, 0.75)]
-"""As on the mini suite, where a frame has no room for the rest of the grid."""
+"""As on the mini suite, where a frame is too small for the rest of the grid."""
 
 READY = "document.documentElement.dataset.ready === 'true'"
 METHODS = "[...document.querySelectorAll('#table tbody tr')].map(row => row.dataset.entry)"
@@ -193,11 +193,11 @@ def test_choosing_a_row_changes_the_address_and_the_entry(page: Page, site: Path
 
 
 def test_a_laundered_entry_has_a_heat_map_of_any_metric(page: Page, site: Path) -> None:
-    rows = json.loads((site / JSON_FILE).read_text())["entries"][0]["laundered"]
-    values = "[...document.querySelectorAll('.heat td:not(.no-room)')].map(cell => parseFloat(cell.textContent))"
+    rows = json.loads((site / JSON_FILE).read_text())["entries"][0]["robustness"]
+    values = "[...document.querySelectorAll('.heat td:not(.not-measured)')].map(cell => parseFloat(cell.textContent))"
     clean = "document.querySelector('.heat .clean').textContent"
     assert page.evaluate("document.querySelectorAll('.heat td').length") == 72
-    assert page.evaluate("document.querySelectorAll('.heat .no-room').length") == 12
+    assert page.evaluate("document.querySelectorAll('.heat .not-measured').length") == 12
     for name in ("af1", "crr", "auc_af1_crr", "accuracy"):
         page.click(f"[data-heat={name}]")
         assert page.evaluate("document.querySelector('.choices [aria-pressed=true]').dataset.heat") == name

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from osbench.benchmark.laundering import CLEAN, Cell, Grid
 from osbench.benchmark.manifest import Manifest
-from osbench.benchmark.robustness import LAUNDERED_FILE, SURFACE_METRICS
+from osbench.benchmark.robustness.surface import LAUNDERED_FILE, SURFACE_METRICS
+from osbench.benchmark.robustness.treatments import CLEAN, Cell, Grid
 from osbench.benchmark.runs import Run
 from osbench.leaderboard.board import build_board
 from osbench.leaderboard.entry import mean_surface
@@ -30,7 +30,7 @@ def runs(manifest: Manifest, tmp_path: Path) -> list[Run]:
 
 
 def test_a_row_is_the_mean_of_the_seeds_at_their_own_thresholds(runs: list[Run]) -> None:
-    each = [run.score(bootstrap=2).laundered for run in runs]
+    each = [run.score(bootstrap=2).robustness for run in runs]
     rows = mean_surface(each)
     assert [row.cell for row in rows] == [
         Cell(blur=blur, quality=quality) for blur in (0.0, 1.0) for quality in (None, 60)
@@ -46,11 +46,11 @@ def test_a_row_is_the_mean_of_the_seeds_at_their_own_thresholds(runs: list[Run])
 def test_the_board_holds_the_surface_beside_the_metrics(runs: list[Run], manifest: Manifest, tmp_path: Path) -> None:
     write_run(tmp_path / "runs", manifest, Drawn("dct-cnn", 0.5, {"msp": 1.0}), 0)
     first, other = build_board(tmp_path / "runs", bootstrap=5).entries
-    assert first.laundered[0].cell == CLEAN
+    assert first.robustness[0].cell == CLEAN
     for name in ("af1", "crr", "auc_af1_crr", "accuracy"):
-        assert getattr(first.laundered[0], name) == pytest.approx(first.metrics[name].estimate, abs=1e-12)
-    assert len(first.laundered) == len(CELLS)
-    assert other.laundered == ()
+        assert getattr(first.robustness[0], name) == pytest.approx(first.metrics[name].estimate, abs=1e-12)
+    assert len(first.robustness) == len(CELLS)
+    assert other.robustness == ()
 
 
 @pytest.mark.parametrize("damage", ["cut", "another run's"])
@@ -60,5 +60,5 @@ def test_damaged_answers_cost_the_surface_and_not_the_place(
     path = runs[0].folder / LAUNDERED_FILE
     path.write_bytes(b"PAR1" if damage == "cut" else (runs[1].folder / LAUNDERED_FILE).read_bytes())
     board = build_board(tmp_path / "runs", bootstrap=5)
-    assert (board.entries[0].seeds, board.entries[0].laundered, board.refused) == ((0, 1), (), ())
+    assert (board.entries[0].seeds, board.entries[0].robustness, board.refused) == ((0, 1), (), ())
     assert "no robustness surface" in caplog.text

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from osbench.benchmark.laundering import CLEAN
 from osbench.benchmark.manifest import Manifest
+from osbench.benchmark.robustness.treatments import CLEAN
 from osbench.benchmark.runs import Run
 from osbench.core import publish
 from osbench.core.documents import from_json

@@ -11,7 +11,7 @@ import torch
 from ..hardware import Hardware
 from .card import write_card
 from .export import export_models, export_pictures
-from .workshop import Workshop, load_plan
+from .work_folder import MatchedWorkFolder, load_plan
 
 MODEL = "FAMILY/WEIGHTS"
 ZOO = Path(__file__).parents[2] / "zoo" / "mini-matched"
@@ -42,26 +42,26 @@ def main(ctx: click.Context, work: Path, device: str, mixed: bool) -> None:
     """
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    ctx.obj = Workshop(work, load_plan(), Hardware.named(device, mixed=mixed))
+    ctx.obj = MatchedWorkFolder(work, load_plan(), Hardware.named(device, mixed=mixed))
 
 
 @main.command()
 @_with_packages
 @click.pass_obj
-def cut(workshop: Workshop, photographs: Path, drawings: Path) -> None:
+def cut(work_folder: MatchedWorkFolder, photographs: Path, drawings: Path) -> None:
     """Cut the pictures that the models learn from, and fit the block code."""
-    workshop.cut(photographs, drawings)
-    click.echo(workshop.root)
+    work_folder.cut(photographs, drawings)
+    click.echo(work_folder.root)
 
 
 @main.command()
 @click.argument("models", nargs=-1, required=True, metavar=f"{MODEL}...")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="The longest. Default: the plan's.")
 @click.pass_obj
-def train(workshop: Workshop, models: tuple[str, ...], minutes: float | None) -> None:
+def train(work_folder: MatchedWorkFolder, models: tuple[str, ...], minutes: float | None) -> None:
     """Train models one after another; stop and start at will, each resumes from its last checkpoint."""
     for model in models:
-        progress = workshop.train(model, minutes).progress
+        progress = work_folder.train(model, minutes).progress
         click.echo(f"{model}: {progress.seconds / 60:.1f} minutes, {json.dumps(progress.curve[-1])}")
 
 
@@ -69,12 +69,12 @@ def train(workshop: Workshop, models: tuple[str, ...], minutes: float | None) ->
 @_with_packages
 @click.option("--out", type=click.Path(path_type=Path), default=ZOO, help="Default: the packaged zoo of the suite.")
 @click.pass_obj
-def export(workshop: Workshop, photographs: Path, drawings: Path, out: Path) -> None:
+def export(work_folder: MatchedWorkFolder, photographs: Path, drawings: Path, out: Path) -> None:
     """Write pictures, block code, weights, grids and card."""
     out.mkdir(parents=True, exist_ok=True)
-    export_pictures(workshop.suite(photographs, drawings), out)
-    export_models(workshop, out)
-    click.echo(write_card(out, workshop.plan.aim, workshop.plan.held, workshop.linear_figures()))
+    export_pictures(work_folder.suite(photographs, drawings), out)
+    export_models(work_folder, out)
+    click.echo(write_card(out, work_folder.plan.aim, work_folder.plan.held, work_folder.linear_figures()))
 
 
 if __name__ == "__main__":

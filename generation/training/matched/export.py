@@ -1,4 +1,4 @@
-"""What the suite needs, from the workshop into the packaged zoo: pictures, block code, weights, grids and the card."""
+"""What the suite needs, from the working folder into the packaged zoo: pictures, block code, weights, grids, card."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..limits import MODEL_BYTES, check_size
 from ..report import curves_svg, grid, points
 from .figures import Figures, figures
 from .pictures import SUITE_PARTS, Cut
-from .workshop import Workshop
+from .work_folder import MatchedWorkFolder
 
 GRID_PICTURES = 12
 _TOLERANCE = Figures(luma=0.3, chroma=0.5, sharpness=0.03)
@@ -98,19 +98,19 @@ def _webp(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def export_models(workshop: Workshop, out: Path) -> list[dict[str, Any]]:
+def export_models(work_folder: MatchedWorkFolder, out: Path) -> list[dict[str, Any]]:
     """Weights of every model at its moment nearest to the aim, its record and a grid per family; the records.
 
     DatasetError for a model that is not trained, or over 4 MB.
     """
-    plan = workshop.plan
+    plan = work_folder.plan
     (out / "cards").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(workshop.code_file, out / "block-code.safetensors")
-    held = np.load(workshop.root / "held.npy")
-    codes = workshop.code().encode(held)
+    shutil.copyfile(work_folder.code_file, out / "block-code.safetensors")
+    held = np.load(work_folder.root / "held.npy")
+    codes = work_folder.code().encode(held)
     records, shown = [], {}
     for model in plan.names():
-        moment = choose_moment(workshop.folder(model), plan.aim)
+        moment = choose_moment(work_folder.folder(model), plan.aim)
         weights = out / f"{model.replace('/', '-')}.safetensors"
         check_size(moment.path, MODEL_BYTES, f"make the widths of {model} in the recipes smaller")
         shutil.copyfile(moment.path, weights)
@@ -118,7 +118,7 @@ def export_models(workshop: Workshop, out: Path) -> list[dict[str, Any]]:
         assert isinstance(renderer, Renderer)
         rendered = _render(renderer, codes)
         shown[model] = rendered[:GRID_PICTURES]
-        records.append(_record(workshop, model, moment, weights, renderer, figures(rendered, held)))
+        records.append(_record(work_folder, model, moment, weights, renderer, figures(rendered, held)))
         (out / "cards" / f"{model.replace('/', '-')}.json").write_text(json.dumps(records[-1], indent=1) + "\n")
     for family in plan.models:
         rows = [held[:GRID_PICTURES], *(shown[f"{family}/{weights}"] for weights in plan.weights)]
@@ -134,11 +134,11 @@ def _render(renderer: Renderer, codes: np.ndarray) -> np.ndarray:
 
 
 def _record(
-    workshop: Workshop, model: str, moment: Moment, weights: Path, renderer: Renderer, found: Figures
+    work_folder: MatchedWorkFolder, model: str, moment: Moment, weights: Path, renderer: Renderer, found: Figures
 ) -> dict[str, Any]:
-    progress = json.loads((workshop.folder(model) / "progress.json").read_text())
+    progress = json.loads((work_folder.folder(model) / "progress.json").read_text())
     curve = [p for p in progress["curve"] if p["step"] <= moment.point["step"]]
-    recipe = asdict(workshop.plan.recipe(model))
+    recipe = asdict(work_folder.plan.recipe(model))
     return {
         "model": model,
         "sha256": file_sha256(weights),

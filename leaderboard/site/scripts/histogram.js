@@ -56,7 +56,7 @@ function histogramBlock(entry) {
   return el("div", { class: "panel" },
     el("h3", {}, entry.normalised_distance ? "Normalised distance of every source" : "Unfamiliarity of every source"),
     el("p", { class: "hint" }, entry.normalised_distance
-      ? `Distance to the reference point of the named class in units of its spread: test images, seed ${histogram.seed}. Right of the line is rejected.`
+      ? `Distance to the reference point of the named class in units of its standard deviation: test images, seed ${histogram.seed}. Right of the line is rejected.`
       : `The negative of the known score of this rule: test images, seed ${histogram.seed}. Right of the line is rejected.`),
     el("div", { class: "ridges" },
       el("div", { class: "ridge-row head" }, el("span"), el("span"), el("span", {}, "accepted")),

@@ -31,7 +31,7 @@ function heatAxes(cells) {
 }
 
 function heatCell(cell, clean) {
-  if (!cell) return el("td", { class: "no-room" }, el("span", { "aria-hidden": "true" }, "–"), el("span", { class: "visually-hidden" }, "not measured"));
+  if (!cell) return el("td", { class: "not-measured" }, el("span", { "aria-hidden": "true" }, "–"), el("span", { class: "visually-hidden" }, "not measured"));
   const value = cell[heatMetric];
   const node = el("td", { class: isClean(cell) ? "clean" : null, "--v": Math.min(1, Math.max(0, value || 0)).toFixed(4) },
     fixed(value, 2), isClean(cell) ? el("span", { class: "visually-hidden" }, " (clean)") : null);
@@ -73,14 +73,14 @@ function heatKey(cells) {
 }
 
 function robustnessBlocks(entry) {
-  if (!entry.laundered || !entry.laundered.length) return [];
+  if (!entry.robustness || !entry.robustness.length) return [];
   const scroller = el("div", { class: "scroller", tabindex: 0, role: "region", "aria-label": "Robustness heat map" });
   const meaning = el("p", { class: "hint", "aria-live": "polite" });
   const buttons = Object.entries(HEAT_METRICS).map(([key, title]) =>
     el("button", { type: "button", "data-heat": key, onclick: () => { heatMetric = key; draw(); } }, title));
   const draw = () => {
     meaning.textContent = HEAT_MEANING[heatMetric];
-    scroller.replaceChildren(heatTable(entry.laundered));
+    scroller.replaceChildren(heatTable(entry.robustness));
     for (const button of buttons) button.setAttribute("aria-pressed", String(button.dataset.heat === heatMetric));
   };
   draw();
@@ -89,7 +89,7 @@ function robustnessBlocks(entry) {
     el("p", { class: "hint" }, "The same test images after what a platform may do to them, in this order: blur (σ in pixels), resize, a crop that is moved by some "
       + "pixels (second line of the heading) against the JPEG grid they came with, JPEG compression. The model is the same, and so is the threshold: that of the clean validation images.",
     entry.seeds.length > 1 ? ` Means over ${entry.seeds.length} seeds.` : ""),
-    el("div", { class: "choices", role: "group", "aria-label": "Metric of the heat map" }, buttons), meaning, scroller, heatKey(entry.laundered))];
+    el("div", { class: "choices", role: "group", "aria-label": "Metric of the heat map" }, buttons), meaning, scroller, heatKey(entry.robustness))];
 }
 
 addEntryPart(20, robustnessBlocks);

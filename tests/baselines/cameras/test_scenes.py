@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from osbench.baselines.cameras.scenes import (
-    ROOM,
+    MARGIN,
     PhotographScenes,
     ProceduralScenes,
     area_average,
@@ -20,7 +20,7 @@ from osbench.core.errors import DatasetError
 def test_procedural_scenes_follow_from_seed_and_number():
     scenes = ProceduralScenes(3, 64, seed=4)
     first = scenes.picture(1)
-    assert first.shape == (64 + ROOM, 64 + ROOM, 3)
+    assert first.shape == (64 + MARGIN, 64 + MARGIN, 3)
     assert first.dtype == np.float32
     assert np.array_equal(first, ProceduralScenes(9, 64, seed=4).picture(1))
     assert not np.array_equal(first, scenes.picture(2))

@@ -41,7 +41,7 @@ def test_coefficients_without_room_are_computed_on_the_fly(
     np.testing.assert_allclose(a.known_score, b.known_score, rtol=1e-4)
 
 
-def test_what_is_stored_needs_no_room(train_set, val_set, make_context, monkeypatch, caplog):
+def test_what_is_stored_needs_no_free_space(train_set, val_set, make_context, monkeypatch, caplog):
     DctCnn(batch_size=16).fit(train_set, val_set, make_context(epochs=1))
     monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=0))
     with caplog.at_level("INFO", "osbench"):

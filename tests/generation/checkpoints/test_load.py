@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from osbench.generation import CheckpointError, load_generator
-from osbench.generation.checkpoints.cache import cache_folder
+from osbench.generation.checkpoints.cache import checkpoint_folder
 from osbench.generation.families import save_generator
 from osbench.generation.families.progan import ProGAN
 from osbench.generation.families.stylegan2 import StyleGAN2
@@ -46,7 +46,7 @@ def test_reference_files(checkpoint_fixtures: CheckpointFixtures, name: str) -> 
         for key, array in stored.items():
             assert tensors[key].dtype == array.dtype
             assert tensors[key].tobytes() == array.tobytes()
-    assert len(list(cache_folder().glob("*.safetensors"))) == 1
+    assert len(list(checkpoint_folder().glob("*.safetensors"))) == 1
 
 
 def test_reference_files_load_where_nothing_of_upstream_can_be_imported(
@@ -79,7 +79,7 @@ def test_hostile_reference_files(checkpoint_fixtures: CheckpointFixtures) -> Non
             load_generator(path)
         assert time.perf_counter() - started < 2
     assert not canary.exists()
-    assert not cache_folder().exists()
+    assert not checkpoint_folder().exists()
 
 
 def stylegan2_file(files: Any, path: Path, **changes: Any) -> StyleGAN2:
@@ -145,7 +145,7 @@ def test_files_that_are_no_generators(tmp_path: Path, content: bytes, message: s
         load_generator(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert not cache_folder().exists()
+    assert not checkpoint_folder().exists()
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_tensors_that_do_not_fit(files: Any, tmp_path: Path, name: str) -> None:
     stylegan2_file(files, tmp_path / "g.pkl", state=state)
     with pytest.raises(CheckpointError, match=message):
         load_generator(tmp_path / "g.pkl")
-    assert not cache_folder().exists()
+    assert not checkpoint_folder().exists()
 
 
 BAD_CONFIGS: list[dict[str, Any]] = [

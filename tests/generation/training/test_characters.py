@@ -20,7 +20,7 @@ from osbench.generation.training.characters import (
 )
 from osbench.generation.training.pack import pack
 from osbench.generation.training.plan import load_plan
-from osbench.generation.training.workshop import Workshop
+from osbench.generation.training.work_folder import WorkFolder
 
 
 @pytest.fixture(scope="module")
@@ -110,16 +110,16 @@ def test_a_picture_holds_its_figure_on_a_ground_of_two_colours() -> None:
 def test_a_workshop_cuts_them_with_their_captions(package: Path, tmp_path: Path) -> None:
     plan = load_plan("mini-text")
     small = type(plan)(**{**vars(plan), "resolution": 16, "bank": 200, "held": 100, "picture_height": {CHARACTERS: 32}})
-    workshop = Workshop(tmp_path, small)
-    workshop.pack(CHARACTERS, package)
-    names = workshop.class_names(CHARACTERS)
+    work_folder = WorkFolder(tmp_path, small)
+    work_folder.pack(CHARACTERS, package)
+    names = work_folder.class_names(CHARACTERS)
     assert names == tuple(sorted(caption(point) for point in CODE_POINTS))
-    assert workshop.crops(CHARACTERS, "bank").shape == (200, 16, 16, 3)
-    assert workshop.crops(CHARACTERS, "held").shape == (100, 16, 16, 3)
-    assert np.array_equal(workshop.crops(CHARACTERS, "bank-labels"), np.arange(200) % 100)
+    assert work_folder.crops(CHARACTERS, "bank").shape == (200, 16, 16, 3)
+    assert work_folder.crops(CHARACTERS, "held").shape == (100, 16, 16, 3)
+    assert np.array_equal(work_folder.crops(CHARACTERS, "bank-labels"), np.arange(200) % 100)
     for path in tmp_path.glob("*classes.json"):
         path.unlink()
-    assert workshop.class_names(CHARACTERS) == names
+    assert work_folder.class_names(CHARACTERS) == names
 
 
 def test_as_many_of_each() -> None:

@@ -47,7 +47,7 @@ def pictures(level: float, seed: int = 0) -> torch.Tensor:
 
 def test_fooling_moves_the_images_alone(game: Game) -> None:
     fake = pictures(0.0).requires_grad_(True)
-    game.fool(fake).backward()
+    game.generator_loss(fake).backward()
     assert fake.grad is not None
     assert fake.grad.abs().sum() > 0
     assert all(p.grad is None for p in game.discriminator.parameters())

@@ -14,7 +14,7 @@ from osbench.generation.training.card import write_card
 from osbench.generation.training.characters import CHARACTERS, CODE_POINTS, file_name
 from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.plan import Plan
-from osbench.generation.training.workshop import Workshop
+from osbench.generation.training.work_folder import WorkFolder
 
 from .conftest import FLOW, GAN, SIDE
 
@@ -22,7 +22,7 @@ MODELS = ("latent_flow/characters", "text_gan/characters")
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
+def work_folder(tmp_path: Path) -> WorkFolder:
     small = {"minutes": 0.02, "batch": 4}
     plan = Plan(
         suite="toy-text", resolution=SIDE, z_dim=8, bank=200, held=100, teacher_minutes=0,
@@ -38,28 +38,28 @@ def workshop(tmp_path: Path) -> Workshop:
         figure = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
         figure.paste((2 * i, 255 - 2 * i, 60, 255), (6, 6, 10 + i % 16, 26))
         figure.save(assets / file_name(point), lossless=True)
-    workshop = Workshop(tmp_path / "work", plan)
-    workshop.pack(CHARACTERS, tmp_path / "package")
-    return workshop
+    work_folder = WorkFolder(tmp_path / "work", plan)
+    work_folder.pack(CHARACTERS, tmp_path / "package")
+    return work_folder
 
 
-def test_from_package_to_card(workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_package_to_card(work_folder: WorkFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     zoo = tmp_path / "zoo"
     for model in MODELS:
-        training = workshop.train(model)
+        training = work_folder.train(model)
         assert training.progress.step > 0
-        weights = workshop.export(model, zoo)
+        weights = work_folder.export(model, zoo)
         assert load_safetensors_generator(weights).text_conditioned
         record = json.loads((zoo / "cards" / f"{weights.stem}.json").read_text())
         assert record["clock"] == "wall"
         assert record["config"]["vocabulary"].split()[:2] == ["alarm", "alien"]
         assert Image.open(zoo / "cards" / f"{weights.stem}.png").size == (10 * SIDE, 10 * SIDE)
-    assert sorted(workshop.begun()) == sorted(MODELS)
+    assert sorted(work_folder.begun()) == sorted(MODELS)
     monkeypatch.setattr(card_module, "COUNT", 50)
     monkeypatch.setattr(card_module, "TAUGHT", 100)
     # A random network's features are all alike; pixels are not.
     monkeypatch.setattr(card_module, "features", lambda _, pixels: pixels.reshape(len(pixels), -1)[:, ::32] / 1.0)
-    text = write_card(zoo, workshop, EfficientNetLite0()).read_text()
+    text = write_card(zoo, work_folder, EfficientNetLite0()).read_text()
     named = json.loads((zoo / "cards/named.json").read_text())
     assert set(named) == {*MODELS, "real pictures"}
     assert all(0 <= share <= 1 for share in named.values())

@@ -17,7 +17,7 @@ from osbench.generation.picture_set import open_picture_set
 from osbench.generation.training.matched.card import write_card
 from osbench.generation.training.matched.export import export_models, export_pictures
 from osbench.generation.training.matched.pictures import Cut, Original
-from osbench.generation.training.matched.workshop import Plan, Workshop
+from osbench.generation.training.matched.work_folder import MatchedWorkFolder, Plan
 
 from .test_rendering import pictures
 
@@ -25,13 +25,13 @@ AIM = {"luma": 15.0, "chroma": 20.0, "sharpness": 0.5}
 
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def work_folder(tmp_path_factory: pytest.TempPathFactory) -> MatchedWorkFolder:
     """One family, two weights, trained for a moment."""
     plan = Plan(
         bank=16, held=16, aim=AIM, weights=("w0", "w1"),
         models={"progan": {"minutes": 0.02, "config": {"channels": [8, 8, 8, 8]}, "batch": 4}},
     )  # fmt: skip
-    made = Workshop(tmp_path_factory.mktemp("matched"), plan)
+    made = MatchedWorkFolder(tmp_path_factory.mktemp("matched"), plan)
     for seed, name in enumerate(("bank-w0", "bank-w1", "held")):
         np.save(made.root / f"{name}.npy", pictures(16, seed))
     fit_block_code(pictures(16, 0)).save(made.code_file)
@@ -67,8 +67,8 @@ def test_pictures_are_stored_without_loss_and_divided_by_group(tmp_path: Path) -
     assert (row["licence"], row["package"], row["left"], row["side"]) == ("MIT", "package 1", 5, 64)
 
 
-def test_models_records_and_card(workshop: Workshop, tmp_path: Path) -> None:
-    records = export_models(workshop, tmp_path)
+def test_models_records_and_card(work_folder: MatchedWorkFolder, tmp_path: Path) -> None:
+    records = export_models(work_folder, tmp_path)
     export_pictures(cuts(tmp_path), tmp_path)
     assert [r["model"] for r in records] == ["progan/w0", "progan/w1"]
     for record in records:
@@ -77,7 +77,7 @@ def test_models_records_and_card(workshop: Workshop, tmp_path: Path) -> None:
         assert record["bytes"] == weights.stat().st_size
         assert json.loads((tmp_path / "cards" / f"{weights.stem}.json").read_text()) == record
     assert records[0]["sha256"] != records[1]["sha256"]
-    text = write_card(tmp_path, AIM, workshop.plan.held, workshop.linear_figures()).read_text()
+    text = write_card(tmp_path, AIM, work_folder.plan.held, work_folder.linear_figures()).read_text()
     assert f"{records[1]['figures']['luma']:.2f}" in text
     assert "40 pictures of 64 px in random order, 10 of drawings and 30 of photographs; 20 groups" in text
     assert "| package 1 | MIT | 40 |" in text
@@ -85,13 +85,13 @@ def test_models_records_and_card(workshop: Workshop, tmp_path: Path) -> None:
         assert (tmp_path / "cards" / name).stat().st_size > 100
 
 
-def test_an_untrained_model_is_named(workshop: Workshop, tmp_path: Path) -> None:
-    more = replace(workshop, plan=replace(workshop.plan, weights=("w0", "w9")))
+def test_an_untrained_model_is_named(work_folder: MatchedWorkFolder, tmp_path: Path) -> None:
+    more = replace(work_folder, plan=replace(work_folder.plan, weights=("w0", "w9")))
     with pytest.raises(DatasetError, match="progan-w9: no training here"):
         export_models(more, tmp_path)
 
 
-def test_missing_pictures_are_asked_for(tmp_path: Path, workshop: Workshop) -> None:
-    empty = Workshop(tmp_path / "empty", workshop.plan)
+def test_missing_pictures_are_asked_for(tmp_path: Path, work_folder: MatchedWorkFolder) -> None:
+    empty = MatchedWorkFolder(tmp_path / "empty", work_folder.plan)
     with pytest.raises(DatasetError, match="cut the pictures first"):
         empty.training("progan/w0")

@@ -14,7 +14,7 @@ from osbench.generation.families import load_safetensors_generator
 from osbench.generation.training.matched.export import choose_moment
 from osbench.generation.training.matched.figures import figures
 from osbench.generation.training.matched.rendering import RenderRecipe, RenderTraining, energy_loss
-from osbench.generation.training.matched.workshop import load_plan
+from osbench.generation.training.matched.work_folder import load_plan
 
 CONFIG = {"channels": [8, 8, 8, 8]}
 

@@ -67,7 +67,7 @@ def load_plan(path: Path = PLAN) -> Plan:
 
 
 @dataclass(frozen=True)
-class Workshop:
+class MatchedWorkFolder:
     """``root`` holds everything that the making leaves behind, save what ``export`` writes."""
 
     root: Path

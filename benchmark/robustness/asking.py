@@ -16,20 +16,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..core.errors import RunError, UsageError
-from ..core.progress import Bar, get_logger, progress_bar
-from ..core.publish import publishing, remove_abandoned
-from ..generation.dataset import Dataset
-from .evaluate import PREDICT_BATCH, ask, torch_device
-from .frames import StoredFrame, load_test_frames
-from .laundering import CLEAN, Cell, Grid, cell_of, has_room, launder
-from .manifest import Manifest
-from .method import Method
-from .models import load_model
-from .predictions import Predictions, read_predictions, write_predictions
-from .robustness import LAUNDERED_FILE, MAX_BYTES, MAX_CELLS, write_laundered
-from .runs import Run, answers_to_test
-from .scores import Scores
+from ...core.errors import RunError, UsageError
+from ...core.progress import Bar, get_logger, progress_bar
+from ...core.publish import publishing, remove_abandoned
+from ...generation.dataset import Dataset
+from ..evaluate import PREDICT_BATCH, ask, torch_device
+from ..frames import StoredFrame, load_test_frames
+from ..manifest import Manifest
+from ..method import Method
+from ..models import load_model
+from ..predictions import Predictions, read_predictions, write_predictions
+from ..runs import Run, answers_to_test
+from ..scores import Scores
+from .surface import LAUNDERED_FILE, MAX_BYTES, MAX_CELLS, write_laundered
+from .treatments import CLEAN, Cell, Grid, cell_of, fits, launder
 
 #: A model must give this share of its published answers again; other hardware may change the rest by rounding.
 _SAME_ANSWERS = 0.98
@@ -72,8 +72,8 @@ def launder_runs(
     Returns
     -------
     dict of Cell to int
-        The cells that were left out, with the number of test images that have no room for them: numbers over different
-        images would not compare.
+        The cells that were left out, with the number of test images whose stored frame is too small for them: numbers
+        over different images would not compare.
 
     Raises
     ------
@@ -83,12 +83,12 @@ def launder_runs(
         Bad images.
     """
     frames = load_test_frames(dataset, manifest, _crop_size(runs))
-    lacking = {cell: _without_room(frames, cell) for cell in grid.cells()}
+    lacking = {cell: _too_small(frames, cell) for cell in grid.cells()}
     left_out = {cell: count for cell, count in lacking.items() if count}
     cells = [cell for cell in lacking if cell not in left_out]
     _refuse_too_much(len(cells), len(frames), runs)
     if left_out:
-        get_logger().info("%d of %d cells have no room in every stored frame", len(left_out), len(lacking))
+        get_logger().info("%d of %d cells do not fit into every stored frame", len(left_out), len(lacking))
     asked = [one for run in runs if (one := _asked(run, manifest, frames, cells, torch_device(device))) is not None]
     if asked:
         _launder_all(asked, frames, manifest, cells)
@@ -102,8 +102,8 @@ def _crop_size(runs: Sequence[Run]) -> int:
     return sizes.pop()
 
 
-def _without_room(frames: Sequence[StoredFrame], cell: Cell) -> int:
-    return sum(not has_room(frame.height, frame.width, frame.crop, cell) for frame in frames)
+def _too_small(frames: Sequence[StoredFrame], cell: Cell) -> int:
+    return sum(not fits(frame.height, frame.width, frame.crop, cell) for frame in frames)
 
 
 def _refuse_too_much(cells: int, images: int, runs: Sequence[Run]) -> None:

@@ -11,18 +11,18 @@ from PIL import Image
 
 from osbench.benchmark.frames import load_test_frames
 from osbench.benchmark.images import load_images
-from osbench.benchmark.laundering import (
+from osbench.benchmark.manifest import Manifest
+from osbench.benchmark.robustness.treatments import (
     CLEAN,
     JPEG_GRID,
     Cell,
     Grid,
     cell_of,
-    has_room,
+    fits,
     launder,
     parse_grid,
     place,
 )
-from osbench.benchmark.manifest import Manifest
 from osbench.core.errors import UsageError
 from osbench.generation.dataset import Dataset
 from osbench.generation.pixels import Box
@@ -124,8 +124,8 @@ def test_a_frame_without_room_says_so(frame: np.ndarray) -> None:
     small, crop = frame[:24, :24], Box(0, 0, 24, 24)
     np.testing.assert_array_equal(launder(small, crop, CLEAN), small)
     for cell in (Cell(phase=1), Cell(resize=0.75)):
-        assert not has_room(24, 24, crop, cell)
-        with pytest.raises(UsageError, match="24x24 frame has no room for a 24 px crop under"):
+        assert not fits(24, 24, crop, cell)
+        with pytest.raises(UsageError, match="24x24 frame is too small for a 24 px crop under"):
             launder(small, crop, cell)
 
 

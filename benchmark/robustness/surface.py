@@ -10,6 +10,7 @@ not told how an image was treated, so nothing is chosen again for any cell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,16 +22,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ..core.documents import Number
-from ..core.errors import RunError, UsageError
-from ..core.foreign import TableBudget, read_table
-from ..core.text import printable
-from .answers import Answers, outcome_of
-from .laundering import CLEAN, Cell, cell_of, value_text
-from .manifest import Manifest
-from .metrics import Outcome, af1, auc_af1_crr, closed_set_accuracy, crr
-from .predictions import Predictions, row_budget
-from .run_info import RunInfo
+from ...core.documents import Number
+from ...core.errors import RunError, UsageError
+from ...core.foreign import TableBudget, read_table
+from ...core.text import printable
+from ..answers import Answers, outcome_of
+from ..manifest import Manifest
+from ..metrics import Outcome, af1, auc_af1_crr, closed_set_accuracy, crr
+from ..predictions import Predictions, row_budget
+from ..run_info import RunInfo
+from .treatments import CLEAN, Cell, cell_of, value_text
 
 LAUNDERED_FILE = "laundered.parquet"
 
@@ -144,7 +145,7 @@ def check_clean(laundered: Laundered, own: Predictions, where: Path) -> None:
 
 
 def surface(answers: Answers, laundered: Laundered, threshold: float) -> tuple[SurfaceRow, ...]:
-    """The metrics of some answers under every cell, at their clean ``threshold``."""
+    """The metrics of some answers under every cell, at their clean ``threshold``; NaN for what needs unseen images."""
     rows = []
     for cell, predictions in laundered.items():
         test = outcome_of(predictions.scores(answers.rule), answers.manifest, "test")
@@ -156,8 +157,8 @@ def _numbers(test: Outcome, threshold: float) -> dict[str, float]:
     seen = test.known_score[test.truth >= 0]
     return {
         "af1": af1(test, threshold),
-        "crr": crr(test, threshold),
-        "auc_af1_crr": auc_af1_crr(test),
+        "crr": crr(test, threshold) if test.n_unseen else math.nan,
+        "auc_af1_crr": auc_af1_crr(test) if test.n_unseen else math.nan,
         "accuracy": closed_set_accuracy(test),
         "seen_accepted": float(np.mean(seen >= threshold)),
     }

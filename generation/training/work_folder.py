@@ -38,7 +38,7 @@ _SEEDS = {"bank": 0, "held": 1}
 
 
 @dataclass(frozen=True)
-class Workshop:
+class WorkFolder:
     """``root`` holds everything that a zoo's making leaves behind, save what ``export`` writes.
 
     clock: seconds that trainings count, of the wall or of this process's CPU time.
@@ -69,8 +69,8 @@ class Workshop:
         """Whether crops of a training set are there or can be cut."""
         return self._crops(training_set, "bank").exists() or training_set in self._packed()
 
-    def with_stand_in(self, training_set: str) -> Workshop:
-        """A workshop beside this one whose pictures of ``training_set`` are computed, with crops ready."""
+    def with_stand_in(self, training_set: str) -> WorkFolder:
+        """A working folder next to this one whose pictures of ``training_set`` are computed, with crops ready."""
         other = replace(self, root=self.root / STAND_IN)
         if not other.has_pictures(training_set):
             other._cut(training_set, stand_in_pictures(self._height(training_set)))

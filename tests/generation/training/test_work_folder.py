@@ -13,12 +13,12 @@ from osbench.core.errors import DatasetError, UsageError
 from osbench.generation.families import load_safetensors_generator
 from osbench.generation.training import card as card_module
 from osbench.generation.training import stand_in
-from osbench.generation.training import workshop as workshop_module
+from osbench.generation.training import work_folder as workshop_module
 from osbench.generation.training.card import write_card
 from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.plan import Plan
 from osbench.generation.training.redo import redo
-from osbench.generation.training.workshop import STAND_IN, Workshop
+from osbench.generation.training.work_folder import STAND_IN, WorkFolder
 
 MODELS = ("projected_gan/landscape", "taming/landscape", "latent_diffusion/landscape")
 
@@ -34,31 +34,31 @@ def package(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def workshop(tmp_path: Path, toy_plan: Plan) -> Workshop:
-    return Workshop(tmp_path / "work", toy_plan)
+def work_folder(tmp_path: Path, toy_plan: Plan) -> WorkFolder:
+    return WorkFolder(tmp_path / "work", toy_plan)
 
 
 def test_from_package_to_card(
-    workshop: Workshop, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    work_folder: WorkFolder, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not workshop.has_pictures("landscape")
+    assert not work_folder.has_pictures("landscape")
     with pytest.raises(DatasetError, match="'pack' step"):
-        workshop.crops("landscape", "bank")
-    workshop.pack("landscape", package)
-    assert workshop.training_sets() == ["landscape"]
-    assert workshop.crops("landscape", "bank").shape == (48, 32, 32, 3)
-    assert workshop.crops("landscape", "held").shape == (16, 32, 32, 3)
-    assert set(workshop.crops("landscape", "bank-labels")) == {0, 1}
+        work_folder.crops("landscape", "bank")
+    work_folder.pack("landscape", package)
+    assert work_folder.training_sets() == ["landscape"]
+    assert work_folder.crops("landscape", "bank").shape == (48, 32, 32, 3)
+    assert work_folder.crops("landscape", "held").shape == (16, 32, 32, 3)
+    assert set(work_folder.crops("landscape", "bank-labels")) == {0, 1}
 
     with pytest.raises(DatasetError, match="'teach' step"):
-        workshop.training("projected_gan/landscape")
-    workshop.teach("landscape")
+        work_folder.training("projected_gan/landscape")
+    work_folder.teach("landscape")
 
     zoo = tmp_path / "zoo"
     for model in MODELS:
-        training = workshop.train(model)
+        training = work_folder.train(model)
         assert training.progress.step > 0
-        weights = workshop.export(model, zoo)
+        weights = work_folder.export(model, zoo)
         loaded = load_safetensors_generator(weights)
         for name, tensor in training.average.state_dict().items():
             stored = tensor.half().float() if tensor.is_floating_point() else tensor
@@ -71,12 +71,12 @@ def test_from_package_to_card(
         assert record["curve"] == training.progress.curve
         assert Image.open(zoo / "cards" / f"{weights.stem}.png").size == (256, 256)
 
-    assert sorted(workshop.begun()) == sorted(MODELS)
+    assert sorted(work_folder.begun()) == sorted(MODELS)
     monkeypatch.setattr(card_module, "COUNT", 6)
     # A random network's features are all alike; pixels are not.
     monkeypatch.setattr(card_module, "features", lambda _, pixels: pixels.reshape(len(pixels), -1)[:, ::32] / 1.0)
     network = EfficientNetLite0()
-    text = write_card(zoo, workshop, network).read_text()
+    text = write_card(zoo, work_folder, network).read_text()
     assert all(f"| {model} |" in text for model in MODELS)
     assert "before" not in text
     distances = json.loads((zoo / "cards/distances.json").read_text())["landscape"]
@@ -87,7 +87,7 @@ def test_from_package_to_card(
     assert "suite version `toy`" in text
     assert (zoo / "cards/curves.svg").read_text().count("<polyline") == 3
 
-    compared = write_card(zoo, workshop, network, previous=zoo).read_text()
+    compared = write_card(zoo, work_folder, network, previous=zoo).read_text()
     table = [row.split("|") for row in compared.splitlines() if row.startswith("| ") and "/landscape" in row]
     assert len(table) == 3
     assert all(row[6].strip() == row[8].strip() for row in table)  # a zoo compared with itself
@@ -105,59 +105,59 @@ def test_the_card_says_by_how_much_a_model_is_not_nearer_than_before() -> None:
     assert "Not nearer" not in card_module._against_before(now, {"progan/landscape": 100.0})
 
 
-def test_codes_are_not_needed_where_codes_are_not_used(workshop: Workshop, package: Path) -> None:
-    workshop.pack("landscape", package)
-    assert workshop.training("taming/landscape").progress.step == 0
+def test_codes_are_not_needed_where_codes_are_not_used(work_folder: WorkFolder, package: Path) -> None:
+    work_folder.pack("landscape", package)
+    assert work_folder.training("taming/landscape").progress.step == 0
 
 
-def test_lost_crops_are_cut_again(workshop: Workshop, package: Path) -> None:
-    workshop.pack("landscape", package)
-    before = np.array(workshop.crops("landscape", "bank"))
-    for path in workshop.root.glob("*.npy"):
+def test_lost_crops_are_cut_again(work_folder: WorkFolder, package: Path) -> None:
+    work_folder.pack("landscape", package)
+    before = np.array(work_folder.crops("landscape", "bank"))
+    for path in work_folder.root.glob("*.npy"):
         path.unlink()
-    assert np.array_equal(workshop.crops("landscape", "bank"), before)
+    assert np.array_equal(work_folder.crops("landscape", "bank"), before)
 
 
 def test_redo_on_stand_ins_lowers_the_distance(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    work_folder: WorkFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(stand_in, "COUNT", 24)
-    result = redo(workshop, "projected_gan/landscape", minutes=0.1)
+    result = redo(work_folder, "projected_gan/landscape", minutes=0.1)
     assert result.lowered
     assert "stand-in" in str(result)
     assert "stand-ins take their place" in caplog.text
-    assert (workshop.root / STAND_IN / "projected_gan-landscape/grid.png").exists()
-    assert not workshop.has_pictures("landscape")  # real pictures that come later are not mixed with them
+    assert (work_folder.root / STAND_IN / "projected_gan-landscape/grid.png").exists()
+    assert not work_folder.has_pictures("landscape")  # real pictures that come later are not mixed with them
 
 
-def test_redo_prefers_real_pictures(workshop: Workshop, package: Path) -> None:
-    workshop.pack("landscape", package)
-    result = redo(workshop, "taming/landscape", minutes=0.02)
+def test_redo_prefers_real_pictures(work_folder: WorkFolder, package: Path) -> None:
+    work_folder.pack("landscape", package)
+    result = redo(work_folder, "taming/landscape", minutes=0.02)
     assert result.pictures == "landscape pictures"
-    assert not (workshop.root / STAND_IN).exists()
+    assert not (work_folder.root / STAND_IN).exists()
 
 
 def test_weights_over_the_limit_are_not_exported(
-    workshop: Workshop, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    work_folder: WorkFolder, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    workshop.pack("landscape", package)
+    work_folder.pack("landscape", package)
     monkeypatch.setattr(workshop_module, "MODEL_BYTES", 1000)
     with pytest.raises(DatasetError, match=r"widths of taming/landscape"):
-        workshop.export("taming/landscape", tmp_path / "zoo")
+        work_folder.export("taming/landscape", tmp_path / "zoo")
     assert [path for path in (tmp_path / "zoo").rglob("*") if path.is_file()] == []
 
 
-def test_what_a_training_would_miss_is_told_before_any_begins(workshop: Workshop, package: Path) -> None:
+def test_what_a_training_would_miss_is_told_before_any_begins(work_folder: WorkFolder, package: Path) -> None:
     with pytest.raises(DatasetError, match="no training pictures"):
-        workshop.check([])
+        work_folder.check([])
     with pytest.raises(DatasetError, match="no 'landscape' pictures"):
-        workshop.check(["taming/landscape"])
-    workshop.pack("landscape", package)
-    workshop.check(MODELS)
+        work_folder.check(["taming/landscape"])
+    work_folder.pack("landscape", package)
+    work_folder.check(MODELS)
     with pytest.raises(UsageError, match="unknown model"):
-        workshop.check([*MODELS, "tamings/landscape"])
-    workshop.plan.models["projected_gan"]["discriminator"] = "projected"
+        work_folder.check([*MODELS, "tamings/landscape"])
+    work_folder.plan.models["projected_gan"]["discriminator"] = "projected"
     with pytest.raises(DatasetError, match=r"efficientnet-lite0\.pth: not there, .* of projected_gan/landscape"):
-        workshop.check(MODELS)
-    workshop.features_file.touch()
-    workshop.check(MODELS)
+        work_folder.check(MODELS)
+    work_folder.features_file.touch()
+    work_folder.check(MODELS)

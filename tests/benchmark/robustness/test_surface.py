@@ -16,11 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from osbench.benchmark.evaluate import evaluate
-from osbench.benchmark.laundered import launder_runs
-from osbench.benchmark.laundering import CLEAN, Cell, Grid
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.metrics import all_metrics
-from osbench.benchmark.robustness import (
+from osbench.benchmark.robustness.asking import launder_runs
+from osbench.benchmark.robustness.surface import (
     LAUNDERED_FILE,
     SURFACE_METRICS,
     SurfaceRow,
@@ -28,6 +27,7 @@ from osbench.benchmark.robustness import (
     surface_table,
     write_laundered,
 )
+from osbench.benchmark.robustness.treatments import CLEAN, Cell, Grid
 from osbench.benchmark.runs import Run, answers_to_test, store_manifest
 from osbench.core.documents import to_json
 from osbench.core.errors import RunError
@@ -55,7 +55,7 @@ def test_the_clean_cell_has_the_numbers_of_the_run(run: Run, manifest: Manifest)
     assert next(iter(found)) == CLEAN
     for name in ("af1", "crr", "auc_af1_crr", "accuracy"):
         assert getattr(found[CLEAN], name) == expected[name]
-    assert run.score("distance", bootstrap=2).laundered == tuple(found.values())
+    assert run.score("distance", bootstrap=2).robustness == tuple(found.values())
 
 
 def test_the_threshold_is_the_clean_one_in_every_cell(run: Run, manifest: Manifest) -> None:
@@ -90,7 +90,7 @@ def test_a_run_that_was_never_laundered_has_no_surface(
 ) -> None:
     (plain,) = evaluate(method_file, dataset, manifest, seeds=[0], out=tmp_path)
     assert plain.laundered(manifest) == {}
-    assert plain.score(bootstrap=2).laundered == ()
+    assert plain.score(bootstrap=2).robustness == ()
 
 
 DAMAGED: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
@@ -135,7 +135,7 @@ def test_a_damaged_file_is_a_one_line_error(case: str, run: Run, manifest: Manif
 
 
 def test_more_cells_than_any_grid_has(run: Run, manifest: Manifest, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("osbench.benchmark.robustness.MAX_CELLS", 3)
+    monkeypatch.setattr("osbench.benchmark.robustness.surface.MAX_CELLS", 3)
     with pytest.raises(RunError, match="80 rows; at most 60 are read"):
         run.laundered(manifest)
 

@@ -6,7 +6,7 @@ are the real neighbouring pixels. Every step ends in uint8. The clean cell gives
 
 **No pixel is invented.** A resized crop keeps the centre of the benchmark crop, moved inwards as far as the resized
 frame demands. The phase then moves it by ``+phase`` or, where the frame ends, by ``phase - 8`` pixels, on each axis.
-A frame that is smaller than the crop, or that lets it move neither way, has *no room* for the cell. (At its own border
+A frame that is smaller than the crop, or that lets it move neither way, is *too small* for the cell. (At its own border
 a frame is blurred and resampled by repeating its edge, as every resizer does at the border of an image.)
 """
 
@@ -22,8 +22,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from ..core.errors import UsageError, unknown_name
-from ..generation.pixels import Box, decode_frame, encode_full
+from ...core.errors import UsageError, unknown_name
+from ...generation.pixels import Box, decode_frame, encode_full
 
 JPEG_GRID = 8
 """Side in pixels of a JPEG block: phases count modulo this."""
@@ -139,7 +139,7 @@ def cell_of(name: str) -> Cell:
 
 
 def place(side: int, start: int, size: int, cell: Cell) -> int | None:
-    """Where the crop begins on one axis of the resized frame, in pixels; None if there is no room for it.
+    """Where the crop begins on one axis of the resized frame, in pixels; None if the frame is too small for it.
 
     Parameters
     ----------
@@ -156,16 +156,16 @@ def place(side: int, start: int, size: int, cell: Cell) -> int | None:
         Pixels of the resized frame.
     """
     scaled = _scaled(side, cell)
-    room = scaled - size
-    if room < 0:
+    free = scaled - size
+    if free < 0:
         return None
     centre = (start + size / 2) * scaled / side
-    base = min(max(math.floor(centre - size / 2 + 0.5), 0), room)
+    base = min(max(math.floor(centre - size / 2 + 0.5), 0), free)
     moved = (base + cell.phase, base + cell.phase - JPEG_GRID)
-    return next((position for position in moved if 0 <= position <= room), None)
+    return next((position for position in moved if 0 <= position <= free), None)
 
 
-def has_room(height: int, width: int, crop: Box, cell: Cell) -> bool:
+def fits(height: int, width: int, crop: Box, cell: Cell) -> bool:
     """Whether a stored frame of that size has enough pixels around its crop for the cell."""
     return None not in (place(width, crop.x, crop.width, cell), place(height, crop.y, crop.height, cell))
 
@@ -173,12 +173,12 @@ def has_room(height: int, width: int, crop: Box, cell: Cell) -> bool:
 def launder(frame: np.ndarray, crop: Box, cell: Cell) -> np.ndarray:
     """A stored frame, uint8 (H, W, 3), with its benchmark crop (a square) under a cell: uint8 (S, S, 3).
 
-    UsageError if the frame has no room for the cell.
+    UsageError if the frame is too small for the cell.
     """
     height, width = frame.shape[:2]
     left, top = place(width, crop.x, crop.width, cell), place(height, crop.y, crop.height, cell)
     if left is None or top is None:
-        raise UsageError(f"a {width}x{height} frame has no room for a {crop.width} px crop under {cell}.")
+        raise UsageError(f"a {width}x{height} frame is too small for a {crop.width} px crop under {cell}.")
     resized = _resized(_blurred(frame, cell), cell)
     return _compressed(resized[top : top + crop.height, left : left + crop.width], cell)
 

@@ -1,4 +1,4 @@
-"""The whole line of an experiment file, on a small suite of image folders."""
+"""The whole pipeline of an experiment file, on a small suite of image folders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from osbench.cli import main
 from osbench.core.errors import UsageError
 from osbench.leaderboard.board import Board
 from osbench.leaderboard.folds import Folds
-from osbench.line import run
+from osbench.pipeline import run
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, METHOD_FILE, write_sources
 
 EXPERIMENT = """

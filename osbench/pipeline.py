@@ -1,7 +1,7 @@
-"""``osbench run``: the whole line of an experiment, from generators to the board and the table of results.
+"""``osbench run``: the whole pipeline of an experiment, from generators to the board and the table of results.
 
-Every step resumes by itself, so that running the line again after an interruption continues where it stopped, and
-running a finished line again only rebuilds the page.
+Every step resumes by itself, so that running the pipeline again after an interruption continues where it stopped, and
+running a finished pipeline again only rebuilds the page.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .benchmark.experiment import Experiment, load_experiment
-from .benchmark.laundering import Grid
+from .benchmark.robustness.treatments import Grid
 from .benchmark.manifest import Manifest, generator_architectures, open_manifests
 from .benchmark.orchestrator import ExperimentRuns, check_experiment, run_experiment
 from .benchmark.result import Result
@@ -28,8 +28,8 @@ from .leaderboard.folds import Folds, build_fold_boards
 
 
 @dataclass(frozen=True)
-class Line:
-    """What a finished line left behind.
+class PipelineResult:
+    """What a finished pipeline left behind.
 
     Parameters
     ----------
@@ -67,8 +67,8 @@ def run(
     workers: int | None = None,
     jobs: int = 1,
     device: str = "cpu",
-) -> Line:
-    """Walk the whole line of an experiment below a folder: ``data``, ``runs``, ``leaderboard``, ``RESULTS.md``.
+) -> PipelineResult:
+    """Walk the whole pipeline of an experiment below a folder: ``data``, ``runs``, ``leaderboard``, ``RESULTS.md``.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def run(
         board, page = _board(asked, folder, dataset, manifests)
         tables = [_result(asked, found, manifest, dataset) for manifest in manifests if _answered(found, manifest)]
         _, text = write_results(Path(results) if results is not None else folder, tables)
-    return Line(found, board, page, text, {name: round(value, 1) for name, value in seconds.items()})
+    return PipelineResult(found, board, page, text, {name: round(value, 1) for name, value in seconds.items()})
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from .board import Board
 LEAST_DIFFERENCE, CEILING = 0.05, 0.98
 
 
-def spread_text(board: Board) -> str:
+def separation_text(board: Board) -> str:
     """One line on a board: whether it is saturated, or at one level.
 
     A method counts by its best entry: its other rejection rules and settings would make any board look wide. All
@@ -22,7 +22,7 @@ def spread_text(board: Board) -> str:
         if math.isfinite(value):
             best[entry.method] = max(value, best.get(entry.method, value))
     if len(best) < 2:
-        return f"spread: {len(best)} ranked method{'' if len(best) == 1 else 's'}, nothing to compare."
+        return f"separation: {len(best)} ranked method{'' if len(best) == 1 else 's'}, nothing to compare."
     first, last = max(best, key=best.__getitem__), min(best, key=best.__getitem__)
     faults = []
     if not best[first] < CEILING:
@@ -30,4 +30,4 @@ def spread_text(board: Board) -> str:
     if best[first] - best[last] < LEAST_DIFFERENCE:
         faults.append(f"not separated (less than {LEAST_DIFFERENCE} apart)")
     verdict = " and ".join(faults) or "not saturated, and separated"
-    return f"spread: {board.primary} {best[first]:.3f} ({first}) to {best[last]:.3f} ({last}): {verdict}."
+    return f"separation: {board.primary} {best[first]:.3f} ({first}) to {best[last]:.3f} ({last}): {verdict}."

@@ -12,11 +12,11 @@ import pytest
 
 from osbench.benchmark.evaluate import evaluate
 from osbench.benchmark.frames import load_test_frames
-from osbench.benchmark.laundered import launder_runs
-from osbench.benchmark.laundering import CLEAN, Cell, Grid, launder
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.method import Method, Scores
-from osbench.benchmark.robustness import LAUNDERED_FILE
+from osbench.benchmark.robustness.asking import launder_runs
+from osbench.benchmark.robustness.surface import LAUNDERED_FILE
+from osbench.benchmark.robustness.treatments import CLEAN, Cell, Grid, launder
 from osbench.benchmark.runs import Run, answers_to_test
 from osbench.core.errors import DatasetError, RunError, UsageError
 from osbench.generation.dataset import Dataset
@@ -149,7 +149,7 @@ def test_a_damaged_file_is_made_again(
 def test_a_grid_that_no_run_could_keep(
     runs: list[Run], dataset: Dataset, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("osbench.benchmark.laundered.MAX_CELLS", 3)
+    monkeypatch.setattr("osbench.benchmark.robustness.asking.MAX_CELLS", 3)
     with pytest.raises(UsageError, match=r"4 cells of 20 test images .* give a smaller grid"):
         launder_runs(runs, dataset, manifest, GRID)
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from osbench.leaderboard.board import Board
-from osbench.leaderboard.spread import spread_text
+from osbench.leaderboard.separation import separation_text
 
 from .made_boards import interval, made_board, made_entry
 
@@ -24,16 +24,16 @@ def board(*rows: tuple[str, float]) -> Board:
     ],
 )
 def test_verdicts(low: float, high: float, said: str, unsaid: str) -> None:
-    text = spread_text(board(("a", low), ("b", high)))
+    text = separation_text(board(("a", low), ("b", high)))
     assert said in text
     assert unsaid not in text
     assert f"{high:.3f} (b) to {low:.3f} (a)" in text
 
 
 def test_a_method_counts_by_its_best_entry() -> None:
-    assert "not separated" in spread_text(board(("a", 0.4), ("a", 0.9), ("b", 0.91), ("c", math.nan)))
+    assert "not separated" in separation_text(board(("a", 0.4), ("a", 0.9), ("b", 0.91), ("c", math.nan)))
 
 
 def test_one_method_is_not_compared() -> None:
-    assert "1 ranked method, nothing" in spread_text(board(("a", 0.9), ("a", 0.1)))
-    assert "0 ranked methods" in spread_text(board(("a", math.nan)))
+    assert "1 ranked method, nothing" in separation_text(board(("a", 0.9), ("a", 0.1)))
+    assert "0 ranked methods" in separation_text(board(("a", math.nan)))
