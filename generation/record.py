@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import features as pillow_features
 
 from ..core.errors import DatasetError, UsageError
 from ..core.hashing import file_sha256
@@ -23,17 +20,7 @@ from .dataset import RECORD, SCHEMA_VERSION
 from .folders import GROUPS_FILE, STEM, folder_sha256, list_images, picture_groups
 from .networks import NetworkFacts, weights_bytes, weights_sha256
 from .picture_set import open_picture_set
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of everything that may change a byte of a dataset."""
-    packages = ("numpy", "pillow", "pyarrow", "simplejpeg", "torch", "diffusers", "transformers")
-    return {
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-        "libjpeg-turbo": str(pillow_features.version("libjpeg_turbo")),
-        "zlib": str(pillow_features.version("zlib")),
-    }
+from .versions import library_versions
 
 
 def device_name(device: str) -> str:

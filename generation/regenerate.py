@@ -20,9 +20,10 @@ from ..core.publish import write_atomically
 from .catalog import Recipe, Source, load_suite
 from .dataset import REPRODUCTION, Dataset
 from .pixels import decode_crop
-from .record import device_name, library_versions, source_sha256
+from .record import device_name, source_sha256
 from .seeds import image_rng
 from .shards import Unit, encode_row, sample_batch
+from .versions import library_versions
 from .weights import local_weights
 
 

@@ -40,12 +40,13 @@ from ..core.errors import OsbenchError, RunError
 from ..core.progress import get_logger, progress_bar
 from ..core.publish import write_together
 from ..core.text import printable
+from ..generation.audit_record import Audit, read_audit
 from ..generation.dataset import Dataset
 from . import cache
 from .collect import Unit, choose, collect, of_manifest, reason
 from .entry import Entry, Surface, entry_of, with_variants
 from .gallery import GallerySource, gallery, holds_images
-from .ranking import order, rank
+from .ranking import UNRANKED, order, rank
 from .site import render_page
 from .sources import ManifestLookup, choose_manifest, find_board_dataset, generator_titles, lookup_manifest
 
@@ -117,6 +118,8 @@ class Board:
         Best first; those that cannot be ranked last.
     gallery : tuple of GallerySource
         Sample images for the page; in no other file.
+    audit : Audit, optional
+        What trivial attributors found in the data set, where it is there and has been audited.
     """
 
     suite: str
@@ -138,6 +141,7 @@ class Board:
     entries: Annotated[tuple[Entry, ...], Limits(longest=100_000)]
     schema_version: Literal[2] = BOARD_SCHEMA_VERSION
     gallery: tuple[GallerySource, ...] = field(default=(), repr=False)
+    audit: Audit | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``leaderboard.json``; undefined numbers are None."""
@@ -274,6 +278,7 @@ def build_board(
         refused=named,
         entries=tuple(entries),
         gallery=_gallery(dataset, manifest),
+        audit=_audit(dataset, manifest),
     )
 
 
@@ -385,7 +390,13 @@ def _ranked(scored: Sequence[Scored], primary: str) -> list[Entry]:
     """Entries in the order of the board, with their names, what tells them apart, and their ranks."""
     entries = with_variants([entry for entry, _, _ in scored])
     estimates = [entry.metrics[primary] for entry in entries]
-    ranks = rank(estimates, _surely_above(scored, primary))
+    # Floors are shown in their place, and nobody is compared with them.
+    ranked = [i for i, entry in enumerate(entries) if entry.card.kind != "floor"]
+    ranks = [UNRANKED] * len(entries)
+    if ranked:
+        found = rank([estimates[i] for i in ranked], _surely_above([scored[i] for i in ranked], primary))
+        for i, place in zip(ranked, found, strict=True):
+            ranks[i] = place
     positions = order(estimates, [entry.id for entry in entries])
     return [replace(entries[i], rank=ranks[i].rank, rank_low=ranks[i].low, rank_high=ranks[i].high) for i in positions]
 
@@ -408,6 +419,16 @@ def _gallery(dataset: Dataset | None, manifest: Manifest) -> tuple[GallerySource
         )
         return ()
     return gallery(dataset, manifest)
+
+
+def _audit(dataset: Dataset | None, manifest: Manifest) -> Audit | None:
+    if dataset is None or not holds_images(dataset, manifest):
+        return None
+    try:
+        return read_audit(dataset)
+    except OsbenchError as error:
+        get_logger().warning("the audit of the data set is left out: %s", error)
+        return None
 
 
 def _named(item: Refused, folder: Path) -> RefusedRun:

@@ -70,6 +70,8 @@ class FoldEntry:
         Over the folds that it is in.
     lowest, highest : FoldValue
         Where it is worst and best.
+    floor : bool
+        Whether it is the floor of an audit, which takes no part in ranks.
     ranks : tuple of int, optional
         Its best and its worst rank over the folds, among the entries that are in all of them; None if it is not.
     first : float, optional
@@ -83,6 +85,7 @@ class FoldEntry:
     mean: float
     lowest: FoldValue
     highest: FoldValue
+    floor: bool = False
     ranks: tuple[int, int] | None = None
     first: float | None = None
 
@@ -194,12 +197,13 @@ def _entry(entry: Entry, values: dict[str, float], names: dict[str, str]) -> Fol
         mean=float(np.mean(list(values.values()))),
         lowest=FoldValue(values[low], names[low]),
         highest=FoldValue(values[high], names[high]),
+        floor=entry.card.kind == "floor",
     )
 
 
 def _with_ranks(entries: list[FoldEntry], manifests: Sequence[str]) -> tuple[list[FoldEntry], float | None]:
     """The entries with their ranks in every fold, and how stable the order is."""
-    whole = [entry for entry in entries if len(entry.values) == len(manifests)]
+    whole = [entry for entry in entries if len(entry.values) == len(manifests) and not entry.floor]
     if len(whole) < 2 or len(manifests) < 2:
         return entries, None
     values = np.array([[entry.values[manifest] for manifest in manifests] for entry in whole])

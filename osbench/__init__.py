@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .benchmark.runs import Run
     from .benchmark.score import Score
     from .core.errors import OsbenchError
-    from .data import Dataset, generate, load
+    from .data import Dataset, audit, generate, load
     from .leaderboard.board import Board, leaderboard
     from .library import Runs, attribute, evaluate
     from .pipeline import run
@@ -50,6 +50,7 @@ _PLACES = {
     "Runs": ".library",
     "Score": ".benchmark.score",
     "attribute": ".library",
+    "audit": ".data",
     "evaluate": ".library",
     "generate": ".data",
     "leaderboard": ".leaderboard.board",
@@ -71,6 +72,7 @@ __all__ = [
     "Score",
     "__version__",
     "attribute",
+    "audit",
     "evaluate",
     "generate",
     "leaderboard",
