@@ -6,7 +6,6 @@ unfinished fit continues from the method's own checkpoints. A run that was damag
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -89,8 +88,7 @@ class Plan:
     @property
     def config_hash(self) -> str:
         """Of everything that makes two runs of one method and seed different."""
-        document = f"{self.config.key} {self.manifest.manifest_id}"
-        return hashlib.sha256(document.encode()).hexdigest()[:8]
+        return self.config.hash_on(self.manifest.manifest_id)
 
     @property
     def fit_folder(self) -> Path:
@@ -410,7 +408,7 @@ def _run_info(plan: Plan) -> RunInfo:
         code_sha256=code_sha256(plan.cls),
         versions=library_versions(),
         git=git_revision(),
-        hardware=hardware(torch_device(plan.device)),
+        hardware=hardware(str(torch_device(plan.device))),
         precision=plan.cls.precision,
         wall_time_s=0.0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -17,14 +17,14 @@ from .failures import describe_failure, free_memory
 from .fits import Fit, run_fits
 from .manifest import Manifest
 from .method import get_method, method_names
-from .metrics import METRICS
+from .metrics import defined_metrics
 from .metrics.tally import Tally
 from .robustness.asking import launder_runs
 from .robustness.treatments import Cell, Grid
 from .run_info import Option
 from .runs import NATIVE, Run
 
-SHOWN_METRICS = ("auc_af1_crr", "af1", "crr", "accuracy")
+OPEN_METRICS = ("auc_af1_crr", "af1", "crr")
 
 
 @dataclass
@@ -66,8 +66,10 @@ class Summary:
         How many rejection rules and training seeds there are.
     wall_time_s : float
         Of a seed (training and answers, mean).
-    auc_af1_crr, af1, crr, accuracy : float
-        Means over seeds, at the threshold of the seen validation images.
+    auc_af1_crr, af1, crr : float, optional
+        Means over seeds, at the threshold of the seen validation images; None where nobody is unseen.
+    accuracy : float
+        The same.
     """
 
     label: str
@@ -76,9 +78,9 @@ class Summary:
     rules: int
     seeds: int
     wall_time_s: float
-    auc_af1_crr: float
-    af1: float
-    crr: float
+    auc_af1_crr: float | None
+    af1: float | None
+    crr: float | None
     accuracy: float
 
 
@@ -272,12 +274,13 @@ def summarize(found: ExperimentRuns, manifests: Sequence[Manifest]) -> list[Summ
 
 
 def _summary(label: str, runs: list[Run], manifest: Manifest) -> Summary:
-    numbers: dict[str, list[float]] = {name: [] for name in SHOWN_METRICS}
+    defined = defined_metrics(len(manifest.unseen))
+    numbers: dict[str, list[float]] = {name: [] for name in (*OPEN_METRICS, "accuracy") if name in defined}
     for run in runs:
         answers = run.answers(NATIVE, manifest)
         tally = Tally(answers.test, answers.threshold())
         for name, values in numbers.items():
-            values.append(float(METRICS[name].kernel(tally)[0]))
+            values.append(float(defined[name].kernel(tally)[0]))
     return Summary(
         label=label,
         fold=manifest.fold,
@@ -285,5 +288,6 @@ def _summary(label: str, runs: list[Run], manifest: Manifest) -> Summary:
         rules=len(runs[0].rules),
         seeds=len(runs),
         wall_time_s=float(np.mean([run.info.wall_time_s for run in runs])),
-        **{name: float(np.mean(values)) for name, values in numbers.items()},
+        accuracy=float(np.mean(numbers.pop("accuracy"))),
+        **{name: float(np.mean(numbers[name])) if name in numbers else None for name in OPEN_METRICS},
     )

@@ -24,7 +24,14 @@ from ..core.text import printable
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .experiment import CRR_EACH, F1_EACH, Experiment
 from .manifest import Manifest
-from .metrics import FIXED_WITHOUT_REJECTION, METRICS, bootstrap_intervals, paired_difference, per_generator_intervals
+from .metrics import (
+    FIXED_WITHOUT_REJECTION,
+    METRICS,
+    bootstrap_intervals,
+    defined_metrics,
+    paired_difference,
+    per_generator_intervals,
+)
 from .metrics.intervals import Interval
 from .result import AGREES, BY_CONSTRUCTION, CANNOT_TELL, CONTRADICTS, Comparison, Made, Result, Results, Row, Value
 from .results_text import results_markdown
@@ -127,10 +134,10 @@ def _row(
     replicates: int,
 ) -> Row:
     tests, thresholds = [a.test for a in answers], [a.threshold() for a in answers]
-    plain = [name for name in experiment.columns if name not in (F1_EACH, CRR_EACH)]
-    for name in plain:
-        if name not in METRICS:
+    for name in experiment.columns:
+        if name not in METRICS and name not in (F1_EACH, CRR_EACH):
             raise unknown_name("metric", name, [*METRICS, F1_EACH, CRR_EACH])
+    plain = [name for name in experiment.columns if name in defined_metrics(len(manifest.unseen))]
     means = bootstrap_intervals(tests, thresholds, plain, replicates=replicates) if plain else {}
     each = (
         per_generator_intervals(tests, thresholds, replicates=replicates)
@@ -142,10 +149,10 @@ def _row(
         if name == F1_EACH:
             pairs = zip(manifest.seen, each["f1_per_class"], strict=True)
             found |= {f"f1.{architectures.get(g, g)}": interval for g, interval in pairs}
-        elif name == CRR_EACH:
+        elif name == CRR_EACH and manifest.unseen:
             pairs = zip(manifest.unseen, each["crr_per_generator"], strict=True)
             found |= {f"crr.{architectures.get(g, g)}": interval for g, interval in pairs}
-        else:
+        elif name in means:
             found[name] = means[name]
     printed = experiment.published.values.get(label, {}) if experiment.published else {}
     values = {

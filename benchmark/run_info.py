@@ -79,6 +79,10 @@ class Config:
         document = [self.options, self.crop_size, self.method_sha256]
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
 
+    def hash_on(self, manifest_id: str) -> str:
+        """A short hash of everything that makes two runs of one method and seed different."""
+        return hashlib.sha256(f"{self.key} {manifest_id}".encode()).hexdigest()[:8]
+
 
 @dataclass(frozen=True)
 class ManifestInfo:

@@ -10,8 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import yaml
 
+from ..core.errors import DatasetError
 from ..core.markdown import markdown_table
 from ..core.publish import write_atomically
+from .audit_record import ProbeResult, read_audit
 from .dataset import REPRODUCTION, Dataset, features
 from .record_schema import learned
 from .seeds import image_seed
@@ -52,6 +54,7 @@ def card_text(dataset: Dataset) -> str:
         f"# {dataset.info['title']}",
         _summary(dataset, index, sizes),
         "## Sources\n\n" + "\n\n".join([_source_table(dataset, index, sizes), *_remarks(dataset, index)]),
+        "## Audit\n\n" + _audit(dataset),
         "## JPEG quality\n\n" + _quality_table(index),
         "## Weights\n\n" + _weights_table(dataset),
         "## Recipe\n\n" + markdown_table(["setting", "value"], dataset.info["recipe"].items()),
@@ -164,6 +167,45 @@ def _redrawn(source: dict[str, Any], index: pd.DataFrame) -> int:
     key = (source["namespace"], source["generator"], learned(source))
     mine = _of_source(index, source)
     return sum(image_seed(*key, int(i)) != seed for i, seed in zip(mine["index"], mine["seed"], strict=True))
+
+
+def _audit(dataset: Dataset) -> str:
+    """What trivial attributors found."""
+    try:
+        audit = read_audit(dataset)
+    except DatasetError:
+        audit = None
+    if audit is None:
+        return "Not audited as it is now: `osbench audit DATASET` says whether its sources are told apart by colours."
+    failed = [gate.name for gate in audit.gates if not gate.ok]
+    verdict = f"**Gates that fail: {', '.join(failed)}.**" if failed else "Every gate holds."
+    gates = [
+        [gate.name, _rate(gate.value), f"{gate.limit:.3f}", "holds" if gate.ok else "**fails**", gate.reason]
+        for gate in audit.gates
+    ]
+    probes = [
+        [probe.name, probe.title, f"{_rate(probe.accuracy)} ({_rate(probe.low)} to {_rate(probe.high)})", _area(probe)]
+        for probe in audit.probes
+    ]
+    said = (
+        f"What attributors that look at no trace can do, on {audit.images:,} images: each row is, of three standard"
+        " classifiers, the best on validation images. Where colours or file sizes name the source, a high score of a"
+        f" method says nothing about traces. {verdict}"
+    )
+    first = markdown_table(["gate", "accuracy", "limit", "", "against"], gates)
+    return "\n\n".join(
+        [said, first, markdown_table(["probe", "looks at", "accuracy (95 %)", "AUC aF1-CRR (95 %)"], probes)]
+    )
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _area(probe: ProbeResult) -> str:
+    if probe.auc_af1_crr is None:
+        return "-"
+    return f"{_rate(probe.auc_af1_crr)} ({_rate(probe.auc_low)} to {_rate(probe.auc_high)})"
 
 
 def _quality_table(index: pd.DataFrame) -> str:

@@ -4,10 +4,15 @@ What becomes of them is a choice of :data:`..catalog.EXISTING`. ``stripped``: pi
 JPEG keeps its entropy-coded data, anything lossless (or WebP) is stored as PNG of the very same pixels.
 ``as-published``: the file, byte for byte, where it is a JPEG or PNG. ``canonical``: the pixels are compressed and
 cropped like those of an image that osbench makes, so that neither file format nor quality tells where they come from.
+
+Pictures that belong together (one scene, one original, crops of one picture) are a *group*, which never straddles
+splits; folders that name the same group share it. ``groups.csv`` in the folder says it, with the columns ``file`` (as
+below the folder) and ``group``; else ``group: stem`` of the suite makes the file's name without its ending the group.
 """
 
 from __future__ import annotations
 
+import csv
 import functools
 import hashlib
 import io
@@ -21,8 +26,9 @@ from PIL import Image
 
 from ..core.errors import DatasetError, GenerationError
 from ..core.folders import files_below
-from ..core.foreign import printable
+from ..core.foreign import check_regular, read_foreign
 from ..core.hashing import file_sha256
+from ..core.text import printable
 from .image_files import check_8_bit_colour, open_image, opened_picture
 from .jpeg_segments import strip_jpeg_metadata
 from .pixels import (
@@ -35,8 +41,13 @@ from .pixels import (
     jpeg_tables_sha256,
 )
 
+GROUPS_FILE = "groups.csv"
+STEM = "stem"
+
 _REMEDY = " Remove it from the folder."
 _JPEG = b"\xff\xd8"
+_MOST_GROUPS_BYTES = 64 << 20
+_LONGEST_GROUP = 200
 _SUBSAMPLING = {((1, 1),) * 3: "4:4:4", ((2, 1), (1, 1), (1, 1)): "4:2:2", ((2, 2), (1, 1), (1, 1)): "4:2:0"}
 
 
@@ -69,20 +80,85 @@ class FolderImage:
 
 @functools.lru_cache(maxsize=4)
 def list_images(folder: Path) -> tuple[Path, ...]:
-    """All files below a folder except hidden ones, in the order of their relative paths. DatasetError if none."""
+    """All files below a folder, except hidden ones and its ``groups.csv``, in the order of their relative paths.
+
+    DatasetError if there is none.
+    """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder of images.")
-    files = list(files_below(folder))
+    files = [path for path in files_below(folder) if path != folder / GROUPS_FILE]
     if not files:
         raise DatasetError(f"{folder}: the folder holds no images.")
     return tuple(sorted(files, key=lambda path: path.relative_to(folder).as_posix()))
 
 
 def folder_sha256(folder: Path, suffixes: Collection[str] | None = None) -> str:
-    """Identity of a folder: SHA-256 over relative paths and file hashes (of files with these suffixes only)."""
-    files = [path for path in list_images(folder) if suffixes is None or path.suffix in suffixes]
+    """Identity of a folder: SHA-256 over relative paths and file hashes (of files with these suffixes only).
+
+    Its ``groups.csv`` is a part of it: images of other groups are another source.
+    """
+    listed = [folder / GROUPS_FILE] if (folder / GROUPS_FILE).exists() else []
+    files = [path for path in [*list_images(folder), *listed] if suffixes is None or path.suffix in suffixes]
     lines = [f"{path.relative_to(folder).as_posix()} {file_sha256(path)}\n" for path in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def picture_groups(folder: Path, rule: str | None) -> tuple[str, ...] | None:
+    """The group of every file of :func:`list_images`, in its order.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of images.
+    rule : str, optional
+        ``stem``, for a folder without a ``groups.csv``.
+
+    Returns
+    -------
+    tuple of str or None
+        None if nothing says groups. DatasetError for a ``groups.csv`` that is none, leaves a picture out, or names one
+        that is not there.
+    """
+    table = folder / GROUPS_FILE
+    if not table.exists() and not table.is_symlink():
+        return tuple(path.stem for path in list_images(folder)) if rule == STEM else None
+    check_regular(table, DatasetError, _MOST_GROUPS_BYTES)
+    return _table_groups(folder, table.stat().st_mtime_ns, table.stat().st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _table_groups(folder: Path, modified: int, size: int) -> tuple[str, ...]:
+    del modified, size  # only a changed table is read again
+    table = folder / GROUPS_FILE
+    files = [path.relative_to(folder).as_posix() for path in list_images(folder)]
+    groups = _read_groups(table)
+    for name in sorted(groups.keys() - set(files)):
+        raise DatasetError(f"{printable(table)}: names {printable(name, 100)}, which is not in the folder; remove it.")
+    for name in files:
+        if name not in groups:
+            raise DatasetError(f"{printable(table)}: says no group of {printable(name, 100)}: add a line for it.")
+    return tuple(groups[name] for name in files)
+
+
+def _read_groups(path: Path) -> dict[str, str]:
+    where = printable(path)
+    try:
+        text = read_foreign(path, DatasetError, _MOST_GROUPS_BYTES).decode("utf-8-sig")
+        head, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise DatasetError(f"{where}: no table of comma-separated values in UTF-8 with the head file,group.") from error
+    if head != ["file", "group"]:
+        raise DatasetError(f"{where}: its first line must be file,group, not {printable(','.join(head), 60)}.")
+    groups: dict[str, str] = {}
+    for number, row in enumerate(rows, start=2):
+        if len(row) != 2 or not 0 < len(row[1]) <= _LONGEST_GROUP or printable(row[1], 1000) != row[1]:
+            raise DatasetError(
+                f"{where}: line {number} must be a file and a group of 1 to {_LONGEST_GROUP} characters."
+            )
+        if row[0] in groups:
+            raise DatasetError(f"{where}: names {printable(row[0], 100)} twice; remove one line.")
+        groups[row[0]] = row[1]
+    return groups
 
 
 def check_image(path: Path, crop_size: int) -> None:

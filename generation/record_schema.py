@@ -67,6 +67,7 @@ class _Sampling(FurtherKeys):
 class _Folder(FurtherKeys):
     files: _Images
     sha256: _Sha256
+    groups: _Text = _LEFT_OUT
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,11 @@ from .catalog import Recipe, Source, Suite, load_suite
 from .dataset import REPRODUCTION, Dataset
 from .described import resynthesizing, shown_characters
 from .pixels import decode_crop
-from .record import device_name, library_versions, source_sha256
+from .record import device_name, source_sha256
 from .record_schema import resynthesizing_source
 from .seeds import image_rng
 from .shards import Unit, encode_row, sample_batch
+from .versions import library_versions
 from .weights import local_weights
 
 

@@ -15,7 +15,7 @@ from ..core.progress import get_logger
 from .catalog import NO_LICENCE, Recipe, Source, Suite, load_suite
 from .described import images_of
 from .families import family_class
-from .folders import check_image, list_images, smallest_picture
+from .folders import check_image, list_images, picture_groups, smallest_picture
 from .ledger import MAX_SHARDS
 from .networks import check_sampling
 from .picture_set import open_picture_set
@@ -211,6 +211,7 @@ def _check_pictures(suite: Suite, sources: Sequence[Source], count: int) -> None
 def _count_images(source: Source, suite: Suite, count: int | None) -> int:
     if source.folder is not None:
         files = list_images(source.folder)
+        picture_groups(source.folder, source.group)  # its table is read before any work
         for path in files:
             check_image(path, suite.crop_size)
         return min(count or len(files), len(files))

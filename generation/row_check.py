@@ -56,9 +56,10 @@ def _label_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int) 
     for name, expected in (*((name, source[name]) for name in _LABELS), ("weights", source.get("weights_id"))):
         if row.get(name) != expected:
             return f"its {name} is {printable(row[name], 60)}, but it lies in source {source['name']}"
-    for name in ("content_id", "group"):
-        if (row.get(name) is not None) != ("pictures" in source):
-            return f"has a {name}, but its source shows no pictures" if row[name] else f"lacks a {name}"
+    if (row.get("content_id") is not None) != ("pictures" in source):
+        return "has a content_id, but its source shows no pictures" if row["content_id"] else "lacks a content_id"
+    if (row.get("group") is not None) != ("pictures" in source or "groups" in source.get("folder", {})):
+        return "has a group, but its source says none" if row["group"] else "lacks a group"
     key = (source["namespace"], source["generator"], learned(source), row["index"])
     if row["image_id"] != image_id(*key) or row["crop_size"] != crop_size:
         return "its identity does not follow from suite, source and index"

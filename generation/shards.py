@@ -22,7 +22,7 @@ from .catalog import Recipe, Source
 from .dataset import shard_schema, version_for
 from .described import character_columns, character_position
 from .families import Generator
-from .folders import FolderImage, list_images, read_image
+from .folders import FolderImage, list_images, picture_groups, read_image
 from .ledger import LedgerEntry, shard_file
 from .low_pass_swap import swap_low_frequencies
 from .networks import kept_rows, open_network, repeatable_kernels
@@ -351,9 +351,11 @@ def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dic
     """Rows of a folder source: the pictures as the recipe wants them, only the crop box is always drawn."""
     assert unit.source.folder is not None
     files = list_images(unit.source.folder)
+    groups = picture_groups(unit.source.folder, unit.source.group)
     for index in indices:
         image = read_image(files[index], unit.recipe.crop_size, unit.recipe.existing)
-        yield existing_row(unit, index, image) | character_columns(unit.source, index)
+        row = existing_row(unit, index, image) | character_columns(unit.source, index)
+        yield {**row, "group": groups[index] if groups else None}
         on_images(1)
 
 

@@ -27,7 +27,7 @@ import pandas as pd
 
 from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers, outcome_of
 from ..benchmark.manifest import Manifest
-from ..benchmark.metrics import METRICS, PRIMARY
+from ..benchmark.metrics import defined_metrics, primary_metric
 from ..benchmark.metrics.resampling import Resamples
 from ..benchmark.robustness.surface import surface
 from ..benchmark.runs import Refused, Run
@@ -37,6 +37,7 @@ from ..core.errors import OsbenchError, RunError
 from ..core.progress import get_logger, progress_bar
 from ..core.publish import write_together
 from ..core.text import printable
+from ..generation.audit_record import Audit, read_audit
 from ..generation.dataset import Dataset
 from . import cache
 from .collect import Unit, choose, collect, of_manifest, reason
@@ -113,6 +114,8 @@ class Board:
         Best first; those that cannot be ranked last.
     gallery : tuple of GallerySource
         Sample images for the page; in no other file.
+    audit : Audit, optional
+        What trivial attributors found in the data set, where it is there and has been audited.
     """
 
     suite: str
@@ -135,6 +138,7 @@ class Board:
     entries: Annotated[tuple[Entry, ...], Limits(longest=100_000)]
     schema_version: Literal[2] = BOARD_SCHEMA_VERSION
     gallery: tuple[GallerySource, ...] = field(default=(), repr=False)
+    audit: Audit | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``leaderboard.json``; undefined numbers are None."""
@@ -248,7 +252,8 @@ def build_board(
     named = tuple(_named(item, folder) for item in sorted(refused, key=lambda item: item.folder.as_posix()))
     if not scored:
         raise RunError(f"no run in {printable(folder)} can be used; {named[0].run}: {named[0].reason}")
-    entries = _ranked(scored)
+    unseen = len(manifest.unseen)
+    entries = _ranked(scored, primary_metric(unseen))
     return Board(
         suite=manifest.suite,
         protocol=manifest.protocol,
@@ -259,16 +264,19 @@ def build_board(
         titles=generator_titles(manifest, dataset),
         crop_size=manifest.crop_size,
         counts=_counts(manifest),
-        primary=PRIMARY,
+        primary=primary_metric(unseen),
         ranks_note=ranks_note(entries),
         threshold_rule=DEFAULT_THRESHOLD_RULE,
         bootstrap=bootstrap,
-        metrics={name: MetricInfo(m.title, m.definition, m.lower_is_better) for name, m in METRICS.items()},
+        metrics={
+            name: MetricInfo(m.title, m.definition, m.lower_is_better) for name, m in defined_metrics(unseen).items()
+        },
         created=max(entry.created for entry in entries),
         osbench_version=_version(),
         refused=named,
         entries=tuple(entries),
         gallery=_gallery(dataset, manifest),
+        audit=_audit(dataset, manifest),
     )
 
 
@@ -376,10 +384,10 @@ def _resamples(manifest: Manifest, replicates: int) -> Resamples:
     return Resamples(outcome_of(nothing, manifest, "test"), replicates)
 
 
-def _ranked(scored: Sequence[Scored]) -> list[Entry]:
+def _ranked(scored: Sequence[Scored], primary: str) -> list[Entry]:
     """Entries in the order of the board, with their names, what tells them apart, and their ranks."""
     entries = with_variants([entry for entry, _, _ in scored])
-    return placed([(entry, side, fit) for entry, (_, side, fit) in zip(entries, scored, strict=True)])
+    return placed([(entry, side, fit) for entry, (_, side, fit) in zip(entries, scored, strict=True)], primary)
 
 
 def _gallery(dataset: Dataset | None, manifest: Manifest) -> tuple[GallerySource, ...]:
@@ -391,6 +399,16 @@ def _gallery(dataset: Dataset | None, manifest: Manifest) -> tuple[GallerySource
         )
         return ()
     return gallery(dataset, manifest)
+
+
+def _audit(dataset: Dataset | None, manifest: Manifest) -> Audit | None:
+    if dataset is None or not holds_images(dataset, manifest):
+        return None
+    try:
+        return read_audit(dataset)
+    except OsbenchError as error:
+        get_logger().warning("the audit of the data set is left out: %s", error)
+        return None
 
 
 def _named(item: Refused, folder: Path) -> RefusedRun:

@@ -15,11 +15,10 @@ import pandas as pd
 from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers
 from ..benchmark.card import MethodCard
 from ..benchmark.content import ContentRow, content_rows
-from ..benchmark.metrics import METRICS, PER_GENERATOR, Outcome
+from ..benchmark.metrics import Outcome, defined_metrics, defined_per_generator, primary_metric
 from ..benchmark.metrics.intervals import Interval, interval_of
 from ..benchmark.metrics.paired import Side, side_of
 from ..benchmark.metrics.resampling import Resamples, replicate
-from ..benchmark.metrics.summary import PRIMARY
 from ..benchmark.primary_rule import Separation, separation_of
 from ..benchmark.robustness.surface import SURFACE_METRICS, SurfaceRow
 from ..benchmark.run_info import Config, Git, Hardware, RunInfo
@@ -82,15 +81,16 @@ class Entry:
     metrics : dict of str to Interval
         Means over the seeds, with intervals over images and seeds (*these generators*).
     new_generator : dict of str to Interval
-        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*).
+        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*); empty where nobody is
+        unseen.
     per_generator : dict of str to GeneratorScore
         Seen generators, then unseen ones.
     card : MethodCard
         What the method says about itself.
     confusion : Confusion
         Who was taken for whom, all seeds together.
-    curve : EntryCurve
-        aF1 over CRR.
+    curve : EntryCurve, optional
+        aF1 over CRR; None where nobody is unseen.
     histogram : Histogram, optional
         Known scores of every source, of the first seed.
     content : tuple of ContentRow
@@ -128,7 +128,7 @@ class Entry:
     per_generator: dict[str, GeneratorScore]
     card: MethodCard
     confusion: Confusion
-    curve: EntryCurve
+    curve: EntryCurve | None
     histogram: Histogram | None
     content: Annotated[tuple[ContentRow, ...], Limits(longest=100_000)] = ()
     robustness: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
@@ -189,7 +189,8 @@ def entry_of(
     first, manifest = seeds[0].info, seeds[0].manifest
     thresholds = [answers.threshold(DEFAULT_THRESHOLD_RULE) for answers in seeds]
     tests = [answers.test for answers in seeds]
-    found = replicate(tests, thresholds, METRICS | PER_GENERATOR, resamples, pool)
+    metrics = defined_metrics(len(manifest.unseen))
+    found = replicate(tests, thresholds, metrics | defined_per_generator(len(manifest.unseen)), resamples, pool)
     entry = Entry(
         id=_identity(first, seeds[0].rule),
         rank=None,
@@ -215,17 +216,17 @@ def entry_of(
         created=max(answers.info.created for answers in seeds),
         threshold_rule=DEFAULT_THRESHOLD_RULE,
         normalised_distance=seeds[0].rule in first.normalised_distances,
-        metrics={name: interval_of(found, name) for name in METRICS},
-        new_generator=new_generator_intervals(found),
+        metrics={name: interval_of(found, name) for name in metrics},
+        new_generator=new_generator_intervals(found, manifest),
         per_generator=generator_scores(found, manifest),
         card=first.card,
         confusion=_confusion(seeds, thresholds),
-        curve=entry_curve(tests),
+        curve=entry_curve(tests) if manifest.unseen else None,
         histogram=entry_histogram(seeds[0], thresholds[0]),
         content=_content(seeds, thresholds),
         robustness=mean_surface(surfaces),
     )
-    return entry, side_of(found, PRIMARY)
+    return entry, side_of(found, primary_metric(len(manifest.unseen)))
 
 
 def _answer_hash(test: Outcome) -> bytes:

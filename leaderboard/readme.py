@@ -19,6 +19,17 @@ from ..core.errors import RunError
 from ..core.foreign import read_json
 from ..core.markdown import markdown_table
 from .board import JSON_FILE, Board
+from .tables import shown_metrics
+
+_TITLES = {
+    "auc_af1_crr": "AUC",
+    "af1": "aF1",
+    "crr": "CRR",
+    "auroc": "AUROC",
+    "oscr": "OSCR",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+}
 
 BEGIN, END = "<!-- board:begin -->", "<!-- board:end -->"
 
@@ -40,7 +51,7 @@ def board_markdown(board: Board, rules: Collection[str] = ()) -> str:
     str
         What was answered, the table, and how many entries are not in it.
     """
-    columns = {"auc_af1_crr": "AUC", "af1": "aF1", "crr": "CRR", "auroc": "AUROC", "oscr": "OSCR"}
+    columns = {name: _TITLES[name] for name in shown_metrics(board)}
     having = {entry.method for entry in board.entries if entry.rule in rules}
     shown = [entry for entry in board.entries if entry.rule in rules or entry.method not in having]
     rows = [

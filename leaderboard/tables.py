@@ -9,21 +9,24 @@ from ..core.columns import text_columns
 from .board import Board
 
 SHOWN_METRICS = ("auc_af1_crr", "af1", "crr", "auroc", "oscr")
+CLOSED_METRICS = ("accuracy", "macro_f1")
+"""What is shown where nobody is unseen."""
 
 
 def board_text(board: Board) -> str:
     """The board as a compact text table, then what was left out."""
+    shown = shown_metrics(board)
     rows = [
         [
             "-" if entry.rank is None else str(entry.rank),
             entry.name,
             " ".join(part for part in (entry.rule, entry.variant) if part),
             str(len(entry.seeds)),
-            *(_cell(entry.metrics[name]) for name in SHOWN_METRICS),
+            *(_cell(entry.metrics[name]) for name in shown),
         ]
         for entry in board.entries
     ]
-    header = ["#", "method", "rejection", "seeds", *SHOWN_METRICS]
+    header = ["#", "method", "rejection", "seeds", *shown]
     title = f"{board.suite}, {board.fold}, manifest {board.manifest_id[:12]} (95 % intervals: these generators)"
     lines = [title, text_columns([header, *rows])]
     if board.ranks_note:
@@ -32,6 +35,11 @@ def board_text(board: Board) -> str:
         lines.append(f"left out: {len(board.refused)}")
         lines += [f"  {item.run}: {item.reason}" for item in board.refused]
     return "\n".join(lines)
+
+
+def shown_metrics(board: Board) -> tuple[str, ...]:
+    """The metrics of a small table."""
+    return CLOSED_METRICS if board.primary in CLOSED_METRICS else SHOWN_METRICS
 
 
 def _cell(metric: Interval) -> str:

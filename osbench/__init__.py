@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .benchmark.runs import Run
     from .benchmark.score import Score
     from .core.errors import OsbenchError
-    from .data import Dataset, generate, import_dataset, load
+    from .data import Dataset, audit, generate, import_dataset, load
     from .leaderboard.board import Board, leaderboard
     from .library import Runs, attribute, enroll, evaluate
     from .pipeline import run
@@ -50,6 +50,7 @@ _PLACES = {
     "Runs": ".library",
     "Score": ".benchmark.score",
     "attribute": ".library",
+    "audit": ".data",
     "enroll": ".library",
     "evaluate": ".library",
     "generate": ".data",
@@ -73,6 +74,7 @@ __all__ = [
     "Score",
     "__version__",
     "attribute",
+    "audit",
     "enroll",
     "evaluate",
     "generate",

@@ -20,7 +20,7 @@ from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
 from ...core.documents import Number, to_json
 from .outcome import FloatArray, Outcome, finite_scores
 from .resampling import Replicates, Resamples, replicate, with_seed_noise
-from .summary import METRICS, PER_GENERATOR, metric
+from .summary import METRICS, PER_GENERATOR, defined_per_generator, metric
 
 #: Unseen generators that an interval for a new one needs.
 LEAST_GENERATORS = 5
@@ -153,10 +153,15 @@ def per_generator_intervals(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, list[Interval]]:
-    """`bootstrap_intervals` of F1 of each seen generator, CRR and AUROC of each unseen one, in index order."""
+    """`bootstrap_intervals` of F1 of each seen generator, CRR and AUROC of each unseen one, in index order.
+
+    F1 alone where nobody is unseen.
+    """
     runs, cuts = as_lists(outcomes, thresholds)
-    found = replicate(runs, cuts, PER_GENERATOR, resamples_of(runs, replicates, seed))
-    return {name: intervals_of(found, name, level) for name in PER_GENERATOR}
+    resamples = resamples_of(runs, replicates, seed)
+    metrics = defined_per_generator(runs[0].n_unseen)
+    found = replicate(runs, cuts, metrics, resamples)
+    return {name: intervals_of(found, name, level) for name in metrics}
 
 
 def interval_of(found: Replicates, name: str, level: float = 0.95) -> Interval:

@@ -15,6 +15,7 @@ from typing import Any
 from ...core.errors import UsageError, unknown_name
 from ...core.foreign import printable
 from ...core.schema import read_record
+from ..folders import STEM
 from ..picture_set import SHOWN
 from ..pixels import FRAMES, JPEG_QUALITIES, MCU_SIZE, ORDERS
 from ..record_schema import resynthesized
@@ -113,8 +114,9 @@ class Source:
     dropped of the generator's output, in its native pixels, where the training images had bars above and below.
 
     The weights are one of: weights, a file (or the folder of a diffusers pipeline) on this machine; files, published
-    ones in the order of preference; hub, published pipelines. folder: images instead of a network. service: address of
-    a commercial service; its images are a folder that a user has, and names when the images are wanted.
+    ones in the order of preference; hub, published pipelines. folder: images instead of a network; group: ``stem``
+    where the name of a file, without its ending, says what it belongs together with (:mod:`..folders`). service:
+    address of a commercial service; its images are a folder that a user has, and names when the images are wanted.
 
     pictures, block_code: the file of pictures (:mod:`..picture_set`) that the source shows, and the code by which a
     renderer is told what to show. shows: what of that file, where no network makes it. weights_id: name of one of
@@ -135,6 +137,7 @@ class Source:
     weights: Path | None = None
     weights_id: str | None = None
     folder: Path | None = None
+    group: str | None = None
     pictures: Path | None = None
     block_code: Path | None = None
     shows: str | None = None
@@ -175,6 +178,8 @@ class Source:
             raise UsageError(f"source {self.name}: 'test_only' is about characters, and it has none.")
         if self.shows is not None and (self.shows not in SHOWN or self.pictures is None):
             raise UsageError(f"source {self.name}: shows one of {', '.join(SHOWN)} of the file 'pictures'.")
+        if self.group not in (None, STEM) or (self.group and self.folder is None):
+            raise UsageError(f"source {self.name}: 'group' can be '{STEM}', of a source that is a folder.")
         if self.prompts_in_turn and not self.prompts:
             raise UsageError(f"source {self.name}: 'prompts_in_turn' needs prompts.")
 
@@ -207,6 +212,7 @@ class Source:
         extra |= {"prompts_in_turn": self.prompts_in_turn, "weights_id": self.weights_id, "shows": self.shows}
         extra |= {"characters": list(self.characters), "test_only": self.test_only}
         extra |= {"resynthesizes": asdict(self.resynthesizes) if self.resynthesizes else None}
+        extra |= {"group": self.group}
         return values | {name: value for name, value in extra.items() if value}
 
 

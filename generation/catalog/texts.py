@@ -8,7 +8,7 @@ from ...core.errors import UsageError
 from ...core.foreign import printable, read_foreign
 
 _MAX_BYTES = 16 << 20
-_BETWEEN = " | "
+_BETWEEN = "|"
 
 
 def read_prompts(path: Path) -> tuple[str, ...]:
