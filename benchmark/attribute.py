@@ -136,7 +136,7 @@ def _ask(method: Method, rule: str, pixels: np.ndarray, n_classes: int, caption:
         found = method.predict(pixels, **told)
     except OsbenchError:
         raise
-    except Exception as error:  # a model that somebody else made need not fit its own method
+    except Exception as error:  # a model of somebody else may not match its method
         raise RunError(
             f"the model of {method.name} gives no answer: {type(error).__name__}: {printable(error)}"
         ) from error

@@ -274,7 +274,7 @@ def _read(text: str, default: object) -> Any:
 
 def _refuse_broken(path: Path, name: str) -> None:
     """UsageError if the method of a file breaks the contract; it is forgotten then."""
-    from .contract import contract_faults  # which is about what stands above
+    from .contract import contract_faults  # imported here: that module imports this one
 
     faults = contract_faults(_METHODS.get(name))
     if faults:

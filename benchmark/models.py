@@ -36,7 +36,7 @@ def load_model(run: Run, method_file: str | None = None) -> Method:
     _check_files(run)
     try:
         return cls.load(run.model)
-    except Exception as error:  # a model folder may come from anybody; what its reader makes of it is one line
+    except Exception as error:  # a model folder may come from anybody: any error is one line
         kind = "" if isinstance(error, OsbenchError) else f"{type(error).__name__}: "
         raise RunError(f"{printable(run.model)} cannot be loaded: {kind}{printable(error, 400)}") from error
 

@@ -99,7 +99,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
 
 def remove_abandoned(folder: Path) -> None:
     """Delete the partials that killed writers left in ``folder`` (not below it); those of live writers stay."""
-    with contextlib.suppress(OSError):  # a folder that cannot be listed is the writer's error, not the cleaner's
+    with contextlib.suppress(OSError):  # a folder that cannot be listed is an error of the writer, not of this clean-up
         for path in folder.glob(".*.partial-*"):
             _remove_if_abandoned(path)
 
@@ -148,7 +148,7 @@ def _remove_if_abandoned(path: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _remove(path)
         except BlockingIOError:
-            pass  # its writer lives
+            pass  # its writer still runs
         except OSError:
             if old:
                 _remove(path)

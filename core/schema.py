@@ -273,7 +273,7 @@ def _converted(kind: Any, value: Any, place: _Place) -> Any:
         if not several and len(inner) != len(value):
             raise place.mismatch(value, f"a list of {len(inner)}")
         if several and inner[0] is float and all(type(item) is float and math.isfinite(item) for item in value):
-            return tuple(value)  # long curves
+            return tuple(value)  # at once: curves are long
         kinds = [inner[0]] * len(value) if several else inner
         return tuple(_value(k, item, place.at(i)) for i, (k, item) in enumerate(zip(kinds, value, strict=True)))
     if kind is float and not math.isfinite(_number(value, place)):

@@ -364,7 +364,7 @@ class _Scorer:
                 for rule, found in answers.items():
                     found.append(every[rule])
                     surfaces[rule].append(surface(every[rule], laundered, every[rule].threshold()))
-        except Exception as error:  # whatever a stranger's file makes of our readers, the board is built without it
+        except Exception as error:  # any error from a foreign file: the board is built without it
             return Refused(unit.folder, reason(error))
         return None
 

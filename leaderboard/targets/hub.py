@@ -111,7 +111,8 @@ class HubTarget:
         if not earlier:
             return Receipt(SUBMITTED, commit.pr_url)
         first = earlier[min(earlier)]
-        with contextlib.suppress(HfHubHTTPError):  # who may not close it leaves two of one content; merging both is one
+        # Without the right to close it, two of one content stay open; merging both is harmless.
+        with contextlib.suppress(HfHubHTTPError):
             self.api.change_discussion_status(
                 self.repo_id, commit.pr_num, "closed", comment=f"The same as {first}.", repo_type="dataset"
             )
