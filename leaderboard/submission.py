@@ -177,8 +177,7 @@ def _largest_predictions(info: RunInfo) -> int:
 
 def check_one_fit(runs: Sequence[Run]) -> None:
     """RunError unless runs differ in nothing but their seeds: settings, crop size, code and manifest are one."""
-    first = runs[0].info
-    seeds: set[int] = set()
+    first, seeds = runs[0].info, set()
     for run in runs:
         info = run.info
         different = [
