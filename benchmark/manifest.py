@@ -109,7 +109,9 @@ class Manifest:
     shots: int = 0
     repeat: int = 0
     data: Path | None = field(default=None, compare=False, repr=False)
-    _rows: dict[tuple[str, ...], pd.DataFrame] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _rows: dict[tuple[str, ...], pd.DataFrame] = field(
+        default_factory=dict[tuple[str, ...], pd.DataFrame], init=False, compare=False, repr=False
+    )
 
     def rows(self, *splits: str) -> pd.DataFrame:
         """The rows of the named splits, sorted by ``image_id``; selected once, however often they are asked for."""

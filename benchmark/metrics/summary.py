@@ -211,8 +211,9 @@ def all_metrics(outcome: Outcome, threshold: float) -> dict[str, float]:
 def null_for_nan(value: Any) -> Any:
     """The same value for JSON: NaN and infinities become None, arrays lists, NumPy numbers Python's; any depth."""
     if isinstance(value, Mapping):
-        return {key: null_for_nan(item) for key, item in cast("Mapping[str, Any]", value).items()}
+        return {key: null_for_nan(item) for key, item in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, np.ndarray | list | tuple):
-        return [null_for_nan(item) for item in cast("Sequence[Any]", value)]
-    plain: Any = cast("np.generic[Any]", value).item() if isinstance(value, np.generic) else value
-    return None if isinstance(plain, float) and not math.isfinite(plain) else plain
+        return [null_for_nan(item) for item in cast(Sequence[Any], value)]
+    if isinstance(value, np.generic):
+        value = cast(Any, value).item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
