@@ -29,7 +29,8 @@ from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers, outcome_of
 from ..benchmark.manifest import Manifest
 from ..benchmark.metrics import defined_metrics, primary_metric
 from ..benchmark.metrics.resampling import Resamples
-from ..benchmark.robustness.surface import surface
+from ..benchmark.robustness.laundering_score import laundered_af1
+from ..benchmark.robustness.surface import Laundered, surface
 from ..benchmark.runs import Refused, Run
 from ..benchmark.scores import Scores
 from ..core.documents import Limits, from_json, to_json
@@ -41,7 +42,7 @@ from ..generation.audit_record import Audit, read_audit
 from ..generation.dataset import Dataset
 from . import cache
 from .collect import Unit, choose, collect, of_manifest, reason
-from .entry import Entry, Surface, entry_of, with_variants
+from .entry import Entry, Robustness, entry_of, with_variants
 from .gallery import GallerySource, gallery, holds_images
 from .placing import Scored, placed, ranks_note
 from .site import render_page
@@ -326,15 +327,15 @@ class _Scorer:
             found = cache.load(key) if key else None
             if found is None:
                 answers: dict[str, list[Answers]] = {rule: [] for rule in rules}
-                surfaces: dict[str, list[Surface]] = {rule: [] for rule in rules}
-                damaged = next((r for u in taken if (r := self._read(u, answers, surfaces)) is not None), None)
+                robustness: dict[str, list[Robustness]] = {rule: [] for rule in rules}
+                damaged = next((r for u in taken if (r := self._read(u, answers, robustness)) is not None), None)
                 if damaged is not None:
                     bad.append(damaged)
                     units = [unit for unit in units if unit.folder != damaged.folder]
                     continue
                 found = [
                     entry_of(
-                        sorted(answers[rule], key=lambda a: a.info.seed), surfaces[rule], self.resamples, self.pool
+                        sorted(answers[rule], key=lambda a: a.info.seed), robustness[rule], self.resamples, self.pool
                     )
                     for rule in rules
                 ]
@@ -342,7 +343,7 @@ class _Scorer:
                     cache.keep(key, found)
             where = tuple(_relative(run.folder, self.folder) for run in runs)
             fit = "/".join(taken[0].key)
-            return [(replace(entry, runs=where), side, fit) for entry, side in found], [*bad, *twins]
+            return [(replace(entry, runs=where), sides, fit) for entry, sides in found], [*bad, *twins]
         return [], bad
 
     def _rules_of(self, runs: Sequence[Run]) -> list[str]:
@@ -354,7 +355,7 @@ class _Scorer:
         return asked or [rule for rule in shared if rule == runs[0].rule()]
 
     def _read(
-        self, unit: Unit, answers: dict[str, list[Answers]], surfaces: dict[str, list[Surface]]
+        self, unit: Unit, answers: dict[str, list[Answers]], robustness: dict[str, list[Robustness]]
     ) -> Refused | None:
         """Add the answers of a unit's runs; what is wrong with it, if anything is."""
         try:
@@ -363,12 +364,17 @@ class _Scorer:
                 laundered = self._laundered(run)
                 for rule, found in answers.items():
                     found.append(every[rule])
-                    surfaces[rule].append(surface(every[rule], laundered, every[rule].threshold()))
+                    robustness[rule].append(self._robustness(every[rule], laundered))
         except Exception as error:  # any error from a foreign file: the board is built without it
             return Refused(unit.folder, reason(error))
         return None
 
-    def _laundered(self, run: Run) -> Any:
+    def _robustness(self, answers: Answers, laundered: Laundered) -> Robustness:
+        threshold = answers.threshold()
+        rows = surface(answers, laundered, threshold)
+        return Robustness(rows, laundered_af1(answers, laundered, threshold, self.resamples))
+
+    def _laundered(self, run: Run) -> Laundered:
         """Damaged answers to laundered images cost the entry its surface, not its place."""
         try:
             return run.laundered(self.manifest)
@@ -387,7 +393,7 @@ def _resamples(manifest: Manifest, replicates: int) -> Resamples:
 def _ranked(scored: Sequence[Scored], primary: str) -> list[Entry]:
     """Entries in the order of the board, with their names, what tells them apart, and their ranks."""
     entries = with_variants([entry for entry, _, _ in scored])
-    return placed([(entry, side, fit) for entry, (_, side, fit) in zip(entries, scored, strict=True)], primary)
+    return placed([(entry, sides, fit) for entry, (_, sides, fit) in zip(entries, scored, strict=True)], primary)
 
 
 def _gallery(dataset: Dataset | None, manifest: Manifest) -> tuple[GallerySource, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -20,7 +20,9 @@ from ..benchmark.metrics.intervals import Interval, interval_of
 from ..benchmark.metrics.paired import Side, side_of
 from ..benchmark.metrics.resampling import Resamples, replicate
 from ..benchmark.primary_rule import Separation, separation_of
+from ..benchmark.robustness.laundering_score import LAUNDERING, Af1, laundering_replicates, shared_cells
 from ..benchmark.robustness.surface import SURFACE_METRICS, SurfaceRow
+from ..benchmark.robustness.treatments import Cell
 from ..benchmark.run_info import Config, Git, Hardware, RunInfo
 from ..benchmark.score import Confusion, GeneratorScore, confusion, generator_scores, new_generator_intervals
 from ..core.documents import Limits, from_json, to_json
@@ -29,6 +31,46 @@ from ..core.text import printable
 from .curves import EntryCurve, Histogram, entry_curve, entry_histogram
 
 Surface = Sequence[SurfaceRow]
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """What one fit answers to laundered images by one rule: its surface, and its aF1 on resamples of the images."""
+
+    rows: Surface = ()
+    af1: Af1 = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """An entry as one side of every pair, by each score that ranks."""
+
+    primary: Side
+    laundering: Side | None = None
+
+
+@dataclass(frozen=True)
+class Laundering:
+    """What laundering leaves of an entry, the second score that ranks.
+
+    Parameters
+    ----------
+    score : Interval
+        Mean aF1 over the treatments, at the threshold of the clean validation images.
+    cells : tuple of Cell
+        The treatments, without the clean one.
+    rank, rank_low, rank_high : int, optional
+        As those of an entry, by this score.
+    unranked : str
+        Why it is not ranked; empty if it is.
+    """
+
+    score: Interval
+    cells: Annotated[tuple[Cell, ...], Limits(longest=10_000)]
+    rank: int | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    unranked: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,6 +137,8 @@ class Entry:
         Known scores of every source, of the first seed.
     content : tuple of ContentRow
         Answers by training set, where the manifest holds one out.
+    laundering : Laundering, optional
+        One number for that, where all seeds were asked.
     robustness : tuple of SurfaceRow
         Means over the seeds under every treatment that all of them were asked about.
     """
@@ -130,6 +174,7 @@ class Entry:
     confusion: Confusion
     curve: EntryCurve | None
     histogram: Histogram | None
+    laundering: Laundering | None = None
     content: Annotated[tuple[ContentRow, ...], Limits(longest=100_000)] = ()
     robustness: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
 
@@ -155,7 +200,7 @@ class Entry:
         }
         row |= {"unranked": self.unranked, "primary_rule": self.primary_rule, "trainings": self.trainings}
         row |= {"crop_size": self.config.crop_size, "seeds": list(self.seeds)}
-        named = dict(self.metrics)
+        named = self.metrics | ({LAUNDERING: self.laundering.score} if self.laundering else {})
         for generator, score in self.per_generator.items():
             for name in ("f1", "crr", "auroc"):
                 interval = getattr(score, name)
@@ -163,24 +208,27 @@ class Entry:
                     named[f"{generator}/{name}"] = interval
         for name, interval in named.items():
             row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
-        ranks = dict.fromkeys(("rank", "rank_low", "rank_high"), "Int64")
-        return pd.DataFrame([row]).astype(ranks)
+        ranks = ["rank", "rank_low", "rank_high"]
+        if self.laundering is not None:
+            row |= {f"{LAUNDERING}_{name}": getattr(self.laundering, name) for name in ranks}
+            ranks += [f"{LAUNDERING}_{name}" for name in ranks]
+        return pd.DataFrame([row]).astype(dict.fromkeys(ranks, "Int64"))
 
 
 def entry_of(
     seeds: Sequence[Answers],
-    surfaces: Sequence[Surface],
+    robustness: Sequence[Robustness],
     resamples: Resamples,
     pool: Executor | None = None,
-) -> tuple[Entry, Side]:
+) -> tuple[Entry, Sides]:
     """An entry without its place on a board (:mod:`.placing`), and itself as one side of every pair.
 
     Parameters
     ----------
     seeds : sequence of Answers
         Of one method by one rule, one for each seed.
-    surfaces : sequence of sequences of SurfaceRow
-        The robustness of each seed; an empty one where it was never asked.
+    robustness : sequence of Robustness
+        Of each seed; an empty one where it was never asked.
     resamples : Resamples
         Shared by the whole board.
     pool : concurrent.futures.Executor, optional
@@ -191,6 +239,8 @@ def entry_of(
     tests = [answers.test for answers in seeds]
     metrics = defined_metrics(len(manifest.unseen))
     found = replicate(tests, thresholds, metrics | defined_per_generator(len(manifest.unseen)), resamples, pool)
+    under = [own.af1 for own in robustness]
+    left = laundering_replicates(under, resamples.seed)
     entry = Entry(
         id=_identity(first, seeds[0].rule),
         rank=None,
@@ -224,9 +274,11 @@ def entry_of(
         curve=entry_curve(tests) if manifest.unseen else None,
         histogram=entry_histogram(seeds[0], thresholds[0]),
         content=_content(seeds, thresholds),
-        robustness=mean_surface(surfaces),
+        laundering=Laundering(interval_of(left, LAUNDERING), shared_cells(under)) if left else None,
+        robustness=mean_surface([own.rows for own in robustness]),
     )
-    return entry, side_of(found, primary_metric(len(manifest.unseen)))
+    primary = side_of(found, primary_metric(len(manifest.unseen)))
+    return entry, Sides(primary, side_of(left, LAUNDERING) if left else None)
 
 
 def _answer_hash(test: Outcome) -> bytes:

@@ -192,6 +192,15 @@ def test_choosing_a_row_changes_the_address_and_the_entry(page: Page, site: Path
     assert "accepts everything" in page.evaluate("document.querySelector('#entry-body').textContent")
 
 
+def test_what_laundering_leaves_is_a_second_column_with_ranks(page: Page, site: Path) -> None:
+    entry = json.loads((site / JSON_FILE).read_text())["entries"][0]["laundering"]
+    assert page.evaluate("document.querySelector('#table td.group-laundered .number').textContent") == (
+        f"{entry['score']['estimate']:.3f}"
+    )
+    assert page.evaluate("document.querySelector('#table td.group-laundered .place').textContent") == "# 1"
+    assert page.evaluate("document.querySelectorAll('#table td.group-laundered .place').length") == 1
+
+
 def test_a_laundered_entry_has_a_heat_map_of_any_metric(page: Page, site: Path) -> None:
     rows = json.loads((site / JSON_FILE).read_text())["entries"][0]["robustness"]
     values = "[...document.querySelectorAll('.heat td:not(.not-measured)')].map(cell => parseFloat(cell.textContent))"

@@ -12,8 +12,9 @@ from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.metrics import PRIMARY
 from osbench.benchmark.metrics.paired import Side
 from osbench.benchmark.primary_rule import LEAST_WRONG, Separation
+from osbench.benchmark.robustness.treatments import Cell
 from osbench.leaderboard.board import build_board
-from osbench.leaderboard.entry import Entry
+from osbench.leaderboard.entry import Entry, Laundering, Sides
 from osbench.leaderboard.placing import Scored, placed, ranks_note
 from osbench.leaderboard.tables import board_text
 
@@ -34,7 +35,18 @@ def scored(
         separation=Separation(area, LEAST_WRONG, True),
     )
     each = value + (0.002 * np.array([-1.0, 0.0, 1.0]) if trainings > 1 else np.zeros(3))
-    return entry, Side(each, value + CHANCE), method
+    return entry, Sides(Side(each, value + CHANCE)), method
+
+
+TREATMENTS = (Cell(quality=70), Cell(blur=1.0))
+
+
+def laundered(one: Scored, value: float, cells: tuple[Cell, ...] = TREATMENTS) -> Scored:
+    """The same with a score under laundering."""
+    entry, sides, fit = one
+    entry = replace(entry, laundering=Laundering(interval(value), cells))
+    each = value + 0.002 * np.array([-1.0, 0.0, 1.0])
+    return entry, replace(sides, laundering=Side(each, value + CHANCE)), fit
 
 
 def found(*all_scored: Scored) -> dict[tuple[str, str], Entry]:
@@ -70,14 +82,38 @@ def test_a_rank_needs_three_trainings(trainings: int, seeds: int, reason: str) -
 
 @pytest.mark.parametrize(("trainings", "reason"), [(1, ""), (2, "2 trainings: a rank needs 3"), (3, "")])
 def test_a_method_that_draws_nothing_needs_one_unless_its_seeds_differ(trainings: int, reason: str) -> None:
-    entry, side, fit = scored("a", 0.5, trainings=trainings, seeds=trainings)
+    entry, sides, fit = scored("a", 0.5, trainings=trainings, seeds=trainings)
     drawn = replace(entry, card=replace(CARD, deterministic=True))
-    assert found((drawn, side, fit))["a", "native"].unranked == reason
+    assert found((drawn, sides, fit))["a", "native"].unranked == reason
 
 
 def test_who_is_not_ranked_takes_no_rank_from_others() -> None:
     entries = found(scored("a", 0.9, trainings=1), scored("b", 0.8), scored("c", 0.5))
     assert [entries[name, "native"].rank for name in "abc"] == [None, 1, 2]
+
+
+def test_what_laundering_leaves_ranks_in_another_order() -> None:
+    entries = found(laundered(scored("a", 0.9), 0.3), laundered(scored("b", 0.8), 0.6), scored("c", 0.7))
+    assert [entries[name, "native"].rank for name in "abc"] == [1, 2, 3]
+    places = [entries[name, "native"].laundering for name in "abc"]
+    assert [place.rank if place else None for place in places] == [2, 1, None]
+
+
+def test_who_is_not_ranked_is_not_ranked_under_laundering_either() -> None:
+    (entry,) = placed([laundered(scored("a", 0.9, trainings=1, seeds=1), 0.3)])
+    assert entry.laundering is not None
+    assert (entry.laundering.rank, entry.laundering.unranked) == (None, entry.unranked)
+
+
+def test_scores_over_other_treatments_do_not_compare() -> None:
+    few = (Cell(quality=70),)
+    entries = found(
+        laundered(scored("a", 0.9), 0.3), laundered(scored("b", 0.8), 0.9, few), laundered(scored("c", 0.7), 0.4)
+    )
+    places = {name: entries[name, "native"].laundering for name in "abc"}
+    assert [place.rank for place in places.values() if place] == [2, None, 1]
+    assert places["b"] is not None
+    assert places["b"].unranked == "asked about other treatments than most entries"
 
 
 def test_an_undefined_value_has_no_rank() -> None:

@@ -27,6 +27,7 @@ function swatch(entry, width = 26) {
 }
 
 function metricOf(entry, key) {
+  if (key === "laundering") return entry.laundering?.score;
   if (!key.includes("/")) return entry.metrics[key];
   const [generator, name] = [key.slice(0, key.lastIndexOf("/")), key.slice(key.lastIndexOf("/") + 1)];
   return (Object.hasOwn(entry.per_generator, generator) && entry.per_generator[generator][name]) || undefined;

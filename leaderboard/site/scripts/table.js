@@ -12,12 +12,13 @@ function tableColumns() {
     ...perGenerator(board.seen, "f1", "seen"), metric("af1", "seen", "main mean"),
     ...perGenerator(board.unseen, "crr", "unseen"), metric("crr", "unseen", "main mean"),
     metric("auroc", "free", "main"), metric("oscr", "free", "main"),
+    ...(entries.some((entry) => entry.laundering) ? [{ key: "laundering", group: "laundered", kind: "main", title: "Mean aF1" }] : []),
     ...others.map((key) => metric(key, "more", "more")),
   ];
 }
 
 const GROUP_TITLES = {
-  rank: "", seen: "Seen generators: F1", unseen: "Unseen generators: rejected", free: "No threshold", more: "More",
+  rank: "", seen: "Seen generators: F1", unseen: "Unseen generators: rejected", free: "No threshold", laundered: "Laundered", more: "More",
 };
 const SHORT_GROUP_TITLES = { ...GROUP_TITLES, seen: "Seen", unseen: "Unseen" };
 
@@ -72,12 +73,21 @@ function valueCell(column, entry, top) {
   if (!metric || !isNumber(metric.estimate)) {
     return el("td", { class: classes.join(" ") }, el("span", { class: "missing", title: "not defined for this entry" }, "–"));
   }
-  const first = column.key === board.primary ? entry.rank_low === 1 : tiesWithBest(column, metric, top);
+  const place = { [board.primary]: entry, laundering: entry.laundering }[column.key]; // the columns that rank
+  const first = place ? place.rank_low === 1 : tiesWithBest(column, metric, top);
   if (first) classes.push("best");
   return el("td", { class: classes.join(" ") },
     el("span", { class: "number" }, fixed(metric.estimate)),
     el("span", { class: "interval" }, range(metric)),
+    column.key === "laundering" ? launderedRank(place) : null,
     track(metric));
+}
+
+function launderedRank(place) {
+  const possible = place.rank_low === place.rank_high ? "" : ` (${place.rank_low}–${place.rank_high})`;
+  return place.rank
+    ? el("span", { class: "place", title: "rank by what laundering leaves, and the ranks that are possible" }, `# ${place.rank}${possible}`)
+    : el("span", { class: "place", title: `not ranked: ${place.unranked}` }, "# –");
 }
 
 function rankCell(entry) {
@@ -107,7 +117,7 @@ function headerCell(key, title, classes) {
 
 function groupRow() {
   const cells = [el("td", { colspan: 2, class: "corner" })];
-  for (const group of ["rank", "seen", "unseen", "free", "more"]) {
+  for (const group of ["rank", "seen", "unseen", "free", "laundered", "more"]) {
     const members = columns.filter((column) => column.group === group);
     if (!members.length) continue;
     const narrow = members.filter((column) => column.kind !== "generator").length;
@@ -160,9 +170,9 @@ function csvText() {
     if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`; // a spreadsheet must not run a name as a formula
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const header = ["rank", "rank_low", "rank_high", "unranked", "name", "method", "rule", "variant", "seeds",
+  const header = ["rank", "rank_low", "rank_high", "unranked", "laundering_rank", "name", "method", "rule", "variant", "seeds",
     ...columns.flatMap((column) => [column.key, `${column.key}:low`, `${column.key}:high`])];
-  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.unranked, entry.name, entry.method, entry.rule,
+  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.unranked, entry.laundering?.rank, entry.name, entry.method, entry.rule,
     entry.variant, entry.seeds.join(" "), ...columns.flatMap((column) => {
       const metric = metricOf(entry, column.key) || {};
       return [metric.estimate, metric.low, metric.high];
