@@ -40,6 +40,9 @@ Sha256 = Annotated[str, Limits(pattern="[0-9a-f]{64}", words="a SHA-256")]
 Count = Annotated[int, Limits(least=0, most=2**53)]
 Text = Annotated[str, Limits(longest=500)]
 
+Seconds = Annotated[dict[str, Annotated[float, Limits(least=0, most=1e9)]], Limits(longest=200)]
+"""What costs time -> seconds."""
+
 Option = bool | int | float | Annotated[str, Limits(longest=2000)] | None
 Options = Annotated[dict[str, Option], Limits(longest=200)]
 
@@ -234,9 +237,7 @@ class RunInfo:
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
     label: Annotated[str, Limits(longest=200)] = ""
     enrolled: Annotated[tuple[Enrolled, ...], Limits(longest=1000)] = ()
-    seconds_per_image: Annotated[dict[str, Annotated[float, Limits(least=0, most=1e9)]], Limits(longest=200)] = field(
-        default_factory=dict[str, float]
-    )
+    seconds_per_image: Seconds = field(default_factory=dict[str, float])
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``run.json``."""

@@ -23,7 +23,7 @@ from ..benchmark.primary_rule import Separation, separation_of
 from ..benchmark.robustness.laundering_score import LAUNDERING, Af1, laundering_replicates, shared_cells
 from ..benchmark.robustness.surface import SURFACE_METRICS, SurfaceRow
 from ..benchmark.robustness.treatments import Cell
-from ..benchmark.run_info import Config, Git, Hardware, RunInfo
+from ..benchmark.run_info import Config, Git, Hardware, RunInfo, Seconds
 from ..benchmark.score import Confusion, GeneratorScore, confusion, generator_scores, new_generator_intervals
 from ..core.documents import Limits, from_json, to_json
 from ..core.errors import RunError
@@ -141,6 +141,8 @@ class Entry:
         One number for that, where all seeds were asked.
     robustness : tuple of SurfaceRow
         Means over the seeds under every treatment that all of them were asked about.
+    seconds_per_image : dict
+        Part of the method -> seconds that it took for each image, mean over the seeds.
     """
 
     id: str
@@ -177,6 +179,7 @@ class Entry:
     laundering: Laundering | None = None
     content: Annotated[tuple[ContentRow, ...], Limits(longest=100_000)] = ()
     robustness: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
+    seconds_per_image: Seconds = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -276,6 +279,7 @@ def entry_of(
         content=_content(seeds, thresholds),
         laundering=Laundering(interval_of(left, LAUNDERING), shared_cells(under)) if left else None,
         robustness=mean_surface([own.rows for own in robustness]),
+        seconds_per_image=_seconds_per_image([answers.info for answers in seeds]),
     )
     primary = side_of(found, primary_metric(len(manifest.unseen)))
     return entry, Sides(primary, side_of(left, LAUNDERING) if left else None)
@@ -283,6 +287,13 @@ def entry_of(
 
 def _answer_hash(test: Outcome) -> bytes:
     return hashlib.sha256(test.candidate.tobytes() + test.known_score.tobytes()).digest()
+
+
+def _seconds_per_image(infos: Sequence[RunInfo]) -> dict[str, float]:
+    """Part of the method -> mean over the seeds that name it."""
+    parts = sorted({part for info in infos for part in info.seconds_per_image})
+    seconds = {part: [i.seconds_per_image[part] for i in infos if part in i.seconds_per_image] for part in parts}
+    return {printable(part, 100): float(np.mean(found)) for part, found in seconds.items()}
 
 
 def _identity(info: RunInfo, rule: str) -> str:
