@@ -155,15 +155,6 @@ def test_the_canonical_form_changes_no_pixel_before_it_compresses(canonical: Dat
         assert decode_frame(image).shape[0] <= 40
 
 
-def test_protocols_see_the_originals_alone(kept: Dataset, tmp_path: Path) -> None:
-    copied = tmp_path / "data"
-    shutil.copytree(kept.path, copied)
-    code, out, error = osbench("split", copied, "--unseen", "midjourney", "--unseen", "AuraFlow", "--json")
-    assert code == 0 or "too few" in error, error
-    if code == 0:
-        assert "midjourney" in out
-
-
 def test_a_dry_run_says_what_is_there(tree: Path, tmp_path: Path) -> None:
     code, out, error = osbench("import", "bongini2025", tree, "--out", tmp_path / "data", "--dry-run", "--json")
     assert code == 0, error
