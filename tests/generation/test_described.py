@@ -138,12 +138,15 @@ def test_the_shards_of_a_pair_do_not_depend_on_who_else_is_there(suite: Path, ma
     assert set(alone.shards()) < set(made.shards())
 
 
-def test_protocols_split_the_originals_alone(made: Dataset, tmp_path: Path) -> None:
-    copied = tmp_path / "copied"
-    shutil.copytree(made.path, copied)
-    manifest = osbench.load(copied).split(unseen=["blue"])
+def test_protocols_split_the_originals_alone(tmp_path: Path) -> None:
+    sources = [{"generator": name, "architecture": name} for name in ("red", "blue")]
+    sources.append({"generator": "green", "architecture": "green", "weights": "red.safetensors"})
+    suite = write_tiny_text_suite(tmp_path / "suite", sources=sources, resyntheses={"draws": 1, "of": ["val", "test"]})
+    made = generate(suite, tmp_path / "data", count=20)
+    manifest = osbench.load(tmp_path / "data").split(unseen=["blue"])
     assert set(manifest.table["image_id"]) < set(made.index()["image_id"])
-    assert Counter(manifest.table["generator"])["red"] == 40
+    assert Counter(manifest.table["generator"])["red"] == 20
+    assert len(made.index("resynthesis")) == 3 * 3 * 4
 
 
 def test_the_verb_counts_resyntheses_apart(suite: Path, tmp_path: Path) -> None:
