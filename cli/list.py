@@ -94,6 +94,7 @@ def sources(suite_name: str, as_json: bool) -> None:
             "family": s.family,
             "weights": s.weights.name if s.weights else [asdict(one) for one in s.published],
             "stands_in": s.stands_in,
+            "service": s.service,
             "sampling": s.sampling,
             "classes": len(s.class_labels),
             "prompts": len(s.prompts),
@@ -107,6 +108,8 @@ def sources(suite_name: str, as_json: bool) -> None:
 
 def _weights_text(source: Source) -> str:
     """File names in the order of preference, and what the source stands in for."""
+    if source.service is not None:
+        return f"pictures of {source.service}, with --from-folder"
     names = [source.weights.name] if source.weights else [one.name for one in source.published]
     missing = source.weights is not None and not os.path.exists(source.weights)
     remarks = [f"stands in: {source.stands_in}"] if source.stands_in else []

@@ -67,8 +67,9 @@ class ImportUnit(Unit):
     def _row(self, reader: Importer, index: int, picture: Picture, original: str | None) -> dict[str, Any]:
         with reader.open(self.root, picture.member) as handle:
             data = handle.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
-            raise DatasetError(f"{printable(picture.member, 200)}: more than {MAX_FILE_BYTES:,} bytes.")
+        if not 0 < len(data) <= MAX_FILE_BYTES:
+            size = f"more than {MAX_FILE_BYTES:,} bytes" if data else "empty (0 bytes)"
+            raise DatasetError(f"{printable(picture.member, 200)}: is {size}.")
         image = read_picture(data, printable(picture.member, 200), self.recipe.crop_size, self.recipe.existing)
         return {
             **existing_row(self, index, image),

@@ -33,7 +33,7 @@ def test_the_sources_are_the_paper_s() -> None:
     for source in SUITE.sources:
         assert (source.service is None) == bool(source.hub), source.name
         assert len(set(source.characters)) == 100
-        assert source.characters[41] == "Aragorn (The Lord of The Rings)"
+        assert source.characters[41] == "00042 Aragorn (The Lord of The Rings)"
         assert all(len(one.revision) == 40 for one in source.hub)
         assert source.licence in SUITE.licences or source.service
 

@@ -11,8 +11,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+import osbench
+from osbench.cli import main
 from osbench.core.errors import DatasetError, UsageError
 from osbench.core.hashing import file_sha256
 from osbench.generation.card import CARD
@@ -133,6 +136,24 @@ def test_the_shards_of_a_pair_do_not_depend_on_who_else_is_there(suite: Path, ma
     alone = generate(suite, tmp_path / "data", sources=["red"])
     assert {e.file for e in alone.shards()} < {e.file for e in made.shards()}
     assert set(alone.shards()) < set(made.shards())
+
+
+def test_protocols_split_the_originals_alone(tmp_path: Path) -> None:
+    sources = [{"generator": name, "architecture": name} for name in ("red", "blue")]
+    sources.append({"generator": "green", "architecture": "green", "weights": "red.safetensors"})
+    suite = write_tiny_text_suite(tmp_path / "suite", sources=sources, resyntheses={"draws": 1, "of": ["val", "test"]})
+    made = generate(suite, tmp_path / "data", count=20)
+    manifest = osbench.load(tmp_path / "data").split(unseen=["blue"])
+    assert set(manifest.table["image_id"]) < set(made.index()["image_id"])
+    assert Counter(manifest.table["generator"])["red"] == 20
+    assert len(made.index("resynthesis")) == 3 * 3 * 4
+
+
+def test_the_verb_counts_resyntheses_apart(suite: Path, tmp_path: Path) -> None:
+    arguments = ["generate", "--suite", str(suite), "--out", str(tmp_path / "data"), "--source", "red", "--quiet"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.stderr
+    assert "40 images and 8 resyntheses from 1 source, all of them new" in result.stdout
 
 
 def test_resyntheses_are_made_again_to_the_bit(suite: Path, made: Dataset) -> None:
