@@ -399,5 +399,6 @@ def _run_info(plan: Plan) -> RunInfo:
         wall_time_s=0.0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         normalised_distances=plan.cls.normalised_distances,
+        training_free=plan.cls(**plan.config.given).training_free,
     )
     return RunInfo.from_json(info.to_json(), f"method {plan.cls.name}")

@@ -7,6 +7,8 @@
     count: 200                        # images per source; without it, the suite's
     protocol: fang2023
     fold: all                         # of a protocol with several
+    shots: [1, 5]                     # of a protocol with shots, where not all of them are wanted
+    repeats: 2                        # likewise; without it, all
     seeds: 3                          # seeds 0 to 2
     epochs: 20                        # of entries that do not say their own
     rules: [native, never, msp]       # rows of a table and of the board; without it, every rule of a method
@@ -137,6 +139,10 @@ class Experiment:
         A packaged protocol, one that is stored with the dataset, or the path of a protocol file.
     fold : str, optional
         A fold of the protocol, or ``all``; not needed where there is only one.
+    shots : tuple of int
+        Of all folds, those with these numbers of shots; all without it.
+    repeats : int, optional
+        Of all folds, those of the first so many repeats; all without it.
     seeds : int
         Every entry is fitted with seeds 0 to ``seeds - 1``.
     rules : tuple of str, optional
@@ -162,6 +168,8 @@ class Experiment:
     count: Positive | None = None
     protocol: Label = PROTOCOL
     fold: Label | None = None
+    shots: Annotated[tuple[Positive, ...], Limits(longest=1000, unique=True)] = ()
+    repeats: Positive | None = None
     seeds: Annotated[int, Limits(least=1, most=1000)] = 1
     rules: Rules | None = None
     epochs: Positive | None = None
@@ -170,6 +178,10 @@ class Experiment:
     compare: Annotated[tuple[Difference, ...], Limits(longest=1000)] = ()
     published: Published | None = None
     notes: Annotated[tuple[Annotated[str, Limits(longest=2000)], ...], Limits(longest=50)] = ()
+
+    def __post_init__(self) -> None:
+        if (self.shots or self.repeats) and self.fold != "all":
+            raise UsageError("'shots' and 'repeats' choose among all folds: say 'fold: all' as well.")
 
     def configuration(self, label: str) -> Configuration:
         """The configuration of an entry, with the experiment's epochs and rules where it has none of its own.

@@ -95,6 +95,9 @@ class Method(ABC):
     precision: str = "float32"
     """Of the arithmetic that it was trained in; a run records it."""
 
+    training_free: bool = False
+    """Whether training images make no difference to it: one fit stands for any number of them. A run records it."""
+
     def __init__(self, **options: Any) -> None:
         """Keep ``defaults`` overridden by ``options`` in ``self.options``.
 

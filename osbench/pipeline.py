@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .benchmark.experiment import Experiment, load_experiment
-from .benchmark.robustness.treatments import Grid
 from .benchmark.manifest import Manifest, generator_architectures, open_manifests
 from .benchmark.orchestrator import ExperimentRuns, check_experiment, run_experiment
 from .benchmark.result import Result
 from .benchmark.results import result_of, write_results
+from .benchmark.robustness.treatments import Grid
 from .core.errors import RunError
 from .core.progress import get_logger
 from .generation.dataset import Dataset
@@ -118,7 +118,7 @@ def run(
                 asked.suite, folder / "data", count=asked.count, workers=workers or os.cpu_count() or 1, device=device
             )
         )
-        manifests = open_manifests(dataset, asked.protocol, asked.fold)
+        manifests = open_manifests(dataset, asked.protocol, asked.fold, shots=asked.shots, repeats=asked.repeats)
     with _step(2, "evaluate", f"{len(asked.entries)} entries, {asked.seeds} seeds", seconds):
         found = run_experiment(asked, dataset, manifests, out=folder / "runs", device=device, grid=grid, jobs=jobs)
     if not found.all_runs():
