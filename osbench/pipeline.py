@@ -144,7 +144,8 @@ def _board(
 ) -> tuple[Board | Folds, Path]:
     site = folder / "leaderboard"
     if len(manifests) > 1:
-        return build_fold_boards(folder / "runs", site, dataset=dataset), site
+        folds = build_fold_boards(folder / "runs", site, dataset=dataset, rules=_rules(experiment))
+        return folds, folds.page(site) if folds.shots else site
     rules = _rules(experiment)
     board = build_board(folder / "runs", dataset=dataset, rules=rules, manifest_id=manifests[0].manifest_id)
     board.save(site)

@@ -80,9 +80,9 @@ class Crossing:
     trained, training_free : str
         Labels.
     shots, low, high : float, optional
-        Where the lines cross for the last time, linear between the numbers of shots, with its interval; None where it
-        is not with as many shots as there are. The smallest number of shots where the trained method is above from
-        there on.
+        Where the lines cross for the last time, with its interval: between the numbers of shots lines are straight on a
+        logarithmic scale. None where the trained method is not above with as many shots as there are; the smallest
+        number of shots where it is above from there on.
     fewest, most : Gap
         The difference with the smallest and the largest number of shots.
     """

@@ -31,7 +31,7 @@ def draw(curves: ShotCurves, ax: Axes | None = None) -> Axes:
         _draw_line(axes, line, curves.shots, f"C{i % 10}")
     heights = {line.label: line.points[0].value for line in curves.lines if line.training_free}
     for crossing in curves.crossings:
-        if crossing.shots is not None:
+        if crossing.shots is not None and crossing.shots > crossing.fewest.shots:
             axes.plot(crossing.shots, heights[crossing.training_free], "o", color="black", ms=4, zorder=4)
     axes.set_xscale("log")
     axes.set_xticks(curves.shots, [str(shots) for shots in curves.shots])

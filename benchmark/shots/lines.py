@@ -174,20 +174,21 @@ class _Panel:
 def crossing_of(shots: FloatArray, above: FloatArray) -> FloatArray:
     """Where lines come to lie at or above zero for good, (B,), from their values (B, S) at shots (S,), ascending.
 
-    Linear between the numbers of shots; the first of them where a line is nowhere below, infinity where its end is.
+    Between the numbers of shots lines are straight on a logarithmic scale, as they are drawn. The first of these
+    numbers where a line is nowhere below, infinity where its end is.
 
     Examples
     --------
     >>> above = np.array([[-0.2, 0.2, 0.3], [0.1, 0.1, 0.1], [0.5, 0.1, -0.1]])
-    >>> crossing_of(np.array([1.0, 5.0, 10.0]), above).tolist()
-    [3.0, 1.0, inf]
+    >>> crossing_of(np.array([1.0, 4.0, 10.0]), above).tolist()
+    [2.0, 1.0, inf]
     """
     below = above < 0
     last = above.shape[1] - 1 - np.argmax(below[:, ::-1], axis=1)  # the last number of shots below zero
     rows, after = np.arange(len(above)), np.minimum(last + 1, above.shape[1] - 1)
     fall, rise = above[rows, last], above[rows, after]
     share = np.divide(-fall, rise - fall, out=np.zeros(len(above)), where=rise > fall)
-    found = shots[last] + share * (shots[after] - shots[last])
+    found = shots[last] * (shots[after] / shots[last]) ** share
     found = np.where(below[:, -1], np.inf, found)
     return np.where(below.any(axis=1), found, shots[0])
 

@@ -4,10 +4,11 @@ function findingSentence() {
   const first = entries[0];
   if (!first || !first.rank) return "No entry has a valid score yet.";
   const tied = entries.slice(1).filter((entry) => entry.rank === first.rank);
-  const score = first.metrics.auc_af1_crr;
+  const score = first.metrics[board.primary];
   const fits = first.seeds.length === 1 && tied.every((entry) => entry.seeds.length === 1)
     ? " (with one training each)" : "";
-  const opening = [el("strong", {}, labelOf(first)), ` has the largest area under the aF1‑CRR curve: ${fixed(score.estimate)}`, range(score) ? ` (${range(score)})` : "", ". "];
+  const what = board.unseen.length ? "has the largest area under the aF1‑CRR curve" : `is first by ${metricTitle(board.primary).toLowerCase()}`;
+  const opening = [el("strong", {}, labelOf(first)), ` ${what}: ${fixed(score.estimate)}`, range(score) ? ` (${range(score)})` : "", ". "];
   if (entries.length === 1) return [...opening, `It is the only entry${fits}.`];
   if (!tied.length) {
     const once = entries.every((entry) => entry.seeds.length === 1);
@@ -33,11 +34,14 @@ function startDefinitions() {
 
 function startWords() {
   const counts = board.counts;
+  if (!board.unseen.length) {
+    byId("board-hint").textContent = `A closed set: nobody is unseen, so nothing is to be refused. Ranked by ${metricTitle(board.primary).toLowerCase()}, one row for each fit. Bold: entries that comparison on the same images cannot tell apart from the first.`;
+  }
   byId("eyebrow").textContent = `${board.suite} suite · protocol ${board.protocol}${board.fold && board.fold !== board.protocol ? ` · ${board.fold}` : ""}`;
   byId("finding").replaceChildren(...[findingSentence()].flat().map((part) => (part instanceof Node ? part : document.createTextNode(part))));
   byId("facts").replaceChildren(...pairs([
     ["Seen", list(board.seen.map(titleOf))], ["Unseen", list(board.unseen.map(titleOf))],
-    ["Test images", counts.test_seen === undefined ? null : `${grouped(counts.test_seen)} seen, ${grouped(counts.test_unseen)} unseen`],
+    ["Test images", counts.test_seen === undefined ? null : `${grouped(counts.test_seen)} seen, ${counts.test_unseen ? grouped(counts.test_unseen) : "none"} unseen`],
     ["Training images", counts.train ? grouped(counts.train) : null], ["Crop", cropText()],
     ["Manifest", el("code", { title: board.manifest_id }, board.manifest_id.slice(0, 12))]]));
   byId("rule").textContent = board.threshold_rule;

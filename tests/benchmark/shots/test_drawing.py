@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from osbench.core.errors import UsageError
@@ -15,10 +16,10 @@ def test_lines_bands_and_crossings() -> None:
     axes = CURVES.plot()
     free, trained, dot = axes.lines
     assert free.get_label() == "resynthesis"
-    assert free.get_xydata().tolist() == [[1, 0.5], [2, 0.5], [5, 0.5]]
+    assert np.asarray(free.get_xydata()).tolist() == [[1, 0.5], [2, 0.5], [5, 0.5]]
     assert free.get_linestyle() == "--"
-    assert trained.get_xydata().tolist() == [[1, 0.25], [5, 0.75]]
-    assert dot.get_xydata().tolist() == [[3.0, 0.5]]
+    assert np.asarray(trained.get_xydata()).tolist() == [[1, 0.25], [5, 0.75]]
+    assert np.asarray(dot.get_xydata()).tolist() == [[3.0, 0.5]]
     assert len(axes.collections) == 2
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "5"]
     assert replace(CURVES, crossings=(replace(CROSSING, shots=None),)).plot(axes) is axes

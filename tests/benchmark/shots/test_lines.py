@@ -99,7 +99,7 @@ def test_crossings_are_where_the_lines_say(curves: ShotCurves) -> None:
     assert growing.most.low > 0
     (line,) = (line for line in curves.lines if line.label == "growing")
     xs, ys = [p.shots for p in line.points], [p.value for p in line.points]
-    assert np.interp(growing.shots, xs, ys) == pytest.approx(curves.lines[0].points[0].value)
+    assert np.interp(np.log(growing.shots), np.log(xs), ys) == pytest.approx(curves.lines[0].points[0].value)
 
 
 def test_the_same_numbers_again(curves: ShotCurves, runs: list[Run], manifests: list[Manifest]) -> None:
@@ -173,7 +173,7 @@ def literal_crossing(shots: list[int], values: list[float]) -> float:
         return shots[0]
     if k == len(values):
         return float("inf")
-    return float(np.interp(0.0, [values[k - 1], values[k]], [shots[k - 1], shots[k]]))
+    return float(np.exp(np.interp(0.0, [values[k - 1], values[k]], np.log([shots[k - 1], shots[k]]))))
 
 
 @given(ABOVE)
