@@ -25,6 +25,7 @@
       setting: {images_per_source: 10000}
       values:
         proposed: {af1: 0.900, crr: 0.645}
+      ahead: {resynthesis: 10}        # with few shots: up to so many it is ahead of trained entries, then they are
 
 Experiments of the package lie in ``benchmark/experiments``; anybody's file has the same form.
 """
@@ -107,16 +108,20 @@ class Published:
         Where it is printed.
     setting : dict of str to int
         Sizes of the paper's experiment: ``images_per_source``, ``sources``, ``crop_size`` (pixels) and
-        ``train_per_class`` (training images of a class).
+        ``train_per_class`` (training images of a class); of few shots ``sources``, ``test_per_source``, ``most_shots``
+        and ``repeats``.
     values : dict
         Label of an entry -> metric -> number. ``f1.ProGAN`` is the F1 of a seen architecture, ``crr.StyleGAN`` the
         rejection rate of an unseen one.
+    ahead : dict of str to int
+        Label of a training-free entry -> up to how many shots it is ahead of the trained ones, which are with more.
     """
 
     paper: Label
     url: Annotated[str, Limits(longest=500)] = ""
     setting: dict[str, int] = field(default_factory=dict)
     values: dict[str, dict[str, float]] = field(default_factory=dict)
+    ahead: dict[str, Positive] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -254,7 +259,7 @@ def _check_labels(experiment: Experiment, where: str) -> None:
         for label in (one.better, one.than):
             if label not in experiment.entries:
                 raise unknown_name(f"label under 'compare' of {where}", label, experiment.entries)
-    for label in experiment.published.values if experiment.published else ():
+    for label in (*experiment.published.values, *experiment.published.ahead) if experiment.published else ():
         if label not in experiment.entries:
             raise unknown_name(f"label under 'published' of {where}", label, experiment.entries)
 
