@@ -414,5 +414,6 @@ def _run_info(plan: Plan) -> RunInfo:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         normalised_distances=plan.cls.normalised_distances,
         label=method.label,
+        training_free=method.training_free,
     )
     return RunInfo.from_json(info.to_json(), f"method {plan.cls.name}")

@@ -16,8 +16,9 @@ import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -28,7 +29,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
-from ..core.errors import DatasetError
+from ..core.errors import DatasetError, UsageError
 from ..core.foreign import TableBudget, read_table
 from ..core.progress import track
 from ..core.publish import publishing
@@ -127,6 +128,13 @@ class Manifest:
     def sources(self) -> np.ndarray:
         """The source of every image, str (N,): ``stylegan2/ffhq``, with several weights ``stylegan2/pictures.w0``."""
         return source_names(self.table)
+
+    @cached_property
+    def question(self) -> str:
+        """A hash of what is asked: who is seen, and which images are validated and tested, whatever is trained on."""
+        asked = pd.DataFrame(self.rows("val", "test")[["image_id", "split", "class_index"]])
+        header = {"suite": self.suite, "crop_size": self.crop_size, "seen": self.seen, "unseen": self.unseen}
+        return _manifest_id(header, asked)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Images per source and split: ``{"stylegan2/ffhq": {"train": 8000, "val": 1000, "test": 1000}}``."""
@@ -384,16 +392,38 @@ def split_dataset(dataset: Dataset, protocol: Protocol | str | Path, folder: Pat
     return paths
 
 
-def open_manifests(dataset: Dataset, protocol: Protocol | str | Path, fold_name: str | None = None) -> list[Manifest]:
+def open_manifests(
+    dataset: Dataset,
+    protocol: Protocol | str | Path,
+    fold_name: str | None = None,
+    *,
+    shots: Sequence[int] = (),
+    repeats: int | None = None,
+) -> list[Manifest]:
     """The manifest of a fold of a dataset, or of every fold for the name ``all``.
 
     Written into the dataset (:func:`manifest_folder`) if it is missing there or was made before the dataset changed;
-    so is a protocol that is not a packaged one. ``protocol`` as :func:`find_protocol` takes it. Without a fold name the
-    protocol must have only one fold; UsageError otherwise.
+    so is a protocol that is not a packaged one.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What to split; it must be complete.
+    protocol : Protocol, str or Path
+        As :func:`find_protocol` takes it.
+    fold_name : str, optional
+        Without it the protocol must have only one fold; UsageError otherwise.
+    shots : sequence of int
+        Of all folds, those with these numbers of shots; UsageError for one that the protocol has not.
+    repeats : int, optional
+        Of all folds, those of the first so many repeats.
     """
     rule = find_protocol(dataset, protocol)
     index = originals(dataset.index())
-    folds = folds_of(dataset, rule, index) if fold_name == "all" else [_named_fold(dataset, rule, fold_name, index)]
+    if fold_name == "all":
+        folds = _chosen(rule, folds_of(dataset, rule, index), shots, repeats)
+    else:
+        folds = [_named_fold(dataset, rule, fold_name, index)]
     manifests = [build_manifest(dataset, rule, fold, index) for fold in folds]
     stale = [manifest for manifest in manifests if not _is_stored(manifest, dataset.path / "manifests")]
     target = manifest_folder(dataset) if stale else Path()
@@ -402,6 +432,15 @@ def open_manifests(dataset: Dataset, protocol: Protocol | str | Path, fold_name:
             write_manifest(manifest, manifest_path(target, manifest.fold))
     keep_protocol(dataset, rule)
     return manifests
+
+
+def _chosen(rule: Protocol, folds: Sequence[Fold], shots: Sequence[int], repeats: int | None) -> list[Fold]:
+    there = sorted({fold.shots for fold in folds})
+    other = sorted(set(shots) - set(there))
+    if other:
+        known = ", ".join(map(str, there)) if rule.shots else "none"
+        raise UsageError(f"protocol {rule.name} has no fold of {other[0]} shots here; it has {known}.")
+    return [fold for fold in folds if (not shots or fold.shots in shots) and (repeats is None or fold.repeat < repeats)]
 
 
 def _is_stored(manifest: Manifest, folder: Path) -> bool:

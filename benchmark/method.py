@@ -105,6 +105,9 @@ class Method(ABC):
     precision: str = "float32"
     """Of the arithmetic that it was trained in; a run records it."""
 
+    training_free: bool = False
+    """Whether training images make no difference to it: one fit stands for any number of them. A run records it."""
+
     @property
     def seconds_per_image(self) -> dict[str, float]:
         """What the dear parts of an answer cost: name of the part -> seconds per image; a run records it."""

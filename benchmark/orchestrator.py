@@ -146,12 +146,9 @@ def run_experiment(
         if reason is not None:
             found.missing[label] = reason
             get_logger().warning("%s is left out: %s", label, reason)
-    parts = [
-        _Part(label, manifest, _plans(experiment, label, dataset, manifest, out, device))
-        for manifest in manifests
-        for label in experiment.entries
-        if label not in found.missing
-    ]
+    parts = _parts(
+        experiment, [name for name in experiment.entries if name not in found.missing], dataset, manifests, out, device
+    )
     _refuse_twins(parts)
     if jobs > 1:
         _fit_ahead(found, parts, dataset, jobs, check)
@@ -194,15 +191,52 @@ def _options(own: Configuration) -> dict[str, Option]:
     return dict(own.options) | ({"epochs": own.epochs} if own.epochs and "epochs" in cls.defaults else {})
 
 
+def _parts(
+    experiment: Experiment,
+    labels: Sequence[str],
+    dataset: Dataset,
+    manifests: Sequence[Manifest],
+    out: Path,
+    device: str,
+) -> list[_Part]:
+    """Every entry on every manifest; one that is training-free once for all that ask the same question."""
+    answered = {label: _answered(experiment, label, dataset, manifests, out, device) for label in labels}
+    return [
+        _Part(label, manifest, _plans(experiment, label, dataset, manifest, out, device))
+        for manifest in manifests
+        for label in labels
+        if manifest.manifest_id in answered[label]
+    ]
+
+
+def _answered(
+    experiment: Experiment, label: str, dataset: Dataset, manifests: Sequence[Manifest], out: Path, device: str
+) -> set[str]:
+    """The ids of the manifests that an entry is fitted for."""
+    own = experiment.configuration(label)
+    if not get_method(own.method or label)(**own.options).training_free:
+        return {manifest.manifest_id for manifest in manifests}
+    alike: dict[str, list[Manifest]] = {}
+    for manifest in manifests:
+        alike.setdefault(manifest.question, []).append(manifest)
+    chosen = set()
+    for group in alike.values():
+        finished = (m for m in group if all(map(is_finished, _plans(experiment, label, dataset, m, out, device))))
+        chosen.add(next(finished, group[0]).manifest_id)
+    return chosen
+
+
 def _plans(
     experiment: Experiment, label: str, dataset: Dataset, manifest: Manifest, out: Path, device: str
 ) -> list[Plan]:
     own = experiment.configuration(label)
+    # A repeat of few shots draws everything anew: other images and another initialisation.
+    first = experiment.seeds * manifest.repeat
     return plan_fits(
         own.method or label,
         dataset,
         manifest,
-        seeds=range(experiment.seeds),
+        seeds=range(first, first + experiment.seeds),
         out=out,
         device=device,
         options=own.options,

@@ -209,6 +209,8 @@ class RunInfo:
         Seconds of fitting and answering, interrupted attempts included.
     created : str
         ISO 8601.
+    training_free : bool
+        Whether training images make no difference to the method with these settings.
     label : str
         What the entry is called on a board; empty for the method's own name. No part of a run's identity.
     normalised_distances : tuple of str
@@ -234,6 +236,7 @@ class RunInfo:
     wall_time_s: Annotated[float, Limits(least=0, most=1e12)]
     created: Annotated[str, Limits(longest=40)]
     normalised_distances: Annotated[tuple[RuleName, ...], Limits(longest=200, unique=True)] = ()
+    training_free: bool = False
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
     label: Annotated[str, Limits(longest=200)] = ""
     enrolled: Annotated[tuple[Enrolled, ...], Limits(longest=1000)] = ()

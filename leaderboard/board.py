@@ -33,6 +33,7 @@ from ..benchmark.robustness.laundering_score import laundered_af1
 from ..benchmark.robustness.surface import Laundered, surface
 from ..benchmark.runs import Refused, Run
 from ..benchmark.scores import Scores
+from ..benchmark.shots.curves import ShotCurves
 from ..core.documents import Limits, from_json, to_json
 from ..core.errors import OsbenchError, RunError
 from ..core.progress import get_logger, progress_bar
@@ -117,6 +118,8 @@ class Board:
         Sample images for the page; in no other file.
     audit : Audit, optional
         What trivial attributors found in the data set, where it is there and has been audited.
+    shots : tuple of ShotCurves
+        The metric against shots, over this board's fold and others; on the page alone.
     """
 
     suite: str
@@ -140,10 +143,11 @@ class Board:
     schema_version: Literal[2] = BOARD_SCHEMA_VERSION
     gallery: tuple[GallerySource, ...] = field(default=(), repr=False)
     audit: Audit | None = None
+    shots: tuple[ShotCurves, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``leaderboard.json``; undefined numbers are None."""
-        return {f.name: to_json(getattr(self, f.name)) for f in fields(self) if f.name != "gallery"}
+        return {f.name: to_json(getattr(self, f.name)) for f in fields(self) if f.name not in ("gallery", "shots")}
 
     @classmethod
     def from_json(cls, document: Any, where: str = JSON_FILE) -> Board:
@@ -171,7 +175,9 @@ class Board:
         files = {
             out / JSON_FILE: (json.dumps(document, indent=1, allow_nan=False) + "\n").encode(),
             out / TABLE_FILE: table.getvalue(),
-            out / PAGE_FILE: render_page(document | {"gallery": to_json(self.gallery)}).encode(),
+            out / PAGE_FILE: render_page(
+                document | {"gallery": to_json(self.gallery), "shots": to_json(self.shots)}
+            ).encode(),
         }
         out.mkdir(parents=True, exist_ok=True)
         write_together(files)
@@ -350,7 +356,8 @@ class _Scorer:
         """The rules that every seed has answers of, in the order of the first; of these the ones that are asked for."""
         shared = [rule for rule in runs[0].rules if all(rule in run.rules for run in runs)]
         if not self.rules:
-            return shared
+            # Nothing is rejected in a closed set: all rules would give the same row.
+            return shared if self.manifest.unseen else [runs[0].rule()]
         asked = [rule for rule in shared if rule in self.rules]
         return asked or [rule for rule in shared if rule == runs[0].rule()]
 

@@ -1,14 +1,16 @@
-"""Boards of all folds of a choosing protocol, and one table over them.
+"""Boards of all folds of a protocol, and one table over them.
 
 ::
 
     OUT/<fold>-<manifest>/    the board of one fold (see :mod:`.board`)
     OUT/folds.json            the primary metric of every entry in every fold
+    OUT/shots.json            of folds with few shots: the metric against shots, on the pages too
+    OUT/shots-1.svg, .png     the same as figures, where matplotlib is installed
 
 Folds share images and seen generators: their standard deviation describes them and is no standard error. Which
 generators are unseen where an entry is at its lowest tells more than the mean. Whether the order of the entries depends
 on who is unseen is said by Kendall's tau between the folds, two by two: 1 where it never does, near 0 where one fold
-says nothing about another.
+says nothing about another. Folds that differ in shots and repeats are lines (:mod:`..benchmark.shots`), with intervals.
 
 Where the folds leave out at least five generators, the interval of *a new generator* is over them: one rate for each
 (its mean over the folds that leave it out), whoever else was unseen there. It takes the place of the one on the boards
@@ -20,7 +22,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -32,16 +34,21 @@ from scipy.stats import kendalltau
 from ..benchmark.metrics import generator_interval
 from ..benchmark.metrics.intervals import LEAST_GENERATORS, Interval
 from ..benchmark.runs import Run, list_runs
+from ..benchmark.shots.curves import ShotCurves
+from ..benchmark.shots.drawing import FORMATS
+from ..benchmark.shots.lines import shot_curves
+from ..benchmark.shots.text import curves_text
 from ..core.columns import text_columns
 from ..core.documents import Number, to_json
-from ..core.errors import RunError
+from ..core.errors import RunError, UsageError
+from ..core.progress import get_logger
 from ..core.publish import write_atomically
 from ..generation.dataset import Dataset
-from .board import Board, build_board
+from .board import PAGE_FILE, Board, build_board
 from .entry import Entry
-from .sources import ManifestLookup
+from .sources import ManifestLookup, lookup_manifest
 
-FOLDS_FILE = "folds.json"
+FOLDS_FILE, SHOTS_FILE = "folds.json", "shots.json"
 
 OVER_FOLDS = "generators over folds"
 """The kind of an interval of a new generator on a fold's board that rests on all folds."""
@@ -110,24 +117,36 @@ class Folds:
     Parameters
     ----------
     primary : str
-        The metric.
+        The metric that ranks.
     folds : tuple of FoldBoard
-        Their boards.
+        In the order of their folders.
     entries : tuple of FoldEntry
-        Everybody.
+        Over all folds.
+    first : str
+        The folder to open first: of folds with few shots, the first repeat with the most of them.
     stability : float, optional
         Mean of Kendall's tau-b over all pairs of folds, of the entries that are in all of them; None of fewer than two
         folds or two entries.
+    shots : tuple of ShotCurves
+        Of folds with few shots; in a file of its own.
     """
 
     primary: str
     folds: tuple[FoldBoard, ...]
     entries: tuple[FoldEntry, ...]
+    first: str
     stability: float | None = None
+    shots: tuple[ShotCurves, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON document."""
-        return to_json(self)
+        document = to_json(self)
+        del document["shots"]
+        return document
+
+    def page(self, out: Path) -> Path:
+        """The page to open first, below the folder of the boards."""
+        return out / self.first / PAGE_FILE
 
 
 def build_fold_boards(
@@ -136,6 +155,7 @@ def build_fold_boards(
     *,
     dataset: Dataset | None = None,
     bootstrap: int = 1000,
+    rules: Collection[str] = (),
     manifest_lookup: ManifestLookup | None = None,
 ) -> Folds:
     """Write a board for every manifest that runs below ``runs_dir`` answer, and a table over them.
@@ -146,25 +166,53 @@ def build_fold_boards(
     runs = [run for run in list_runs(runs_dir) if not run.info.enrolled]
     _refuse_several_experiments(runs, runs_dir)
     folders = {run.manifest_id: f"{_plain(run.info.manifest.fold)}-{run.manifest_id[:8]}" for run in runs}
+    lookup = manifest_lookup or lookup_manifest(runs_dir, dataset)
+    manifests = {manifest_id: lookup(manifest_id) for manifest_id in folders}
+    shots = tuple(shot_curves(runs, manifests, replicates=bootstrap))
     boards: list[Board] = []
     for manifest_id in sorted(folders, key=folders.__getitem__):
         board = build_board(
-            runs_dir, dataset=dataset, manifest_id=manifest_id, bootstrap=bootstrap, manifest_lookup=manifest_lookup
+            runs_dir,
+            dataset=dataset,
+            manifest_id=manifest_id,
+            bootstrap=bootstrap,
+            rules=rules,
+            manifest_lookup=manifests.__getitem__,
         )
-        boards.append(board)
+        elsewhere = {run.folder.relative_to(runs_dir).as_posix() for run in runs if run.manifest_id != manifest_id}
+        refused = tuple(item for item in board.refused if item.run not in elsewhere)  # they have boards of their own
+        boards.append(replace(board, shots=shots, refused=refused))
     forecasts = _new_generators(boards)
     for board in boards:
         _with_forecasts(board, forecasts).save(out / folders[board.manifest_id])
     entries, stability = _with_ranks(_entries(boards, forecasts), [board.manifest_id for board in boards])
+    first = min(manifests.values(), key=lambda one: (-one.shots, one.repeat, folders[one.manifest_id]))
     document = Folds(
         primary=boards[0].primary,
         folds=tuple(FoldBoard(folders[b.manifest_id], b.fold, b.manifest_id, b.unseen) for b in boards),
         entries=tuple(entries),
+        first=folders[first.manifest_id],
         stability=stability,
+        shots=shots,
     )
-    text = json.dumps(document.to_json(), indent=2, allow_nan=False) + "\n"
-    write_atomically(out / FOLDS_FILE, text.encode())
+    _write(out / FOLDS_FILE, document.to_json())
+    if shots:
+        _write(out / SHOTS_FILE, {"shots": to_json(shots)})
+        _draw(out, shots)
     return document
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    write_atomically(path, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _draw(out: Path, shots: Sequence[ShotCurves]) -> None:
+    try:
+        for number, curves in enumerate(shots, start=1):
+            for ending in FORMATS:
+                curves.save_figure(out / f"shots-{number}{ending}")
+    except UsageError as error:
+        get_logger().info("no figures: %s", error)
 
 
 def _refuse_several_experiments(runs: Sequence[Run], runs_dir: Path) -> None:
@@ -178,7 +226,9 @@ def _refuse_several_experiments(runs: Sequence[Run], runs_dir: Path) -> None:
 
 
 def folds_text(document: Folds) -> str:
-    """The entries for people, one line each."""
+    """The entries for people, one line each; of folds with few shots, the lines over them."""
+    if document.shots:
+        return "\n\n".join(map(curves_text, document.shots))
     names = ["method", "rejection", "settings", "folds", "mean", "sd", "lowest", "highest", "ranks", "first"]
     rows = [[*names, "CRR of a new generator"]]
     for entry in document.entries:

@@ -75,6 +75,7 @@ function claimRow(title, metric, className, note) {
 }
 
 function claimsBlock(entry) {
+  if (!board.unseen.length) return null; // nobody to refuse
   const near = entry.metrics.crr;
   const far = entry.new_generator?.crr;
   const count = board.unseen.length;
