@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..generation.catalog import Source
 
 
-REGISTERED = ("methods", "rejections", "networks", "families", "engines", "thresholds")
+REGISTERED = ("methods", "rejections", "networks", "families", "engines", "thresholds", "probes")
 
 
 @click.group(invoke_without_command=True)
@@ -69,6 +69,7 @@ _registered_verb("rejections", 'Rejection rules: how a trained network says "unk
 _registered_verb("thresholds", "Threshold rules, for --threshold-rule.")
 _registered_verb("families", "Generator families.")
 _registered_verb("engines", "Engines that schedule shards, for --engine.")
+_registered_verb("probes", "Probes of `osbench audit`: what trivial attributors look at.")
 
 
 @command.command()

@@ -186,8 +186,8 @@ def _audit(dataset: Dataset) -> str:
     ]
     said = (
         f"What attributors that look at no trace can do, on {audit.images:,} images: each row is, of three standard"
-        " classifiers, the best on validation images. Where colours or file sizes name the source, a high score of a method says"
-        f" nothing about traces. {verdict}"
+        " classifiers, the best on validation images. Where colours or file sizes name the source, a high score of a"
+        f" method says nothing about traces. {verdict}"
     )
     first = _table(["gate", "accuracy", "limit", "", "against"], gates)
     return "\n\n".join([said, first, _table(["probe", "looks at", "accuracy (95 %)", "AUC aF1-CRR (95 %)"], probes)])
