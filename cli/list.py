@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from ..generation.catalog import Source
 
 
-REGISTERED = ("methods", "rejections", "networks", "encoders", "families", "importers", "engines", "thresholds")
+REGISTERED = (
+    "methods",
+    "rejections",
+    "networks",
+    "encoders",
+    "families",
+    "importers",
+    "engines",
+    "thresholds",
+    "probes",
+)
 
 
 @click.group(invoke_without_command=True)
@@ -71,6 +81,7 @@ _registered_verb("thresholds", "Threshold rules, for --threshold-rule.")
 _registered_verb("families", "Generator families.")
 _registered_verb("importers", "Readers of published data sets, for `osbench import`.")
 _registered_verb("engines", "Engines that schedule shards, for --engine.")
+_registered_verb("probes", "Probes of `osbench audit`: what trivial attributors look at.")
 
 
 @command.command()

@@ -217,9 +217,8 @@ def _audit(dataset: Dataset) -> str:
         f" method says nothing about traces. {verdict}"
     )
     first = markdown_table(["gate", "accuracy", "limit", "", "against"], gates)
-    return "\n\n".join(
-        [said, first, markdown_table(["probe", "looks at", "accuracy (95 %)", "AUC aF1-CRR (95 %)"], probes)]
-    )
+    second = markdown_table(["probe", "looks at", "accuracy (95 %)", "AUC aF1-CRR (95 %)"], probes)
+    return "\n\n".join([said, first, second])
 
 
 def _rate(value: float | None) -> str:

@@ -84,6 +84,12 @@ def test_a_dataset_is_split_by_protocol_and_by_names(data: osbench.Dataset) -> N
     assert osbench.load(data.path).suite == data.suite
 
 
+def test_an_audit_is_a_call(data: osbench.Dataset) -> None:
+    found = osbench.audit(data, "rotate-one")
+    assert not found.ok
+    assert json.loads((data.path / "audit.json").read_text()) == found.to_json()
+
+
 def test_a_score_is_a_mean_over_seeds_with_intervals(runs: osbench.Runs) -> None:
     score = runs.score(rule="distance")
     assert score.seeds == (0, 1)

@@ -97,7 +97,7 @@ def read_evidence(
     """
     wanted = np.unique(np.concatenate([manifest.column("image_id") for manifest in manifests]))
     rows = pd.DataFrame(index[np.isin(np.asarray(index["image_id"], str), wanted)])
-    odd = pd.DataFrame(rows[rows["crop_size"] != dataset.crop_size])
+    odd = pd.DataFrame(index[index["crop_size"] != dataset.crop_size])
     if len(odd):
         first = odd.iloc[0]
         raise DatasetError(

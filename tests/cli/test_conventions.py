@@ -39,7 +39,7 @@ def test_everything_registered_is_listed() -> None:
     assert all(kind in text for kind in names)
 
 
-@pytest.mark.parametrize("kind", ["networks", "rejections", "thresholds", "families", "importers", "engines"])
+@pytest.mark.parametrize("kind", ["networks", "rejections", "thresholds", "families", "importers", "engines", "probes"])
 def test_each_kind_has_a_verb_with_one_line_each(kind: str) -> None:
     rows = json.loads(run("list", kind, "--json").stdout)
     assert [row["name"] for row in rows] == json.loads(run("list", "--json").stdout)[kind]

@@ -18,6 +18,7 @@ from PIL import Image
 
 from osbench.baselines.rejection import rule
 from osbench.benchmark import method
+from osbench.benchmark.audit import probe
 from osbench.cli import main
 from osbench.core.locking import exclusive
 from osbench.generation import importers
@@ -65,12 +66,14 @@ class Sandbox:
         self.store = store
         self.monkeypatch = monkeypatch
         self.names: dict[str, Any] = {"__name__": "__main__"}
+        self.exit_code = 0
         monkeypatch.chdir(folder)
 
     def run(self, block: Block) -> bool:
         """Run a block; False if it is not one that can be run here."""
         if block.not_run:
             return False
+        self.exit_code = 0
         for wish in block.setup:
             what, _, rest = wish.partition(" ")
             getattr(self, f"_setup_{what}")(rest)
@@ -88,7 +91,11 @@ class Sandbox:
         if expanded in (["generate"], ["generate", "--suite", "mini", "--out", "data"]):
             self._setup_data("")
         else:
-            _call(*expanded, *more)
+            _call(*expanded, *more, may_exit=self.exit_code)
+
+    def _setup_exit(self, code: str) -> None:
+        """A verb of this block answers with its exit code too."""
+        self.exit_code = int(code)
 
     def _setup_data(self, _: str) -> None:
         if not (self.folder / "data").exists():
@@ -145,7 +152,7 @@ def example_module(path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def forget_examples() -> None:
     """Remove from the registries what does not belong to osbench."""
-    for registry in (method._METHODS, rule._RULES, base._FAMILIES, importers._IMPORTERS):
+    for registry in (method._METHODS, rule._RULES, base._FAMILIES, importers._IMPORTERS, probe._PROBES):
         items: dict[str, type] = registry._items  # type: ignore[assignment]
         for name in [name for name, cls in items.items() if not cls.__module__.startswith("osbench.")]:
             del items[name]
@@ -163,6 +170,6 @@ def _picture(path: Path, seed: int) -> None:
     Image.fromarray(pixels).save(path)
 
 
-def _call(*arguments: str) -> None:
+def _call(*arguments: str, may_exit: int = 0) -> None:
     result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0, f"osbench {' '.join(arguments)}\n{result.output}\n{result.exception!r}"
+    assert result.exit_code in (0, may_exit), f"osbench {' '.join(arguments)}\n{result.output}\n{result.exception!r}"
