@@ -107,15 +107,9 @@ def _resynthesizing(dataset: Dataset, record: dict[str, Any], by: Source, catalo
 def _regenerate_source(
     dataset: Dataset, record: dict[str, Any], source: Source, images: int, device: str
 ) -> Reproduction:
-    sha256 = source_sha256(source)
-    if sha256 != record.get("pictures", record["weights"])["sha256"]:
-        raise DatasetError(f"{dataset.path}: {record['name']} was made with other weights than {source.weights}.")
-    sampling = {key: value for key, value in record["sampling"].items() if key != "class_labels"}
-    labels = tuple(record["sampling"]["class_labels"])
-    source = replace(source, sampling=sampling, class_labels=labels, deviation=record.get("deviation"))
-    recipe = Recipe(**{**dataset.info["recipe"], "qualities": tuple(dataset.info["recipe"]["qualities"])})
-    unit = Unit(dataset.path, record["namespace"], source, sha256, recipe, record["count"], 0, device)
-    pairs = [_compare(dataset, replace(unit, shard=i // recipe.shard_rows), i) for i in _choose(unit, images)]
+    unit = recorded_unit(dataset, record, source, device)
+    rows = unit.recipe.shard_rows
+    pairs = [_compare(dataset, replace(unit, shard=i // rows), i) for i in _choose(unit, images)]
     worst = max(error for _, _, error in pairs)
     return Reproduction(
         source.name,
@@ -124,6 +118,18 @@ def _regenerate_source(
         sum(step <= 1 for _, step, _ in pairs),
         None if worst == 0 else 10 * math.log10(255**2 / worst),
     )
+
+
+def recorded_unit(dataset: Dataset, record: dict[str, Any], source: Source, device: str) -> Unit:
+    """The first shard of a source as its record says it was made; DatasetError if these are other weights."""
+    sha256 = source_sha256(source)
+    if sha256 != record.get("pictures", record["weights"])["sha256"]:
+        raise DatasetError(f"{dataset.path}: {record['name']} was made with other weights than {source.weights}.")
+    sampling = {key: value for key, value in record["sampling"].items() if key != "class_labels"}
+    labels = tuple(record["sampling"]["class_labels"])
+    source = replace(source, sampling=sampling, class_labels=labels, deviation=record.get("deviation"))
+    recipe = Recipe(**{**dataset.info["recipe"], "qualities": tuple(dataset.info["recipe"]["qualities"])})
+    return Unit(dataset.path, record["namespace"], source, sha256, recipe, record["count"], 0, device)
 
 
 def _choose(unit: Unit, images: int) -> list[int]:

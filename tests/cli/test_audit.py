@@ -55,6 +55,9 @@ def test_bad_input_is_one_line_and_nothing_is_written(data: Path, tmp_path: Path
         ((tmp_path / "none",), "not a dataset"),
         ((data, "--protocol", "fang2032"), "Did you mean 'fang2023'"),
         ((two.path,), "needs three generators"),
+        ((data, "--run", tmp_path / "none"), "is not a run"),
+        ((data, "--run", tmp_path / "none", "--protocol", "rotate"), "--run asks a fitted method"),
+        ((data, "--suite", "mini"), "--suite and --method are for --run"),
     ):
         result = call("audit", *arguments)
         assert result.exit_code != 0
