@@ -81,7 +81,7 @@ class Answers:
             ``known_score``.
         """
         names = np.array(self.manifest.seen)
-        frames = []
+        frames: list[pd.DataFrame] = []
         for split, outcome in (("val", self.validation), ("test", self.test)):
             rows = self.manifest.rows(split)[["image_id", "split", "generator", "training_set", "openness"]]
             frames.append(rows.assign(candidate=names[outcome.candidate], known_score=outcome.known_score))

@@ -32,8 +32,8 @@ class MethodCard:
     title: Text
     paper: Text
     url: Text
-    faithful: Lines = field(default_factory=list)
-    deviations: Lines = field(default_factory=list)
+    faithful: Lines = field(default_factory=list[str])
+    deviations: Lines = field(default_factory=list[str])
     licence: Text = "Apache-2.0"
-    published: Annotated[dict[str, float], Limits(longest=100)] = field(default_factory=dict)
+    published: Annotated[dict[str, float], Limits(longest=100)] = field(default_factory=dict[str, float])
     input_range: Text = "0..1"

@@ -60,8 +60,9 @@ def content_rows(validation: Outcome, test: Outcome, manifest: Manifest, thresho
 def _rows(split: Literal["val", "test"], answers: Outcome, manifest: Manifest, threshold: float) -> list[ContentRow]:
     rows = manifest.rows(split)
     openness, training_set = (np.asarray(rows[name], dtype=str) for name in ("openness", "training_set"))
-    right, rejected = answers.candidate == answers.truth, answers.known_score < threshold
-    found = []
+    right: np.ndarray = answers.candidate == answers.truth
+    rejected: np.ndarray = answers.known_score < threshold
+    found: list[ContentRow] = []
     for known, content in sorted(set(zip(openness.tolist(), training_set.tolist(), strict=True))):
         members = (openness == known) & (training_set == content)
         found.append(

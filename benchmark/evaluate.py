@@ -12,7 +12,7 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -331,7 +331,7 @@ def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and torch (all devices) for methods that draw from the global generators."""
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
 
 
 def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Scores]:
@@ -358,7 +358,7 @@ def ask(method: Method, pixels: np.ndarray) -> dict[str, Scores]:
 
 
 @contextmanager
-def _wall_time(folder: Path) -> Iterator[None]:
+def _wall_time(folder: Path) -> Generator[None, None, None]:
     """Add the time spent inside to what earlier attempts at the same fit took; a killed one counts to its last file."""
     begun = folder / "begun"
     if begun.exists():

@@ -35,7 +35,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from ..core.defaults import PROTOCOL, SUITE
 from ..core.documents import json_schema
@@ -76,7 +76,7 @@ class Configuration:
     """
 
     method: Label | None = None
-    options: Options = field(default_factory=dict)
+    options: Options = field(default_factory=dict[str, Any])
     epochs: Positive | None = None
     rules: Rules | None = None
 
@@ -119,9 +119,9 @@ class Published:
 
     paper: Label
     url: Annotated[str, Limits(longest=500)] = ""
-    setting: dict[str, int] = field(default_factory=dict)
-    values: dict[str, dict[str, float]] = field(default_factory=dict)
-    ahead: dict[str, Positive] = field(default_factory=dict)
+    setting: dict[str, int] = field(default_factory=dict[str, int])
+    values: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+    ahead: dict[str, Positive] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ def load_experiment(name: str | Path) -> Experiment:
     where = printable(path)
     document = read_yaml(path, UsageError)
     if isinstance(document, dict):
-        document = {"name": path.stem} | document
+        document = {"name": path.stem} | cast(dict[str, object], document)
     experiment = read_record(Experiment, document, where)
     _check_labels(experiment, where)
     entries = {

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -168,12 +168,14 @@ def build_manifest(
     groups = group_names(index, rule.group) if rule.group else None
     split = _split(rule, index, groups)
     held_out = _array(index, "training_set") == chosen.held_out
-    tested = held_out | ~np.isin(generator, generator[held_out])
-    known = ~unseen_row & ~held_out
+    tested: np.ndarray = held_out | ~np.isin(generator, generator[held_out])
+    in_test: np.ndarray = split == "test"
+    trainable: np.ndarray = ~unseen_row & ~held_out
     if chosen.shots:
-        known &= (split != "train") | few_shots(index, split, groups, chosen.shots, chosen.repeat)
-    asked = np.isin(generator, [*seen, *chosen.unseen])
-    kept = np.flatnonzero(asked & np.where(split == "test", tested, known))
+        few = few_shots(index, split, groups, chosen.shots, chosen.repeat)
+        trainable &= (split != "train") | few
+    asked: np.ndarray = np.isin(generator, [*seen, *chosen.unseen])
+    kept = np.flatnonzero(asked & np.where(in_test, tested, trainable))
     kept = kept[np.argsort(_array(index, "image_id")[kept])]
     for column in ("pixel_sha256", "bytes_sha256", "native_sha256"):
         hashes = index[column].to_numpy(object) if column in index else np.full(len(index), None)
@@ -307,18 +309,19 @@ def _check_cells(table: pa.Table, path: Path) -> None:
 
 def _header_document(table: pa.Table, path: Path) -> dict[str, Any]:
     try:
-        document = json.loads((table.schema.metadata or {})[_METADATA_KEY])
+        document: object = json.loads((table.schema.metadata or {})[_METADATA_KEY])
     except (KeyError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is no manifest: it has no readable header; split again.") from error
     if not isinstance(document, dict):
         raise DatasetError(f"{path} is no manifest: its header is no JSON object; split again.")
-    version = document.get("schema_version")
+    header = cast(dict[str, Any], document)
+    version = header.get("schema_version")
     if version != MANIFEST_SCHEMA_VERSION:
         raise DatasetError(
             f"manifest {path} has schema version {printable(repr(version), 20)}, this osbench reads "
             f"{MANIFEST_SCHEMA_VERSION}: split again."
         )
-    return document
+    return header
 
 
 def split_dataset(dataset: Dataset, protocol: Protocol | str | Path, folder: Path | None = None) -> list[Path]:
@@ -339,7 +342,7 @@ def split_dataset(dataset: Dataset, protocol: Protocol | str | Path, folder: Pat
     index = originals(dataset.index())
     folds = _folds(dataset, rule, index)
     target = folder or manifest_folder(dataset)
-    paths = []
+    paths: list[Path] = []
     for fold in track(folds, description="split", unit="fold") if len(folds) > 1 else folds:
         paths.append(manifest_path(target, fold.name))
         write_manifest(build_manifest(dataset, rule, fold, index), paths[-1])

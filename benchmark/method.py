@@ -62,7 +62,7 @@ class Context:
     class_names: tuple[str, ...]
     crop_size: int
     epochs: int | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 class Method(ABC):

@@ -300,11 +300,12 @@ class _Examination:
         return fault or (f"after save and load rule '{changed[0]}' gives other answers" if changed else None)
 
     def seed_fault(self) -> str | None:
-        fits, few = [], self.train.subset(np.arange(0, len(self.train), 3))
+        fits: list[Method] = []
+        few = self.train.subset(np.arange(0, len(self.train), 3))
         for state in (1, 2):
             random.seed(state)
             np.random.seed(state)
-            torch.manual_seed(state)
+            torch.manual_seed(state)  # pyright: ignore[reportUnknownMemberType]
             before = _global_states()
             fits.append(self.fitted(few, 1 if "epochs" in self.cls.defaults else self.epochs))
             touched = [name for name, value in _global_states().items() if value != before[name]]

@@ -44,10 +44,10 @@ class ExperimentRuns:
     """
 
     experiment: Experiment
-    runs: dict[str, list[Run]] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    too_small: dict[Cell, int] = field(default_factory=dict)
+    runs: dict[str, list[Run]] = field(default_factory=dict[str, list[Run]])
+    missing: dict[str, str] = field(default_factory=dict[str, str])
+    failed: dict[str, str] = field(default_factory=dict[str, str])
+    too_small: dict[Cell, int] = field(default_factory=dict[Cell, int])
 
     def all_runs(self) -> list[Run]:
         """The runs of every entry, in the order of the experiment."""
@@ -219,7 +219,7 @@ def _answered(
     alike: dict[str, list[Manifest]] = {}
     for manifest in manifests:
         alike.setdefault(manifest.question, []).append(manifest)
-    chosen = set()
+    chosen: set[str] = set()
     for group in alike.values():
         finished = (m for m in group if all(map(is_finished, _plans(experiment, label, dataset, m, out, device))))
         chosen.add(next(finished, group[0]).manifest_id)

@@ -59,13 +59,13 @@ class Predictions:
     class_scores: np.ndarray
     candidate: np.ndarray
     known_score: Mapping[str, np.ndarray]
-    other_candidate: Mapping[str, np.ndarray] = field(default_factory=dict)
+    other_candidate: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
 
     @classmethod
     def of(cls, image_ids: np.ndarray, answers: Mapping[str, Scores]) -> Predictions:
         """The answers of a method, rule -> scores. RunError if two rules have different class scores."""
         first_rule, first = next(iter(answers.items()))
-        others = {}
+        others: dict[str, np.ndarray] = {}
         for rule, scores in answers.items():
             if not np.array_equal(scores.class_scores, first.class_scores):
                 raise RunError(

@@ -130,7 +130,7 @@ def _values(result: Result) -> str:
     metrics = list(dict.fromkeys(name for row in result.rows for name in row.values))
     single = len({(row.label, row.rule) for row in result.rows}) == len({row.label for row in result.rows})
     printed = any(value.published is not None for row in result.rows for value in row.values.values())
-    lines = []
+    lines: list[list[str]] = []
     for row in result.rows:
         name = row.label if single else f"{row.label}, {row.rule}"
         values = [row.values.get(metric) for metric in metrics]

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from ..core.documents import Limits, from_json, json_schema, to_json
 from ..core.errors import RunError
@@ -207,7 +207,9 @@ class RunInfo:
     @classmethod
     def from_json(cls, document: Any, where: str = RUN_FILE) -> RunInfo:
         """The checked document; RunError in one line that begins with ``where`` and names the first wrong key."""
-        version = document.get("schema_version") if isinstance(document, dict) else RUN_SCHEMA_VERSION
+        given: object = document
+        is_object = isinstance(given, dict)
+        version = cast(dict[str, Any], given).get("schema_version") if is_object else RUN_SCHEMA_VERSION
         if version != RUN_SCHEMA_VERSION:
             raise RunError(_other_version(document, version, where))
         info = from_json(cls, document, where, RunError)

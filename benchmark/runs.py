@@ -291,7 +291,8 @@ def find_runs(runs_dir: Path) -> tuple[list[Run], list[Refused]]:
     """
     if not runs_dir.is_dir():
         raise RunError(f"no runs folder {_here(runs_dir)}: run `{_evaluate(runs_dir)}` first.")
-    runs, refused = [], []
+    runs: list[Run] = []
+    refused: list[Refused] = []
     for folder in _run_folders(runs_dir, refused):
         try:
             runs.append(Run.open(folder))
@@ -363,7 +364,7 @@ def _holds_runs(folder: Path) -> bool:
 
 
 def _run_folders(runs_dir: Path, refused: list[Refused]) -> list[Path]:
-    folders = []
+    folders: list[Path] = []
     for method in _folders(runs_dir, refused):
         if method.name != MANIFESTS_FOLDER:
             folders += [run for run in _folders(method, refused) if _may_be_run(run, refused)]

@@ -232,7 +232,7 @@ class Score:
             from matplotlib import pyplot
         except ImportError as error:
             raise UsageError("drawing needs matplotlib: pip install 'osbench[plot]'.") from error
-        axes = ax if ax is not None else pyplot.subplots()[1]
+        axes: Any = ax if ax is not None else pyplot.subplots()[1]
         label = f"{self.method}, {self.rule} (area {_number(self.auc_af1_crr.estimate)})"
         axes.plot([*self.curve.crr, 1.0], [*self.curve.af1, 0.0], label=label)
         axes.plot(self.crr.estimate, self.af1.estimate, "o", color=axes.lines[-1].get_color())

@@ -13,7 +13,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 try:
@@ -55,7 +55,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def publishing(final: Path) -> Iterator[Path]:
+def publishing(final: Path) -> Generator[Path, None, None]:
     """Where to write a file that takes its place, ``final``, when the block ends; after an error nothing is left."""
     with _claimed(final, folder=False) as partial:
         yield partial
@@ -63,7 +63,7 @@ def publishing(final: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def publishing_folder(final: Path) -> Iterator[Path]:
+def publishing_folder(final: Path) -> Generator[Path, None, None]:
     """An empty folder that becomes ``final`` when the block ends and replaces a folder there; after an error: nothing.
 
     Parameters
@@ -105,7 +105,7 @@ def remove_abandoned(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _claimed(final: Path, *, folder: bool) -> Iterator[Path]:
+def _claimed(final: Path, *, folder: bool) -> Generator[Path, None, None]:
     remove_abandoned(final.parent)
     partial = partial_path(final)
     descriptor = _claim(partial, folder)

@@ -262,7 +262,7 @@ def tally_ccr_at_fpr(tally: Tally, fpr: float) -> FloatArray:
 def tally_fpr95_id(tally: Tally) -> FloatArray:
     sums, rank = tally.prefix("any_seen"), tally.counter("any_seen").rank
     below = sums[:, -1] - at_least(0.95, sums[:, -1])
-    last = [int(np.searchsorted(row[:-1], most, side="right")) - 1 for row, most in zip(sums, below, strict=True)]
+    last = [int(row[:-1].searchsorted(most, side="right")) - 1 for row, most in zip(sums, below, strict=True)]
     return ratio(tally.accepted_at("any_unseen", rank[last]), tally.total("unseen").sum(axis=1))
 
 
@@ -275,4 +275,4 @@ def tally_fpr95_ood(tally: Tally) -> FloatArray:
 def _cut_rejecting(tally: Tally, least: IntArray) -> IntArray:
     """(R,): the smallest cut that rejects at least so many unseen images."""
     sums, after = tally.prefix("any_unseen"), np.append(0, tally.counter("any_unseen").rank + 1)
-    return after[[int(np.searchsorted(row, count)) for row, count in zip(sums, least, strict=True)]]
+    return after[[int(row.searchsorted(count)) for row, count in zip(sums, least, strict=True)]]

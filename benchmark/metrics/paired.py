@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr, stdtrit  # pyright: ignore[reportMissingTypeStubs]
 
 from .intervals import Thresholds, as_lists, check_level, resamples_of
 from .outcome import FloatArray, Outcome

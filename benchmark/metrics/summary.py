@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -208,9 +208,9 @@ def all_metrics(outcome: Outcome, threshold: float) -> dict[str, float]:
 def null_for_nan(value: Any) -> Any:
     """The same value for JSON: NaN and infinities become None, arrays lists, NumPy numbers Python's; any depth."""
     if isinstance(value, Mapping):
-        return {key: null_for_nan(item) for key, item in value.items()}
+        return {key: null_for_nan(item) for key, item in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, np.ndarray | list | tuple):
-        return [null_for_nan(item) for item in value]
+        return [null_for_nan(item) for item in cast(Sequence[Any], value)]
     if isinstance(value, np.generic):
-        value = value.item()
+        value = cast(Any, value).item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -103,7 +103,7 @@ def hold_out(folds: Iterable[Fold], sources: Collection[str]) -> list[Fold]:
     return [
         Fold(f"{fold.name}/{held_out}", fold.unseen, held_out)
         for fold in folds
-        for held_out in sorted(set().union(*_seen_training_sets(fold, sources).values()))
+        for held_out in sorted(set[str]().union(*_seen_training_sets(fold, sources).values()))
     ]
 
 

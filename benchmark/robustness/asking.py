@@ -220,6 +220,9 @@ def _launder_cell(
 
 def _batches(frames: Sequence[StoredFrame], cell: Cell, pool: ThreadPoolExecutor) -> Iterator[np.ndarray]:
     """uint8 (B, S, S, 3) at a time. Decoding, resizing and encoding run outside Python's lock."""
+
+    def treated(frame: StoredFrame) -> np.ndarray:
+        return launder(frame.decode(), frame.crop, cell)
+
     for start in range(0, len(frames), PREDICT_BATCH):
-        batch = frames[start : start + PREDICT_BATCH]
-        yield np.stack(list(pool.map(lambda frame: launder(frame.decode(), frame.crop, cell), batch)))
+        yield np.stack(list(pool.map(treated, frames[start : start + PREDICT_BATCH])))

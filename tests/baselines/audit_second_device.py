@@ -51,6 +51,7 @@ CASES: dict[str, tuple[str, dict[str, Any], int]] = {
         32,
     ),
     "osbench-1": ("osbench-1", {}, 32),
+    "osbench-2": ("osbench-2", {}, 32),
     "clip-linear": ("clip-linear", {"clip": ""}, 32),
     "clip-knn": ("clip-knn", {"clip": ""}, 32),
     "clip-mlp": ("clip-mlp", {"clip": ""}, 32),
