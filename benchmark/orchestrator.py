@@ -219,7 +219,7 @@ def _answered(
     alike: dict[str, list[Manifest]] = {}
     for manifest in manifests:
         alike.setdefault(manifest.question, []).append(manifest)
-    chosen = set()
+    chosen: set[str] = set()
     for group in alike.values():
         finished = (m for m in group if all(map(is_finished, _plans(experiment, label, dataset, m, out, device))))
         chosen.add(next(finished, group[0]).manifest_id)

@@ -203,7 +203,7 @@ class ShotsResult:
     curves: ShotCurves
     directions: Annotated[tuple[Direction, ...], Limits(longest=100_000)]
     made: Made
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
 
     @property

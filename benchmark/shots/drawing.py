@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import UsageError
 from ...core.publish import publishing
@@ -26,7 +26,7 @@ def draw(curves: ShotCurves, ax: Axes | None = None) -> Axes:
         from matplotlib.ticker import NullLocator
     except ImportError as error:
         raise UsageError(NO_MATPLOTLIB) from error
-    axes = ax if ax is not None else Figure(figsize=(_WIDTH, _HEIGHT)).subplots()
+    axes: Any = ax if ax is not None else Figure(figsize=(_WIDTH, _HEIGHT)).subplots()
     for i, line in enumerate(curves.lines):
         _draw_line(axes, line, curves.shots, f"C{i % 10}")
     heights = {line.label: line.points[0].value for line in curves.lines if line.training_free}
@@ -43,7 +43,7 @@ def draw(curves: ShotCurves, ax: Axes | None = None) -> Axes:
     return axes
 
 
-def _draw_line(axes: Axes, line: ShotLine, shots: tuple[int, ...], colour: str) -> None:
+def _draw_line(axes: Any, line: ShotLine, shots: tuple[int, ...], colour: str) -> None:
     points = line.points * len(shots) if line.training_free else line.points
     at = list(shots) if line.training_free else [point.shots for point in line.points]
     style = "--" if line.training_free else "o-"
@@ -57,15 +57,16 @@ def save(curves: ShotCurves, path: Path) -> Path:
     if path.suffix not in FORMATS:
         raise UsageError(f"{path}: a figure ends in {' or '.join(FORMATS)}.")
     try:
-        from matplotlib import rc_context
+        import matplotlib
         from matplotlib.figure import Figure
     except ImportError as error:
         raise UsageError(NO_MATPLOTLIB) from error
-    figure = Figure(figsize=(_WIDTH, _HEIGHT))
+    library: Any = matplotlib
+    figure: Any = Figure(figsize=(_WIDTH, _HEIGHT))
     draw(curves, figure.subplots())
     path.parent.mkdir(parents=True, exist_ok=True)
     # Without a date, and with fixed ids, the same numbers give the same file.
-    with rc_context({"svg.hashsalt": "osbench", "svg.fonttype": "none"}), publishing(path) as partial:
+    with library.rc_context({"svg.hashsalt": "osbench", "svg.fonttype": "none"}), publishing(path) as partial:
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(partial, format=path.suffix[1:], dpi=150, metadata=metadata, bbox_inches="tight")
     return path

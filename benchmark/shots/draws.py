@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, ndtri, stdtrit
+from scipy.special import gammaincinv, ndtri, stdtrit  # pyright: ignore[reportMissingTypeStubs]
 
 from ..metrics.outcome import FloatArray
 

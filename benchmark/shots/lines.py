@@ -143,7 +143,7 @@ class _Panel:
         return Resamples(answers.test, self.replicates, self.seed).blocks()
 
     def _line(self, label: str, runs: Sequence[Run], numbers: Mapping[int, Mapping[int, Cell]]) -> ShotLine:
-        points = []
+        points: list[ShotPoint] = []
         for shots, cells in numbers.items():
             low, high = bounds(np.clip(self.draws.mean(cells), 0.0, 1.0))
             value = float(np.mean([cell.value for cell in cells.values()]))
