@@ -52,6 +52,7 @@ def test_generate_then_verify(suite: Path, tmp_path: Path) -> None:
         "sources": ["gan/noise"],
         "images": 6,
         "made": 6,
+        "resyntheses": 0,
     }
     assert made.stderr == ""
     again = osbench("generate", "--suite", suite, "--out", out)

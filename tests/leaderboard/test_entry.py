@@ -58,7 +58,7 @@ def test_what_an_image_costs_is_the_mean_of_the_seeds(runs: list[Run], manifest:
     answers = [run.answers(manifest=manifest) for run in runs[:2]]
     costs = ({"a": 1.0, "b": 0.5}, {"a": 3.0})
     told = [replace(one, info=replace(one.info, seconds_per_image=c)) for one, c in zip(answers, costs, strict=True)]
-    found, _ = entry_of(told, [()] * 2, Resamples(answers[0].test, 5))
+    found, _ = entry_of(told, [Robustness((), {})] * 2, Resamples(answers[0].test, 5))
     assert found.seconds_per_image == {"a": 2.0, "b": 0.5}
 
 

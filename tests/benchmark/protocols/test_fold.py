@@ -39,7 +39,7 @@ def test_fewer_generators_than_anybody_asks_for_are_all_seen() -> None:
 
 def test_shots_of_an_open_set_keep_who_is_unseen() -> None:
     (fold,) = Shots((2,), 1).folds(Fold("few/c", ("c",)), "abc")
-    assert fold == Fold("few/c,shots=2,repeat=0", ("c",), "", 2, 0, ("a", "b"))
+    assert fold == Fold("few/c,shots=2,repeat=0", ("c",), shots=2, repeat=0, seen=("a", "b"))
     (named,) = Shots((2,), 1).folds(Fold("few", ("c",)), "abc")
     assert named.name == "few/shots=2,repeat=0"
 
