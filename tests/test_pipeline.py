@@ -82,7 +82,7 @@ def test_folds_give_a_board_each(file: Path, tmp_path: Path) -> None:
     path = file.with_name("folds.yaml")
     path.write_text(text)
     result = run(path, tmp_path, entries=["four"])
-    assert isinstance(made.board, Folds)
+    assert isinstance(result.board, Folds)
     assert len(result.board.folds) == len(GENERATORS)
     assert len(read_results(tmp_path / "results.json").results) == len(GENERATORS)
 
