@@ -223,8 +223,8 @@ class TrainedMethod(Method):
             method.rejections = tuple(settings["rejections"])  # type: ignore[misc]
             method.device = torch.device("cpu")
             method.model = method.build(len(method.class_names), method.crop_size)
-            method.model.load_state_dict({k: torch.from_numpy(v) for k, v in _under("model.", tensors).items()})
-            method.restore(_under("rejection.", tensors))
+            method.model.load_state_dict({k: torch.from_numpy(v) for k, v in under("model.", tensors).items()})
+            method.restore(under("rejection.", tensors))
         except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
             raise CheckpointError(f"{folder} holds no usable {cls.name} model: {error}") from error
         method.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -269,5 +269,6 @@ def check_training_images(train: ImageSet, val: ImageSet, context: Context, *, l
         raise RunError(f"class '{context.class_names[k]}' has {counts[k]} training image(s), needs at least {least}")
 
 
-def _under(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def under(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors whose names begin with a prefix, without it."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

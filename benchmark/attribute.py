@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.documents import to_json
-from ..core.errors import DatasetError, OsbenchError, RunError
+from ..core.errors import DatasetError, OsbenchError, RunError, UsageError
 from ..core.text import printable
 from ..generation.image_files import check_8_bit_colour, open_image
 from .answers import DEFAULT_THRESHOLD_RULE
@@ -81,6 +81,7 @@ def attribute(
     rule: str = NATIVE,
     threshold_rule: str = DEFAULT_THRESHOLD_RULE,
     method_file: str | None = None,
+    caption: str | None = None,
 ) -> list[Attribution | NotAttributed]:
     """Attribute image files with the model of a run.
 
@@ -99,20 +100,25 @@ def attribute(
         How the threshold is chosen; no oracle.
     method_file : str, optional
         The user's own file where the method is defined, if it is not registered.
+    caption : str, optional
+        What the images show, for a method that reads captions. Without it, such a method describes them itself.
 
     Returns
     -------
     list
-        One answer per image, in their order. RunError for a run without model or manifest.
+        One answer per image, in their order. RunError for a run without model or manifest; UsageError for a caption
+        that the method does not read.
     """
     answers = run.answers(rule)
     threshold, validation = answers.blind_threshold(threshold_rule), answers.validation.known_score
     method = load_model(run, method_file)
+    if caption is not None and not method.reads_captions:
+        raise UsageError(f"method {method.name} reads no captions: leave out --caption.")
     found: list[Attribution | NotAttributed] = []
     for start in range(0, len(images), _BATCH):
         batch = [_crop_or_error(Path(path), run.info.config.crop_size) for path in images[start : start + _BATCH]]
         crops = [crop for crop in batch if not isinstance(crop, NotAttributed)]
-        scores = _ask(method, answers.rule, np.stack(crops), len(run.class_names)) if crops else None
+        scores = _ask(method, answers.rule, np.stack(crops), len(run.class_names), caption) if crops else None
         row = 0
         for path, crop in zip(images[start : start + _BATCH], batch, strict=True):
             if isinstance(crop, NotAttributed):
@@ -124,9 +130,10 @@ def attribute(
     return found
 
 
-def _ask(method: Method, rule: str, pixels: np.ndarray, n_classes: int) -> Scores:
+def _ask(method: Method, rule: str, pixels: np.ndarray, n_classes: int, caption: str | None) -> Scores:
+    told: dict[str, Any] = {} if caption is None else {"captions": [caption] * len(pixels)}
     try:
-        found = method.predict(pixels)
+        found = method.predict(pixels, **told)
     except OsbenchError:
         raise
     except Exception as error:  # a model that somebody else made need not fit its own method

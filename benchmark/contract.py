@@ -90,8 +90,11 @@ def _call_faults(cls: type[Method]) -> list[str]:
             function = cast("classmethod[Any, ..., Any]", function).__func__
         try:
             inspect.signature(function).bind(None, *arguments)
+            if name == "predict" and cls.reads_captions:
+                inspect.signature(function).bind(None, *arguments, captions=None)
         except TypeError as error:
-            faults.append(f"{name} cannot be called as {name}({', '.join(arguments)}): {error}")
+            named = ", captions=None" if name == "predict" and cls.reads_captions else ""
+            faults.append(f"{name} cannot be called as {name}({', '.join(arguments)}{named}): {error}")
     return faults
 
 

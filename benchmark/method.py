@@ -54,6 +54,10 @@ class Context:
         Number of epochs asked for, None = the method's own default.
     options : dict[str, Any]
         The method's resolved hyper-parameters (also ``method.options``).
+    suite : str
+        The suite that the images are of; empty if there is none.
+    sources : tuple[str, ...]
+        Names ``generator/training_set`` of the suite's sources that the training images are of.
     """
 
     seed: int
@@ -63,6 +67,8 @@ class Context:
     crop_size: int
     epochs: int | None = None
     options: dict[str, Any] = field(default_factory=dict[str, Any])
+    suite: str = ""
+    sources: tuple[str, ...] = ()
 
 
 class Method(ABC):
@@ -81,6 +87,9 @@ class Method(ABC):
     limits : Mapping[str, Limit]
         What its value may be, for hyper-parameters that not every value of the default's type makes sense of
         (:mod:`.options`). The limits of base classes hold too.
+    reads_captions : bool
+        Whether ``predict(images, captions=...)`` takes the images' captions as well: a text for each image, None for
+        one without. They are handed over where the dataset has them, and are not there for a single photograph.
     """
 
     name: ClassVar[str]
@@ -89,6 +98,7 @@ class Method(ABC):
     normalised_distances: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
     limits: ClassVar[Mapping[str, Limit]] = {}
+    reads_captions: ClassVar[bool] = False
 
     options: dict[str, Any]
 
@@ -97,6 +107,11 @@ class Method(ABC):
 
     training_free: bool = False
     """Whether training images make no difference to it: one fit stands for any number of them. A run records it."""
+
+    @property
+    def seconds_per_image(self) -> dict[str, float]:
+        """What the dear parts of an answer cost: name of the part -> seconds per image; a run records it."""
+        return {}
 
     def __init__(self, **options: Any) -> None:
         """Keep ``defaults`` overridden by ``options`` in ``self.options``.
@@ -121,6 +136,15 @@ class Method(ABC):
         """
         return None
 
+    @property
+    def label(self) -> str:
+        """What a board calls it with these options, where its name would say something else; empty otherwise."""
+        return ""
+
+    def described(self) -> MethodCard:
+        """The card, with what these options change; a run carries it."""
+        return self.card
+
     @abstractmethod
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Learn from seen images alone; checkpoint into ``context.folder`` and resume from what lies there."""
@@ -129,6 +153,7 @@ class Method(ABC):
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
         """Answer for uint8 (N, S, S, 3): one :class:`Scores` per name in ``rejections``, from one forward pass.
 
+        A method with ``reads_captions`` takes a second argument, ``captions: Sequence[str | None] | None = None``.
         All rules share their ``class_scores``; ``known_score`` and ``candidate`` are each rule's own.
         """
 

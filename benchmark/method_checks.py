@@ -151,7 +151,7 @@ def rehearse(cls: type[Method], options: Mapping[str, Any], *, crop_size: int, d
         except Exception:
             return
         answers = method.to(place).predict(val.pixels)
-    fault = answer_fault(answers, cls.rejections, len(val), len(CLASSES))
+    fault = answer_fault(answers, method.rejections, len(val), len(CLASSES))
     if fault is not None:
         raise ContractError(f"method {cls.name}: {fault}. Nothing was trained yet.")
 

@@ -290,7 +290,7 @@ def _add(
         options=first.config.given,
         crop_size=first.config.crop_size,
         check=check,
-        label=None if keep_labels else "" if label == first.cls.name else label,
+        label=None if keep_labels else first.unfitted().label if label == first.cls.name else label,
     )
     found.runs.setdefault(label, []).extend(runs)
     if grid is not None:

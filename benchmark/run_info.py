@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -39,6 +39,9 @@ Label = Annotated[str, Limits(longest=200, shortest=1)]
 Sha256 = Annotated[str, Limits(pattern="[0-9a-f]{64}", words="a SHA-256")]
 Count = Annotated[int, Limits(least=0, most=2**53)]
 Text = Annotated[str, Limits(longest=500)]
+
+Seconds = Annotated[dict[str, Annotated[float, Limits(least=0, most=1e9)]], Limits(longest=200)]
+"""What costs time -> seconds."""
 
 Option = bool | int | float | Annotated[str, Limits(longest=2000)] | None
 Options = Annotated[dict[str, Option], Limits(longest=200)]
@@ -180,6 +183,8 @@ class RunInfo:
         What the entry is called on a board; empty for the method's own name. No part of a run's identity.
     normalised_distances : tuple of str
         Rules whose known score is the negative of a distance divided by the standard deviation of its class.
+    seconds_per_image : dict
+        Part of the method -> seconds that it took for each image when it was made, whether kept from before or not.
     """
 
     method: MethodName
@@ -199,6 +204,7 @@ class RunInfo:
     training_free: bool = False
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
     label: Annotated[str, Limits(longest=200)] = ""
+    seconds_per_image: Seconds = field(default_factory=dict[str, float])
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``run.json``."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..generation.catalog import Source
 
 
-REGISTERED = ("methods", "rejections", "networks", "families", "engines", "thresholds")
+REGISTERED = ("methods", "rejections", "networks", "encoders", "families", "engines", "thresholds")
 
 
 @click.group(invoke_without_command=True)
@@ -24,7 +24,7 @@ REGISTERED = ("methods", "rejections", "networks", "families", "engines", "thres
 @json_option
 @handle_errors
 def command(context: click.Context, as_json: bool) -> None:
-    """List what there is to use: methods, experiments, networks, protocols, rejection rules, suites, their sources.
+    """List what there is to use: methods, experiments, networks, encoders, protocols, rejection rules, suites, sources.
 
     Without one of them: the names of everything.
     """
@@ -65,6 +65,7 @@ def experiments(as_json: bool) -> None:
 
 
 _registered_verb("networks", "Embedding networks, for --network.")
+_registered_verb("encoders", "Frozen encoders of images, for --option encoder=NAME.")
 _registered_verb("rejections", 'Rejection rules: how a trained network says "unknown".')
 _registered_verb("thresholds", "Threshold rules, for --threshold-rule.")
 _registered_verb("families", "Generator families.")

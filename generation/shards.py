@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from .block_code import load_block_code
 from .cameras.retake import retake
 from .catalog import Recipe, Source
 from .dataset import SCHEMA, SCHEMA_VERSION
+from .families import Generator
 from .folders import FolderImage, list_images, read_image
 from .ledger import LedgerEntry, shard_file
 from .low_pass_swap import swap_low_frequencies
@@ -163,15 +164,7 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
         options["codes"] = picture_codes(source, indices)
 
     def sample(seeds: list[int]) -> np.ndarray:
-        try:
-            # A NaN would become an arbitrary level in silence.
-            with np.errstate(invalid="raise"), repeatable_kernels():
-                images = network.sample(seeds, labels, **options)
-        except FloatingPointError as error:
-            raise GenerationError(f"source {source.name}: the network returned NaN; check the weights.") from error
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] != len(seeds) or images.shape[3] != 3:
-            raise GenerationError(f"source {source.name}: the network returned {images.dtype} {images.shape}.")
-        return images[:, kept_rows(source, images.shape[1])]
+        return sample_checked(network, source, seeds, labels, options)
 
     images = sample(seeds)
     used = _redraw_blanks(sample, images, seeds) if network.may_blank else seeds
@@ -183,6 +176,37 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
         redrawn = used[k] if used[k] != seeds[k] else None
         batch.append(NativeImage(index, image, labels[k] if labels else None, prompts[k] if prompts else None, redrawn))
     return batch
+
+
+def sample_checked(
+    network: Generator,
+    source: Source,
+    seeds: Sequence[int],
+    labels: Sequence[int] | None,
+    options: Mapping[str, Any],
+) -> np.ndarray:
+    """Native images uint8 (N, H, W, 3) of a source for some seeds; GenerationError if they are none.
+
+    Parameters
+    ----------
+    network : Generator
+        The source's network.
+    source : Source
+        Which rows are picture, and its name for messages.
+    seeds, labels : sequence of int
+        One for each image; None for a network without classes.
+    options : mapping
+        Further keyword arguments of the network's ``sample``.
+    """
+    try:
+        # A NaN would become an arbitrary level in silence.
+        with np.errstate(invalid="raise"), repeatable_kernels():
+            images = network.sample(seeds, labels, **options)
+    except FloatingPointError as error:
+        raise GenerationError(f"source {source.name}: the network returned NaN; check the weights.") from error
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] != len(seeds) or images.shape[3] != 3:
+        raise GenerationError(f"source {source.name}: the network returned {images.dtype} {images.shape}.")
+    return images[:, kept_rows(source, images.shape[1])]
 
 
 def picture_codes(source: Source, indices: Sequence[int]) -> np.ndarray:

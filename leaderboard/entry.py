@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -20,7 +20,7 @@ from ..benchmark.metrics.intervals import Interval, interval_of
 from ..benchmark.metrics.paired import Side, side_of
 from ..benchmark.metrics.resampling import Resamples, replicate
 from ..benchmark.robustness.surface import SURFACE_METRICS, SurfaceRow
-from ..benchmark.run_info import Config, Git, Hardware, RunInfo
+from ..benchmark.run_info import Config, Git, Hardware, RunInfo, Seconds
 from ..benchmark.score import Confusion, GeneratorScore, confusion, generator_scores, new_generator_intervals
 from ..core.documents import Limits, from_json, to_json
 from ..core.errors import RunError
@@ -88,6 +88,8 @@ class Entry:
         Answers by training set, where the manifest holds one out.
     robustness : tuple of SurfaceRow
         Means over the seeds under every treatment that all of them were asked about.
+    seconds_per_image : dict
+        Part of the method -> seconds that it took for each image, mean over the seeds.
     """
 
     id: str
@@ -119,6 +121,7 @@ class Entry:
     histogram: Histogram | None
     content: Annotated[tuple[ContentRow, ...], Limits(longest=100_000)] = ()
     robustness: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
+    seconds_per_image: Seconds = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -207,8 +210,16 @@ def entry_of(
         histogram=entry_histogram(seeds[0], thresholds[0]),
         content=_content(seeds, thresholds),
         robustness=mean_surface(surfaces),
+        seconds_per_image=_seconds_per_image([answers.info for answers in seeds]),
     )
     return entry, side_of(found, primary_metric(len(manifest.unseen)))
+
+
+def _seconds_per_image(infos: Sequence[RunInfo]) -> dict[str, float]:
+    """Part of the method -> mean over the seeds that name it."""
+    parts = sorted({part for info in infos for part in info.seconds_per_image})
+    seconds = {part: [i.seconds_per_image[part] for i in infos if part in i.seconds_per_image] for part in parts}
+    return {printable(part, 100): float(np.mean(found)) for part, found in seconds.items()}
 
 
 def _identity(info: RunInfo, rule: str) -> str:

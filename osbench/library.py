@@ -165,6 +165,7 @@ def attribute(
     rule: str = NATIVE,
     threshold_rule: str = DEFAULT_THRESHOLD_RULE,
     method_file: str | None = None,
+    caption: str | None = None,
 ) -> list[Attribution | NotAttributed]:
     """Which source made these pictures, or one that nobody has seen?
 
@@ -178,6 +179,8 @@ def attribute(
         Rejection rule, and how its threshold is chosen.
     method_file : str, optional
         File of a method that is not installed.
+    caption : str, optional
+        What the pictures show, for a method that reads captions.
 
     Returns
     -------
@@ -187,7 +190,12 @@ def attribute(
     files = [images] if isinstance(images, str | Path) else list(images)
     opened = run if isinstance(run, Run) else Run.open(Path(run))
     return attribute_files(
-        [Path(file) for file in files], opened, rule=rule, threshold_rule=threshold_rule, method_file=method_file
+        [Path(file) for file in files],
+        opened,
+        rule=rule,
+        threshold_rule=threshold_rule,
+        method_file=method_file,
+        caption=caption,
     )
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...core.progress import track
+from ..efficientnet_lite0 import EfficientNetLite0
 from ..families import load_safetensors_generator
 from ..families.captions import TextGenerator
-from .efficientnet import EfficientNetLite0
 from .frechet import features, frechet_distance
 from .named import Judge
 from .report import curves_svg, points

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from osbench.core.errors import CheckpointError
-from osbench.generation.training.efficientnet import STAGE_CHANNELS, EfficientNetLite0, load_features
+from osbench.generation.efficientnet_lite0 import STAGE_CHANNELS, EfficientNetLite0, load_features
 
 pytestmark = pytest.mark.numeric
 

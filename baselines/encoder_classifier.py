@@ -1,4 +1,4 @@
-"""A classifier on frozen CLIP features, with every rejection rule."""
+"""A classifier on the features of a frozen encoder, with every rejection rule."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ from torch import Tensor
 from ..benchmark.images import ImageSet
 from ..benchmark.method import Context
 from .classifier import Classifier
-from .clip_features import UsesClip
+from .encoder_method import UsesEncoder
 from .inputs import Inputs, StoredInputs
 
 
-class ClipClassifier(UsesClip, Classifier):
-    """CLIP stays as it is; what is trained is the small network of :meth:`build` on its features."""
-
-    def features(self, images: np.ndarray) -> np.ndarray:
-        """float32 (N, D) of uint8 (N, S, S, 3)."""
-        return self.clip.image_features(images)
+class EncoderClassifier(UsesEncoder, Classifier):
+    """The encoder stays as it is; what is trained is the small network of :meth:`build` on its features."""
 
     def convert(self, images: np.ndarray) -> Tensor:
         return torch.from_numpy(self.features(images)).to(self.device)
@@ -29,8 +25,8 @@ class ClipClassifier(UsesClip, Classifier):
         return StoredInputs(images, np.concatenate(parts), self.device)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        return super().arrays() | {"clip_sha256": np.frombuffer(bytes.fromhex(self.clip.sha256), np.uint8)}
+        return super().arrays() | {"encoder_sha256": np.frombuffer(bytes.fromhex(self.encoder.sha256), np.uint8)}
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
-        self.expect(arrays["clip_sha256"].tobytes().hex())
-        super().restore({name: array for name, array in arrays.items() if name != "clip_sha256"})
+        self.expect(arrays["encoder_sha256"].tobytes().hex())
+        super().restore({name: array for name, array in arrays.items() if name != "encoder_sha256"})

