@@ -22,12 +22,12 @@ from ...core.documents import from_json, to_json
 from ...core.errors import CheckpointError, UsageError
 from ...core.progress import get_logger
 from ..captioned_method import ReadsCaptions
-from ..describers import BLIP, DATASET, wrong_captions
+from ..describers import BLIP, DATASET, NEAREST, wrong_captions
 from ..encoders import build_encoder
 from ..resynthesis.distances import DISTANCES
 from ..resynthesis.inversion import SPACES
 from ..resynthesis.rules import KINDS, Calibration, answers, rule_names
-from ..resynthesis.setup import AUTO, WAYS, Setup
+from ..resynthesis.setup import AUTO, TRAIN, WAYS, Setup
 from ..resynthesis.way import Comparison, Found, Way
 from ..trained import SETTINGS, WEIGHTS, check_training_images, under
 
@@ -113,6 +113,13 @@ class Resynthesis(ReadsCaptions):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self._seconds: dict[str, float] = {}
+        self.training_free = self._needs_no_training_image()
+
+    def _needs_no_training_image(self) -> bool:
+        """Sources that show pictures need none; as references, or to find a caption, training images do count."""
+        o = self.options
+        shows = o["via"] in ("prompt", "inversion") or o["source"] not in ("", TRAIN)
+        return shows and o["captions"] != NEAREST
 
     @property
     def label(self) -> str:
