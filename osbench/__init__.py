@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .core.errors import OsbenchError
     from .data import Dataset, generate, load
     from .leaderboard.board import Board, leaderboard
-    from .library import Runs, attribute, enroll, evaluate
+    from .library import Runs, attribute, discover, enroll, evaluate
     from .pipeline import run
 
     __version__: str
@@ -50,6 +50,7 @@ _PLACES = {
     "Runs": ".library",
     "Score": ".benchmark.score",
     "attribute": ".library",
+    "discover": ".library",
     "enroll": ".library",
     "evaluate": ".library",
     "generate": ".data",
@@ -72,6 +73,7 @@ __all__ = [
     "Score",
     "__version__",
     "attribute",
+    "discover",
     "enroll",
     "evaluate",
     "generate",
