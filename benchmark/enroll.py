@@ -17,8 +17,7 @@ from ..core.hashing import file_sha256
 from ..core.progress import get_logger
 from ..core.publish import publishing_folder
 from ..core.text import is_plain, printable
-from ..generation.image_files import open_image
-from .attribute import NotAttributed, crop_or_error
+from .attribute import NotAttributed, picture_or_error
 from .method import Method
 from .models import load_model
 from .run_info import RUN_FILE, Enrolled
@@ -134,15 +133,14 @@ def _read(images: Sequence[Path], size: int) -> tuple[np.ndarray, tuple[NotAttri
     sizes: dict[tuple[int, int], Path] = {}
     left_out: list[NotAttributed] = []
     for path in images:
-        crop = crop_or_error(path, size)
-        if isinstance(crop, NotAttributed):
-            left_out.append(crop)
-        elif crop.tobytes() in crops:
+        picture = picture_or_error(path, size)
+        if isinstance(picture, NotAttributed):
+            left_out.append(picture)
+        elif picture.pixels.tobytes() in crops:
             left_out.append(NotAttributed(str(path), f"{printable(path)}: the same picture as one before."))
         else:
-            crops[crop.tobytes()] = crop
-            with open_image(path) as picture:
-                sizes.setdefault(picture.size, path)
+            crops[picture.pixels.tobytes()] = picture.pixels
+            sizes.setdefault(picture.size, path)
     if not crops:
         reason = f" ({left_out[0].error})" if left_out else ""
         raise DatasetError(f"no image to enroll is left of {len(images)}{reason}")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .core.errors import OsbenchError
     from .data import Dataset, audit, generate, import_dataset, load
     from .leaderboard.board import Board, leaderboard
-    from .library import Runs, attribute, enroll, evaluate
+    from .library import Runs, attribute, discover, enroll, evaluate
     from .pipeline import run
 
     __version__: str
@@ -51,6 +51,7 @@ _PLACES = {
     "Score": ".benchmark.score",
     "attribute": ".library",
     "audit": ".data",
+    "discover": ".library",
     "enroll": ".library",
     "evaluate": ".library",
     "generate": ".data",
@@ -75,6 +76,7 @@ __all__ = [
     "__version__",
     "attribute",
     "audit",
+    "discover",
     "enroll",
     "evaluate",
     "generate",

@@ -12,6 +12,8 @@ import pandas as pd
 from .benchmark.answers import DEFAULT_THRESHOLD_RULE
 from .benchmark.attribute import Attribution, NotAttributed
 from .benchmark.attribute import attribute as attribute_files
+from .benchmark.discover import Discovery
+from .benchmark.discover import discover as discover_in_files
 from .benchmark.enroll import Enrollment
 from .benchmark.enroll import enroll as enroll_files
 from .benchmark.experiment import Configuration, Experiment
@@ -229,6 +231,41 @@ def enroll(
         :func:`osbench.benchmark.enroll.enroll`.
     """
     return enroll_files(name, _files(images), _run(run), Path(out), method_file=method_file)
+
+
+def discover(
+    images: str | Path | Sequence[str | Path],
+    run: Run | str | Path,
+    *,
+    out: str | Path | None = None,
+    rule: str = NATIVE,
+    threshold_rule: str = DEFAULT_THRESHOLD_RULE,
+    method_file: str | None = None,
+) -> Discovery:
+    """Group the pictures that a run rejects into likely new sources.
+
+    Parameters
+    ----------
+    images : str, Path or sequence of them
+        Files.
+    run : Run, str or Path
+        A run with its model, or the folder of one.
+    out : str or Path, optional
+        New or empty folder for a contact sheet of every group.
+    rule, threshold_rule : str
+        Rejection rule, and how its threshold is chosen.
+    method_file : str, optional
+        File of a method that is not installed.
+
+    Returns
+    -------
+    Discovery
+        ``.groups``, the largest first, each with the paths of its images.
+    """
+    place = None if out is None else Path(out)
+    return discover_in_files(
+        _files(images), _run(run), out=place, rule=rule, threshold_rule=threshold_rule, method_file=method_file
+    )
 
 
 def _files(images: str | Path | Sequence[str | Path]) -> list[Path]:

@@ -71,8 +71,8 @@ def test_old_sources_stay(run: Run, dataset: Dataset, tmp_path: Path) -> None:
     test = run.manifest().rows("test")
     some = test[test["openness"] == "seen"].groupby("generator").head(3)
     paths = []
-    for i, row in enumerate(some.itertuples()):
-        (data,) = dataset.read_images(str(row.shard), [int(str(row.row))])
+    for i, (shard, row) in enumerate(zip(some["shard"], some["row"], strict=True)):
+        (data,) = dataset.read_images(str(shard), [int(row)])
         paths.append(tmp_path / f"{i}.png")
         paths[-1].write_bytes(data)
     before, after = sources(paths, run), sources(paths, Run.open(tmp_path / "joined"))
