@@ -53,7 +53,6 @@ def test_generate_then_verify(suite: Path, tmp_path: Path) -> None:
         "images": 6,
         "resyntheses": 0,
         "made": 6,
-        "resyntheses": 0,
     }
     assert made.stderr == ""
     again = osbench("generate", "--suite", suite, "--out", out)
