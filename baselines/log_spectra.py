@@ -42,6 +42,21 @@ def log_spectra(images: np.ndarray, workers: int = 1) -> np.ndarray:
     return out
 
 
+def turned_alike(spectra: np.ndarray) -> np.ndarray:
+    """Spectra (..., 275) of :func:`log_spectra` with (u, v) and (v, u) as one: (..., 151).
+
+    A picture that is turned by 90 degrees has the same ones.
+    """
+    parts, start = [], 0
+    for w in WINDOWS:
+        side = w // 2 + 1
+        square = spectra[..., start : start + side**2].reshape(*spectra.shape[:-1], side, side)
+        rows, columns = np.triu_indices(side)
+        parts.append(((square + square.swapaxes(-1, -2)) / 2)[..., rows, columns])
+        start += side**2
+    return np.concatenate(parts, axis=-1)
+
+
 def _luma_chroma(images: np.ndarray) -> np.ndarray:
     """Y, Cb and Cr of JPEG without the offset of 128: (N, S, S, 3) -> float32 (N, 3, S, S)."""
     r, g, b = np.moveaxis(images.astype(np.float32), -1, 0)

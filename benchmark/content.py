@@ -3,7 +3,7 @@
 A fold that holds something out has no test images of what was trained from the generators concerned, so the seen
 validation images stand for it. Two cautions: the threshold is chosen by them (accept-95 rejects at most 5 % of them),
 and a method may have stopped its training by them, so that the loss looks rather too large; and training sets differ in
-difficulty, so that one fold should be read beside the others.
+difficulty, so that one fold should be compared with the others.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ def content_rows(validation: Outcome, test: Outcome, manifest: Manifest, thresho
 def _rows(split: Literal["val", "test"], answers: Outcome, manifest: Manifest, threshold: float) -> list[ContentRow]:
     rows = manifest.rows(split)
     openness, part = cells(rows, "openness"), cells(rows, manifest.hold_out)
-    right, rejected = answers.candidate == answers.truth, answers.known_score < threshold
-    found = []
+    right: np.ndarray = answers.candidate == answers.truth
+    rejected: np.ndarray = answers.known_score < threshold
+    found: list[ContentRow] = []
     for known, name in sorted(set(zip(openness.tolist(), part.tolist(), strict=True))):
         members = (openness == known) & (part == name)
         found.append(

@@ -1,4 +1,4 @@
-"""What every method promises, as far as it can be told without training one.
+"""What every method promises, as far as it can be checked without training one.
 
 A method file that breaks a promise is refused when it is opened. What only shows when a method is fitted is looked for
 by :mod:`.method_checks`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Collection, Mapping
+from typing import Any, cast
 
 from ..core.errors import OsbenchError, RunError
 from .card import MethodCard
@@ -25,7 +26,8 @@ _NO_CARD = "it has no card: say card = MethodCard(title=..., paper=..., url=...,
 def contract_faults(cls: object) -> list[str]:
     """What is wrong with a method's class, one line each; empty if nothing is."""
     if not (isinstance(cls, type) and issubclass(cls, Method)):
-        name = getattr(cls, "__name__", repr(cls))
+        given = cast(object, cls)
+        name: str = getattr(given, "__name__", repr(given))
         return [f"{name} is no subclass of osbench.benchmark.method.Method"]
     no_card = [] if isinstance(getattr(cls, "card", None), MethodCard) else [_NO_CARD]
     return [*_call_faults(cls), *no_card, *_rejection_faults(cls), *_option_faults(cls)]
@@ -48,17 +50,18 @@ def card_faults(card: MethodCard) -> list[str]:
 def answer_fault(answers: object, rejections: Collection[str], images: int, classes: int | None = None) -> str | None:
     """What is wrong with the answers of ``predict`` to so many images; None if nothing is.
 
-    Without ``classes``, the number of seen generators, the width of the class scores is not looked at.
+    Without ``classes``, the number of seen generators, the width of the class scores is not checked.
     """
     if not isinstance(answers, Mapping):
         return f"predict returns a {type(answers).__name__}; it must return a dict, rejection rule -> Scores"
     lacking = [rule for rule in rejections if rule not in answers]
     if lacking:
         return f"predict gives no scores for its rejection rule '{lacking[0]}'"
-    other = [rule for rule in answers if rule not in rejections]
+    by_rule = cast(Mapping[object, object], answers)
+    other = [rule for rule in by_rule if rule not in rejections]
     if other:
         return f"predict answers for a rule '{other[0]}' that the class does not name in rejections"
-    for rule, scores in answers.items():
+    for rule, scores in by_rule.items():
         if not isinstance(scores, Scores):
             return f"predict gives a {type(scores).__name__} for rule '{rule}'; it must be Scores"
         if len(scores) != images:
@@ -84,11 +87,14 @@ def _call_faults(cls: type[Method]) -> list[str]:
             if not isinstance(function, classmethod):
                 faults.append("load is not a @classmethod")
                 continue
-            function = function.__func__
+            function = cast("classmethod[Any, ..., Any]", function).__func__
         try:
             inspect.signature(function).bind(None, *arguments)
+            if name == "predict" and cls.reads_captions:
+                inspect.signature(function).bind(None, *arguments, captions=None)
         except TypeError as error:
-            faults.append(f"{name} cannot be called as {name}({', '.join(arguments)}): {error}")
+            named = ", captions=None" if name == "predict" and cls.reads_captions else ""
+            faults.append(f"{name} cannot be called as {name}({', '.join(arguments)}{named}): {error}")
     return faults
 
 
@@ -105,8 +111,8 @@ def _option_faults(cls: type[Method]) -> list[str]:
             return ["defaults change when they are written as JSON: use texts, numbers, true and false"]
     except (TypeError, ValueError) as error:
         return [f"defaults cannot be written as JSON: {error}"]
-    faults = []
-    for key, limit in limits_of(cls).items():
+    faults: list[str] = []
+    for key, limit in cast(Mapping[str, object], limits_of(cls)).items():  # the class may state anything
         if not isinstance(limit, Bounds | Choices):
             faults.append(f"limits['{key}'] is a {type(limit).__name__}; use at_least, above or one_of")
         elif key in cls.defaults:

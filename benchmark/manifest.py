@@ -13,20 +13,23 @@ then may nobody be unseen.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
-from ..core.errors import DatasetError
+from ..core.errors import DatasetError, UsageError
 from ..core.foreign import TableBudget, read_table
 from ..core.progress import track
 from ..core.publish import publishing
@@ -44,6 +47,9 @@ from .splitting import SPLITS, few_shots, group_names, originals, own_groups, sp
 MANIFEST_SCHEMA_VERSION = 1
 _METADATA_KEY = b"osbench"
 
+#: Rows stored together: of a longer chunk, ``read_table`` dares to unpack fewer rows at a time.
+_ROW_GROUP = 16_384
+
 _BUDGET = TableBudget(rows=1_000_000, bytes=400 << 20, file_bytes=400 << 20)
 
 _LONGEST_TEXT = 300
@@ -54,7 +60,7 @@ _Label = Annotated[str, Limits(longest=200, shortest=1)]
 
 @dataclass(frozen=True)
 class _Header:
-    """What the file says of itself, beside its rows."""
+    """The metadata of the file."""
 
     schema_version: Literal[1]
     protocol: _Label
@@ -104,10 +110,16 @@ class Manifest:
     shots: int = 0
     repeat: int = 0
     data: Path | None = field(default=None, compare=False, repr=False)
+    _rows: dict[tuple[str, ...], pd.DataFrame] = field(
+        default_factory=dict[tuple[str, ...], pd.DataFrame], init=False, compare=False, repr=False
+    )
 
     def rows(self, *splits: str) -> pd.DataFrame:
-        """The rows of the named splits, sorted by ``image_id``."""
-        return pd.DataFrame(self.table.loc[np.isin(self.column("split"), splits)]).reset_index(drop=True)
+        """The rows of the named splits, sorted by ``image_id``; selected once, however often they are asked for."""
+        if splits not in self._rows:
+            chosen = np.isin(self.column("split"), splits)
+            self._rows[splits] = pd.DataFrame(self.table.loc[chosen]).reset_index(drop=True)
+        return self._rows[splits].copy(deep=False)
 
     def column(self, name: str) -> np.ndarray:
         """A column as an array: str, or int64 for ``row`` and ``class_index``; empty texts where it has no value."""
@@ -116,6 +128,13 @@ class Manifest:
     def sources(self) -> np.ndarray:
         """The source of every image, str (N,): ``stylegan2/ffhq``, with several weights ``stylegan2/pictures.w0``."""
         return source_names(self.table)
+
+    @cached_property
+    def question(self) -> str:
+        """A hash of what is asked: who is seen, and which images are validated and tested, whatever is trained on."""
+        asked = pd.DataFrame(self.rows("val", "test")[["image_id", "split", "class_index"]])
+        header = {"suite": self.suite, "crop_size": self.crop_size, "seen": self.seen, "unseen": self.unseen}
+        return _manifest_id(header, asked)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Images per source and split: ``{"stylegan2/ffhq": {"train": 8000, "val": 1000, "test": 1000}}``."""
@@ -169,13 +188,14 @@ def build_manifest(
     unseen_row = np.isin(generator, chosen.unseen)
     groups = _groups(rule, index)
     split = _split(rule, index, groups)
-    held_out = (cells(index, chosen.hold_out) == chosen.held_out) & bool(chosen.held_out)
-    tested = held_out | ~np.isin(generator, generator[held_out])
-    known = ~unseen_row & ~held_out
+    held_out: np.ndarray = (cells(index, chosen.hold_out) == chosen.held_out) & bool(chosen.held_out)
+    tested: np.ndarray = held_out | ~np.isin(generator, generator[held_out])
+    known: np.ndarray = ~unseen_row & ~held_out
     if chosen.shots:
         known &= (split != "train") | few_shots(index, split, groups, chosen.shots, chosen.repeat)
     asked = np.isin(generator, [*seen, *chosen.unseen])
-    kept = np.flatnonzero(asked & np.where(split == "test", tested, known))
+    in_test: np.ndarray = split == "test"
+    kept = np.flatnonzero(asked & np.where(in_test, tested, known))
     kept = kept[np.argsort(cells(index, "image_id")[kept])]
     for column in ("pixel_sha256", "bytes_sha256", "native_sha256"):
         hashes = index[column].to_numpy(object) if column in index else np.full(len(index), None)
@@ -255,8 +275,18 @@ def _header(manifest: Manifest) -> dict[str, object]:
 
 
 def _manifest_id(header: Mapping[str, object], table: pd.DataFrame) -> str:
-    rows = table.to_csv(index=False, header=False, lineterminator="\n")
-    return hashlib.sha256((json.dumps(header, sort_keys=True) + "\n" + rows).encode()).hexdigest()
+    return hashlib.sha256((json.dumps(header, sort_keys=True) + "\n").encode() + _csv(table)).hexdigest()
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    """The rows, each text quoted that holds a comma, a quote or a line break."""
+    rows = io.BytesIO()
+    plain = pv.WriteOptions(include_header=False, quoting_style="none")
+    try:
+        pv.write_csv(pa.Table.from_pandas(table, preserve_index=False), rows, plain)
+    except pa.ArrowInvalid:  # there is such a text; Arrow quotes all or none, pandas is slower
+        return table.to_csv(index=False, header=False, lineterminator="\n").encode()
+    return rows.getvalue()
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
@@ -267,7 +297,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     table = pa.Table.from_pandas(manifest.table, schema=schema, preserve_index=False).replace_schema_metadata(metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
     with publishing(path) as partial:
-        pq.write_table(table, partial, compression="zstd")
+        pq.write_table(table, partial, compression="zstd", row_group_size=_ROW_GROUP)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -320,18 +350,20 @@ def _check_cells(table: pa.Table, path: Path) -> None:
 
 def _header_document(table: pa.Table, path: Path) -> dict[str, Any]:
     try:
-        document = json.loads((table.schema.metadata or {})[_METADATA_KEY])
+        metadata: dict[bytes, bytes] = table.schema.metadata or {}
+        document: object = json.loads(metadata[_METADATA_KEY])
     except (KeyError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is no manifest: it has no readable header; split again.") from error
     if not isinstance(document, dict):
         raise DatasetError(f"{path} is no manifest: its header is no JSON object; split again.")
-    version = document.get("schema_version")
+    header = cast(dict[str, Any], document)
+    version = header.get("schema_version")
     if version != MANIFEST_SCHEMA_VERSION:
         raise DatasetError(
             f"manifest {path} has schema version {printable(repr(version), 20)}, this osbench reads "
             f"{MANIFEST_SCHEMA_VERSION}: split again."
         )
-    return document
+    return header
 
 
 def split_dataset(dataset: Dataset, protocol: Protocol | str | Path, folder: Path | None = None) -> list[Path]:
@@ -352,7 +384,7 @@ def split_dataset(dataset: Dataset, protocol: Protocol | str | Path, folder: Pat
     index = originals(dataset.index())
     folds = folds_of(dataset, rule, index)
     target = folder or manifest_folder(dataset)
-    paths = []
+    paths: list[Path] = []
     for fold in track(folds, description="split", unit="fold") if len(folds) > 1 else folds:
         paths.append(manifest_path(target, fold.name))
         write_manifest(build_manifest(dataset, rule, fold, index), paths[-1])
@@ -360,16 +392,38 @@ def split_dataset(dataset: Dataset, protocol: Protocol | str | Path, folder: Pat
     return paths
 
 
-def open_manifests(dataset: Dataset, protocol: Protocol | str | Path, fold_name: str | None = None) -> list[Manifest]:
+def open_manifests(
+    dataset: Dataset,
+    protocol: Protocol | str | Path,
+    fold_name: str | None = None,
+    *,
+    shots: Sequence[int] = (),
+    repeats: int | None = None,
+) -> list[Manifest]:
     """The manifest of a fold of a dataset, or of every fold for the name ``all``.
 
     Written into the dataset (:func:`manifest_folder`) if it is missing there or was made before the dataset changed;
-    so is a protocol that is not a packaged one. ``protocol`` as :func:`find_protocol` takes it. Without a fold name the
-    protocol must have only one fold; UsageError otherwise.
+    so is a protocol that is not a packaged one.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        What to split; it must be complete.
+    protocol : Protocol, str or Path
+        As :func:`find_protocol` takes it.
+    fold_name : str, optional
+        Without it the protocol must have only one fold; UsageError otherwise.
+    shots : sequence of int
+        Of all folds, those with these numbers of shots; UsageError for one that the protocol has not.
+    repeats : int, optional
+        Of all folds, those of the first so many repeats.
     """
     rule = find_protocol(dataset, protocol)
     index = originals(dataset.index())
-    folds = folds_of(dataset, rule, index) if fold_name == "all" else [_named_fold(dataset, rule, fold_name, index)]
+    if fold_name == "all":
+        folds = _chosen(rule, folds_of(dataset, rule, index), shots, repeats)
+    else:
+        folds = [_named_fold(dataset, rule, fold_name, index)]
     manifests = [build_manifest(dataset, rule, fold, index) for fold in folds]
     stale = [manifest for manifest in manifests if not _is_stored(manifest, dataset.path / "manifests")]
     target = manifest_folder(dataset) if stale else Path()
@@ -378,6 +432,15 @@ def open_manifests(dataset: Dataset, protocol: Protocol | str | Path, fold_name:
             write_manifest(manifest, manifest_path(target, manifest.fold))
     keep_protocol(dataset, rule)
     return manifests
+
+
+def _chosen(rule: Protocol, folds: Sequence[Fold], shots: Sequence[int], repeats: int | None) -> list[Fold]:
+    there = sorted({fold.shots for fold in folds})
+    other = sorted(set(shots) - set(there))
+    if other:
+        known = ", ".join(map(str, there)) if rule.shots else "none"
+        raise UsageError(f"protocol {rule.name} has no fold of {other[0]} shots here; it has {known}.")
+    return [fold for fold in folds if (not shots or fold.shots in shots) and (repeats is None or fold.repeat < repeats)]
 
 
 def _is_stored(manifest: Manifest, folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The one loop over an experiment: every entry, manifest and seed; what fails costs only its own rows."""
+"""The one loop over an experiment: every entry, manifest and seed. A failed fit costs only its own rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPEN_METRICS = ("auc_af1_crr", "af1", "crr")
 
 @dataclass
 class ExperimentRuns:
-    """What became of an experiment.
+    """The runs of an experiment, and what is missing.
 
     Parameters
     ----------
@@ -44,10 +44,10 @@ class ExperimentRuns:
     """
 
     experiment: Experiment
-    runs: dict[str, list[Run]] = field(default_factory=dict)
-    missing: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
-    too_small: dict[Cell, int] = field(default_factory=dict)
+    runs: dict[str, list[Run]] = field(default_factory=dict[str, list[Run]])
+    missing: dict[str, str] = field(default_factory=dict[str, str])
+    failed: dict[str, str] = field(default_factory=dict[str, str])
+    too_small: dict[Cell, int] = field(default_factory=dict[Cell, int])
 
     def all_runs(self) -> list[Run]:
         """The runs of every entry, in the order of the experiment."""
@@ -146,12 +146,9 @@ def run_experiment(
         if reason is not None:
             found.missing[label] = reason
             get_logger().warning("%s is left out: %s", label, reason)
-    parts = [
-        _Part(label, manifest, _plans(experiment, label, dataset, manifest, out, device))
-        for manifest in manifests
-        for label in experiment.entries
-        if label not in found.missing
-    ]
+    parts = _parts(
+        experiment, [name for name in experiment.entries if name not in found.missing], dataset, manifests, out, device
+    )
     _refuse_twins(parts)
     if jobs > 1:
         _fit_ahead(found, parts, dataset, jobs, check)
@@ -194,15 +191,52 @@ def _options(own: Configuration) -> dict[str, Option]:
     return dict(own.options) | ({"epochs": own.epochs} if own.epochs and "epochs" in cls.defaults else {})
 
 
+def _parts(
+    experiment: Experiment,
+    labels: Sequence[str],
+    dataset: Dataset,
+    manifests: Sequence[Manifest],
+    out: Path,
+    device: str,
+) -> list[_Part]:
+    """Every entry on every manifest; one that is training-free once for all that ask the same question."""
+    answered = {label: _answered(experiment, label, dataset, manifests, out, device) for label in labels}
+    return [
+        _Part(label, manifest, _plans(experiment, label, dataset, manifest, out, device))
+        for manifest in manifests
+        for label in labels
+        if manifest.manifest_id in answered[label]
+    ]
+
+
+def _answered(
+    experiment: Experiment, label: str, dataset: Dataset, manifests: Sequence[Manifest], out: Path, device: str
+) -> set[str]:
+    """The ids of the manifests that an entry is fitted for."""
+    own = experiment.configuration(label)
+    if not get_method(own.method or label)(**own.options).training_free:
+        return {manifest.manifest_id for manifest in manifests}
+    alike: dict[str, list[Manifest]] = {}
+    for manifest in manifests:
+        alike.setdefault(manifest.question, []).append(manifest)
+    chosen: set[str] = set()
+    for group in alike.values():
+        finished = (m for m in group if all(map(is_finished, _plans(experiment, label, dataset, m, out, device))))
+        chosen.add(next(finished, group[0]).manifest_id)
+    return chosen
+
+
 def _plans(
     experiment: Experiment, label: str, dataset: Dataset, manifest: Manifest, out: Path, device: str
 ) -> list[Plan]:
     own = experiment.configuration(label)
+    # A repeat of few shots draws everything anew: other images and another initialisation.
+    first = experiment.seeds * manifest.repeat
     return plan_fits(
         own.method or label,
         dataset,
         manifest,
-        seeds=range(experiment.seeds),
+        seeds=range(first, first + experiment.seeds),
         out=out,
         device=device,
         options=own.options,
@@ -256,7 +290,7 @@ def _add(
         options=first.config.given,
         crop_size=first.config.crop_size,
         check=check,
-        label=None if keep_labels else "" if label == first.cls.name else label,
+        label=None if keep_labels else first.unfitted().label if label == first.cls.name else label,
     )
     found.runs.setdefault(label, []).extend(runs)
     if grid is not None:

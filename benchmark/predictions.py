@@ -59,13 +59,13 @@ class Predictions:
     class_scores: np.ndarray
     candidate: np.ndarray
     known_score: Mapping[str, np.ndarray]
-    other_candidate: Mapping[str, np.ndarray] = field(default_factory=dict)
+    other_candidate: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
 
     @classmethod
     def of(cls, image_ids: np.ndarray, answers: Mapping[str, Scores]) -> Predictions:
         """The answers of a method, rule -> scores. RunError if two rules have different class scores."""
         first_rule, first = next(iter(answers.items()))
-        others = {}
+        others: dict[str, np.ndarray] = {}
         for rule, scores in answers.items():
             if not np.array_equal(scores.class_scores, first.class_scores):
                 raise RunError(
@@ -149,6 +149,12 @@ class Predictions:
             {rule: values[positions] for rule, values in self.known_score.items()},
             {rule: values[positions] for rule, values in self.other_candidate.items()},
         )
+
+    def of_rules(self, rules: Sequence[str]) -> Predictions:
+        """The answers by some of the rules."""
+        others = {rule: values for rule, values in self.other_candidate.items() if rule in rules}
+        known = {rule: self.known_score[rule] for rule in rules}
+        return Predictions(self.image_ids, self.class_scores, self.candidate, known, others)
 
     def to_table(self, *, compact: bool = False) -> pa.Table:
         """The columns of the file. compact: class scores rounded to float16, unless one is beyond its range."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from ..core.documents import Limits, from_json, json_schema, to_json
 from ..core.errors import RunError
@@ -39,6 +39,9 @@ Label = Annotated[str, Limits(longest=200, shortest=1)]
 Sha256 = Annotated[str, Limits(pattern="[0-9a-f]{64}", words="a SHA-256")]
 Count = Annotated[int, Limits(least=0, most=2**53)]
 Text = Annotated[str, Limits(longest=500)]
+
+Seconds = Annotated[dict[str, Annotated[float, Limits(least=0, most=1e9)]], Limits(longest=200)]
+"""What costs time -> seconds."""
 
 Option = bool | int | float | Annotated[str, Limits(longest=2000)] | None
 Options = Annotated[dict[str, Option], Limits(longest=200)]
@@ -127,6 +130,34 @@ class ManifestInfo:
 
 
 @dataclass(frozen=True)
+class Enrolled:
+    """A source that joined a run after its fit, from a few images.
+
+    Parameters
+    ----------
+    name : str
+        Of the source.
+    images : int
+        How many there were.
+    images_sha256 : str
+        Over their pixels, in the order in which they were given.
+    run : str
+        ``method/run`` of the run that it joined, as its folders were called.
+    run_sha256 : str
+        Of that run's ``run.json``.
+    created : str
+        When, ISO 8601.
+    """
+
+    name: Label
+    images: Annotated[int, Limits(least=1, most=2**31)]
+    images_sha256: Sha256
+    run: Label
+    run_sha256: Sha256
+    created: Annotated[str, Limits(longest=40)]
+
+
+@dataclass(frozen=True)
 class Git:
     """The revision of the source tree, and whether it had changes."""
 
@@ -178,10 +209,17 @@ class RunInfo:
         Seconds of fitting and answering, interrupted attempts included.
     created : str
         ISO 8601.
+    training_free : bool
+        Whether training images make no difference to the method with these settings.
     label : str
         What the entry is called on a board; empty for the method's own name. No part of a run's identity.
     normalised_distances : tuple of str
         Rules whose known score is the negative of a distance divided by the standard deviation of its class.
+    enrolled : tuple of Enrolled
+        Sources that joined after the fit, in this order behind ``manifest.seen``. The answers of such a run are those
+        of the run that they joined; only its model knows them.
+    seconds_per_image : dict
+        Part of the method -> seconds that it took for each image when it was made, whether kept from before or not.
     """
 
     method: MethodName
@@ -198,8 +236,11 @@ class RunInfo:
     wall_time_s: Annotated[float, Limits(least=0, most=1e12)]
     created: Annotated[str, Limits(longest=40)]
     normalised_distances: Annotated[tuple[RuleName, ...], Limits(longest=200, unique=True)] = ()
+    training_free: bool = False
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
     label: Annotated[str, Limits(longest=200)] = ""
+    enrolled: Annotated[tuple[Enrolled, ...], Limits(longest=1000)] = ()
+    seconds_per_image: Seconds = field(default_factory=dict[str, float])
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``run.json``."""
@@ -208,13 +249,19 @@ class RunInfo:
     @classmethod
     def from_json(cls, document: Any, where: str = RUN_FILE) -> RunInfo:
         """The checked document; RunError in one line that begins with ``where`` and names the first wrong key."""
-        version = document.get("schema_version") if isinstance(document, dict) else RUN_SCHEMA_VERSION
+        given: object = document
+        is_object = isinstance(given, dict)
+        version = cast(dict[str, Any], given).get("schema_version") if is_object else RUN_SCHEMA_VERSION
         if version != RUN_SCHEMA_VERSION:
             raise RunError(_other_version(document, version, where))
         info = from_json(cls, document, where, RunError)
         both = set(info.manifest.seen) & set(info.manifest.unseen)
         if both:
             raise RunError(f"{where}: manifest.seen and manifest.unseen both name {min(both)}.")
+        names = [*info.manifest.seen, *(one.name for one in info.enrolled)]
+        twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+        if twice is not None:
+            raise RunError(f"{where}: enrolled names {printable(twice)}, which is a source already.")
         try:
             datetime.fromisoformat(info.created)
         except ValueError as error:

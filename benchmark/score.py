@@ -108,8 +108,8 @@ class Score:
         generators*) and, of several seeds, over training (*this method*). Where nobody is unseen, those that need no
         unseen image.
     new_generator : dict of str to Interval
-        ``crr`` and ``auroc_macro`` with intervals over unseen generators (*a generator nobody has tested*); empty where
-        nobody is unseen.
+        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*); empty where nobody is
+        unseen.
     per_generator : dict of str to GeneratorScore
         Seen generators, then unseen ones.
     confusion : Confusion
@@ -232,7 +232,7 @@ class Score:
             from matplotlib import pyplot
         except ImportError as error:
             raise UsageError("drawing needs matplotlib: pip install 'osbench[plot]'.") from error
-        axes = ax if ax is not None else pyplot.subplots()[1]
+        axes: Any = ax if ax is not None else pyplot.subplots()[1]
         label = f"{self.method}, {self.rule} (area {_number(self.auc_af1_crr.estimate)})"
         axes.plot([*self.curve.crr, 1.0], [*self.curve.af1, 0.0], label=label)
         axes.plot(self.crr.estimate, self.af1.estimate, "o", color=axes.lines[-1].get_color())
@@ -273,7 +273,7 @@ def _mean_curve(tests: Sequence[Outcome]) -> Curve:
 
 
 def confusion(test: Outcome, manifest: Manifest, threshold: float) -> Confusion:
-    """Who was taken for whom at a threshold."""
+    """Which generator was taken for which, at a threshold."""
     n = test.n_classes
     truth = np.where(test.truth >= 0, test.truth, n + test.unseen_group)
     answer = np.where(test.known_score >= threshold, test.candidate, n)

@@ -196,7 +196,7 @@ def few_shots(index: pd.DataFrame, split: np.ndarray, groups: np.ndarray, shots:
         rows = np.flatnonzero((generator == name) & (split == "train"))
         order = sorted(rows.tolist(), key=lambda i: _hash(f"shot {repeat} {ids[i]}"))
         given: dict[str, int] = {}
-        turns = []
+        turns: list[tuple[int, str, int]] = []
         for i in order:
             group = str(names[i])
             given[group] = given.get(group, 0) + 1

@@ -78,7 +78,7 @@ def command(
     used = documents[0]["protocol"]
     flag = "" if used == PROTOCOL else f" --protocol {used}"
     if used not in protocol_names():
-        lines.append(f"protocol {used} is stored beside them: {Path(documents[0]['path']).parent / used}.yaml")
+        lines.append(f"protocol {used} is stored with them: {Path(documents[0]['path']).parent / used}.yaml")
     if out is None:
         place = "" if data == DATA else f" --data {data}"
         lines.append(f"Next: osbench evaluate --method proposed{place}{flag}")

@@ -6,10 +6,10 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from .errors import OsbenchError
-from .schema import Limits, Number, read_record, split_limits
+from .schema import FurtherKeys, Limits, Number, read_record, split_limits
 
 __all__ = ["Limits", "Number", "from_json", "json_schema", "to_json"]
 
@@ -21,9 +21,9 @@ def to_json(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {key: to_json(item) for key, item in value.items()}
+        return {key: to_json(item) for key, item in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [to_json(item) for item in value]
+        return [to_json(item) for item in cast(Sequence[Any], value)]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -62,7 +62,7 @@ def _describe(hint: Any, found: dict[str, Any]) -> dict[str, Any]:
         schema = {"type": "object", "additionalProperties": _describe(get_args(kind)[1], found)}
         schema |= {"maxProperties": limits.longest}
     else:
-        names = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
+        names: dict[Any, str] = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
         schema = {"type": [names[kind], "null"] if limits.null_is_nan else names[kind]}
         schema |= {
             "pattern": f"^(?:{limits.pattern})$" if limits.pattern else None,
@@ -86,5 +86,5 @@ def _describe_object(kind: type, found: dict[str, Any]) -> dict[str, Any]:
         "type": "object",
         "properties": {field.name: _describe(hints[field.name], found) for field in fields},
         "required": needed,
-        "additionalProperties": False,
+        "additionalProperties": issubclass(kind, FurtherKeys),
     }

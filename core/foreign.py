@@ -171,7 +171,8 @@ def read_table(
             largest = _check_footer(file.metadata, set(wanted), budget, name, error)
             # A dictionary or shared prefixes may repeat one long text in every row: no text is longer than its chunk.
             rows = min(max(_BATCH_BYTES // max(largest, 1), 64), 4096)
-            tables, left = [], budget.bytes
+            tables: list[pa.RecordBatch] = []
+            left = budget.bytes
             for batch in file.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
                 left -= batch.nbytes
                 if left < 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -13,8 +13,8 @@ from .progress import get_logger
 
 
 @contextmanager
-def exclusive(path: Path, busy: Exception | None = None) -> Iterator[None]:
-    """Hold the lock file ``path``, which is removed afterwards; a process that dies lets go of it.
+def exclusive(path: Path, busy: Exception | None = None) -> Generator[None, None, None]:
+    """Hold the lock file ``path``, which is removed afterwards; the lock of a killed process is free.
 
     Parameters
     ----------

@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TextIO, TypeVar
 
 from tqdm import tqdm
 
@@ -23,7 +23,7 @@ _quiet = False
 
 
 class Bar(Protocol):
-    """What :func:`progress_bar` hands out."""
+    """What :func:`progress_bar` yields."""
 
     def update(self, n: int = 1, **postfix: Any) -> None:
         """Count ``n`` more units; keyword values are shown behind the bar."""
@@ -42,7 +42,7 @@ def is_quiet() -> bool:
     return _quiet
 
 
-class _StderrHandler(logging.StreamHandler):
+class _StderrHandler(logging.StreamHandler[TextIO]):
     """Writes above a live bar instead of through it, and follows a replaced ``sys.stderr``."""
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -69,12 +69,12 @@ class _SilentBar:
 
 
 class _TerminalBar:
-    def __init__(self, bar: tqdm) -> None:
+    def __init__(self, bar: tqdm[Any]) -> None:
         self._bar = bar
 
     def update(self, n: int = 1, **postfix: Any) -> None:
         if postfix:
-            self._bar.set_postfix(postfix, refresh=False)
+            self._bar.set_postfix(postfix, refresh=False)  # pyright: ignore[reportUnknownMemberType]
         self._bar.update(n)
 
 
@@ -108,7 +108,9 @@ class _LineBar:
 
 
 @contextmanager
-def progress_bar(description: str, total: float | None = None, unit: str = "it", done: int = 0) -> Iterator[Bar]:
+def progress_bar(
+    description: str, total: float | None = None, unit: str = "it", done: int = 0
+) -> Generator[Bar, None, None]:
     """A bar to update by hand: ``with progress_bar("generate", 4200, "img") as bar: bar.update(20, shard=3)``.
 
     done: units that an earlier, interrupted run finished; they count, but not for the rate.

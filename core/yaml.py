@@ -67,8 +67,8 @@ def read_yaml(path: Path, error: type[OsbenchError], budget: YamlBudget | None =
         try:
             return loader.get_single_data()
         finally:
-            loader.dispose()
-    except Exception as cause:  # PyYAML answers odd tags with TypeError, KeyError, IndexError and AttributeError
+            loader.dispose()  # pyright: ignore[reportUnknownMemberType]
+    except Exception as cause:  # PyYAML answers unknown tags with TypeError, KeyError, IndexError and AttributeError
         raise error(f"{printable(path)}: not readable YAML ({_reason(cause)}).") from cause
 
 
@@ -98,8 +98,9 @@ class _Loader(yaml.SafeLoader):
         self._costs: dict[int, tuple[int, int, int]] = {}  # id(node) -> nodes, characters, height
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        alias = self.check_event(yaml.AliasEvent)
-        mark = self.peek_event().start_mark
+        events: Any = self  # PyYAML states no types for these two
+        alias: bool = events.check_event(yaml.AliasEvent)
+        mark = events.peek_event().start_mark
         self._level += 1
         self._spend(0, 0, self._level, mark)
         before = self._nodes, self._text

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from .benchmark.runs import Run
     from .benchmark.score import Score
     from .core.errors import OsbenchError
-    from .data import Dataset, audit, generate, load
+    from .data import Dataset, audit, generate, import_dataset, load
     from .leaderboard.board import Board, leaderboard
-    from .library import Runs, attribute, evaluate
+    from .library import Runs, attribute, discover, enroll, evaluate
     from .pipeline import run
 
     __version__: str
@@ -51,8 +51,11 @@ _PLACES = {
     "Score": ".benchmark.score",
     "attribute": ".library",
     "audit": ".data",
+    "discover": ".library",
+    "enroll": ".library",
     "evaluate": ".library",
     "generate": ".data",
+    "import_dataset": ".data",
     "leaderboard": ".leaderboard.board",
     "load": ".data",
     "load_experiment": ".benchmark.experiment",
@@ -73,8 +76,11 @@ __all__ = [
     "__version__",
     "attribute",
     "audit",
+    "discover",
+    "enroll",
     "evaluate",
     "generate",
+    "import_dataset",
     "leaderboard",
     "load",
     "load_experiment",

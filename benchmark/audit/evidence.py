@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -71,7 +71,7 @@ def looked_at(manifest: Manifest, *, every: bool) -> Manifest:
         taken[of] = taken.get(of, 0) + 1
         kept[i] = taken[of] <= most
     table = pd.DataFrame(manifest.table.loc[kept]).reset_index(drop=True)
-    return Manifest(**{**vars(manifest), "table": table})
+    return replace(manifest, table=table)
 
 
 def read_evidence(

@@ -51,7 +51,7 @@ class Outcome:
     known_score: FloatArray
     n_classes: int
     n_unseen: int
-    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    _kept: dict[str, Any] = field(default_factory=dict[str, Any], init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("truth", "unseen_group", "candidate"):

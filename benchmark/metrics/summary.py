@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from .tally import Tally
 
 PRIMARY, CLOSED_PRIMARY = "auc_af1_crr", "accuracy"
 """What ranks, and what ranks where nobody is unseen."""
+
+FIXED_WITHOUT_REJECTION = ("crr", "crr_pooled", "crr_worst", "auroc", "auroc_macro", "fpr95_id", "fpr95_ood")
+"""Metrics with one value for every rule that gives all images the same known score: its CRR is 0 by construction."""
 
 
 @dataclass(frozen=True)
@@ -208,9 +211,9 @@ def all_metrics(outcome: Outcome, threshold: float) -> dict[str, float]:
 def null_for_nan(value: Any) -> Any:
     """The same value for JSON: NaN and infinities become None, arrays lists, NumPy numbers Python's; any depth."""
     if isinstance(value, Mapping):
-        return {key: null_for_nan(item) for key, item in value.items()}
+        return {key: null_for_nan(item) for key, item in cast(Mapping[Any, Any], value).items()}
     if isinstance(value, np.ndarray | list | tuple):
-        return [null_for_nan(item) for item in value]
+        return [null_for_nan(item) for item in cast(Sequence[Any], value)]
     if isinstance(value, np.generic):
-        value = value.item()
+        value = cast(Any, value).item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

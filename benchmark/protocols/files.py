@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import yaml
 
@@ -72,7 +73,7 @@ def read_protocol(path: Path) -> Protocol:
     """The protocol of a YAML file; UsageError, naming file and key, for anything else than the keys above."""
     document = read_yaml(path, UsageError)
     if isinstance(document, dict):
-        document = {"name": path.stem} | document
+        document = {"name": path.stem} | cast(dict[str, object], document)
     return read_record(Protocol, document, printable(path))
 
 

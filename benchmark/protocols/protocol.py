@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 from math import comb
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
+from ...core.documents import to_json
 from ...core.errors import DatasetError, UsageError, unknown_name
 from ...core.schema import Limits
 from ...core.text import printable
@@ -226,7 +227,11 @@ class Protocol:
         return hindered(fold, sources)
 
     def _generator_folds(self, generators: Iterable[str] | Mapping[str, str]) -> list[Fold]:
-        table = dict(generators) if isinstance(generators, Mapping) else {name: name for name in generators}
+        table = (
+            dict(cast(Mapping[str, str], generators))
+            if isinstance(generators, Mapping)
+            else {name: name for name in generators}
+        )
         unseen = self.unseen
         choose = unseen.choose if isinstance(unseen, Unseen) else None
         folds = self._rotations(sorted(table), choose) if choose else [Fold(self.name, self._unseen(table))]
@@ -296,7 +301,7 @@ class Protocol:
 
 
 def _said(record: Unseen | Protocol) -> dict[str, Any]:
-    values = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(record).items()}
+    values: dict[str, Any] = to_json(record)
     return {key: value for key, value in values.items() if value or value == 0}
 
 

@@ -103,7 +103,7 @@ def read_laundered(folder: Path, info: RunInfo, manifest: Manifest) -> Laundered
     if len(distinct) > MAX_CELLS:
         raise RunError(f"{where}: {len(distinct)} cells; at most {MAX_CELLS} are read.")
     table = table.drop_columns(["cell"])
-    found = {}
+    found: dict[Cell, Predictions] = {}
     for code, name in enumerate(distinct):
         try:
             cell = cell_of(str(name))
@@ -146,7 +146,7 @@ def check_clean(laundered: Laundered, own: Predictions, where: Path) -> None:
 
 def surface(answers: Answers, laundered: Laundered, threshold: float) -> tuple[SurfaceRow, ...]:
     """The metrics of some answers under every cell, at their clean ``threshold``; NaN for what needs unseen images."""
-    rows = []
+    rows: list[SurfaceRow] = []
     for cell, predictions in laundered.items():
         test = outcome_of(predictions.scores(answers.rule), answers.manifest, "test")
         rows.append(SurfaceRow(cell.quality, cell.phase, cell.resize, cell.blur, **_numbers(test, threshold)))

@@ -16,11 +16,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
+from scipy import ndimage  # pyright: ignore[reportMissingTypeStubs]
 
 from ...core.errors import UsageError, unknown_name
 from ...generation.pixels import Box, decode_frame, encode_full
@@ -190,7 +190,7 @@ def _scaled(side: int, cell: Cell) -> int:
 def _blurred(frame: np.ndarray, cell: Cell) -> np.ndarray:
     if cell.blur == CLEAN.blur:
         return frame
-    blurred = ndimage.gaussian_filter(frame.astype(np.float32), (cell.blur, cell.blur, 0), mode="nearest")
+    blurred = cast(Any, ndimage).gaussian_filter(frame.astype(np.float32), (cell.blur, cell.blur, 0), mode="nearest")
     return np.rint(blurred).clip(0, 255).astype(np.uint8)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from osbench.baselines.log_spectra import WINDOWS, log_spectra
+from osbench.baselines.log_spectra import WINDOWS, log_spectra, turned_alike
 
 pytestmark = pytest.mark.numeric
 
@@ -67,3 +67,12 @@ def test_any_size_from_32_px(size):
     assert np.isfinite(spectra).all()
     step = 8 if size >= 128 else 4
     np.testing.assert_allclose(spectra[0, 0, 25:106], slow(image[0], 16, step).ravel(), atol=2e-3)
+
+
+def test_turned_pictures_have_the_same_spectra_turned_alike() -> None:
+    images = np.random.default_rng(3).integers(0, 256, (2, 40, 40, 3), dtype=np.uint8)
+    turned = np.ascontiguousarray(images.swapaxes(1, 2))
+    expected, found = (turned_alike(log_spectra(pixels)) for pixels in (images, turned))
+    assert expected.shape == (2, 3, 151)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert not np.allclose(log_spectra(images), log_spectra(turned), atol=1e-2)

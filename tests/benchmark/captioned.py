@@ -1,8 +1,9 @@
-"""Data sets of captions without pictures: as many images of every character from every generator."""
+"""Data sets with captions: without pictures, as many images of every character from every generator; and with them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -53,3 +54,13 @@ def without_pictures(index: pd.DataFrame, path: Path = Path("captioned")) -> Dat
             crop_size=32,
         ),
     )
+
+
+@dataclass(frozen=True)
+class Captioned(Dataset):
+    """A data set of pictures, image i of every source being of character i."""
+
+    def index(self) -> pd.DataFrame:
+        """With a caption in the column ``prompt``."""
+        index = super().index()
+        return index.assign(prompt=[f"character {i + 1}" for i in index["index"]])

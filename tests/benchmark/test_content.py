@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ def test_rows_of_generators_without_the_held_out_content_stay_apart(run: Run, he
     table = held_out.table.assign(
         training_set=held_out.table["training_set"].where(held_out.table["generator"] != "progan", "faces")
     )
-    renamed = Manifest(**{**vars(held_out), "table": table})
+    renamed = dataclasses.replace(held_out, table=table)
     rows = content_rows(answers.validation, answers.test, renamed, -0.2)
     named = [(r.split, r.openness, r.part, r.held_out) for r in rows]
     assert named == [

@@ -21,6 +21,7 @@ from PIL import Image
 
 from osbench.benchmark.manifest import (
     Manifest,
+    _csv,
     build_manifest,
     check_manifest,
     open_manifests,
@@ -145,6 +146,23 @@ def test_written_and_read_back_it_is_the_same(manifest: Manifest, tmp_path: Path
     pd.testing.assert_frame_equal(again.table, manifest.table, check_dtype=False)
     assert dataclasses.replace(again, table=manifest.table) == manifest
     assert [p.name for p in path.parent.iterdir()] == ["fang2023.parquet"]
+
+
+def test_who_changes_the_rows_of_a_split_changes_nobody_elses(manifest: Manifest) -> None:
+    before = manifest.rows("test")
+    mine = manifest.rows("test")
+    mine["generator"] = "another"
+    pd.testing.assert_frame_equal(manifest.rows("test"), before)
+    pd.testing.assert_frame_equal(manifest.rows("train", "val", "test"), manifest.table.reset_index(drop=True))
+    assert set(before["split"]) == {"test"}
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"), max_size=5) | st.sampled_from(["a,b", 'a"b', "a\nb"]), min_size=1)
+)
+def test_rows_are_hashed_as_pandas_writes_them(names: list[str]) -> None:
+    table = pd.DataFrame({"generator": names, "row": np.arange(len(names)), "split": "test"})
+    assert _csv(table) == table.to_csv(index=False, header=False, lineterminator="\n").encode()
 
 
 def test_split_dataset_writes_one_manifest_per_fold(own_dataset: Dataset) -> None:
@@ -289,7 +307,7 @@ def test_refuses_a_repeated_id(manifest: Manifest) -> None:
     with pytest.raises(LeakError, match=f"image id {ids[0]} appears 2 times"):
         check_manifest(tampered(manifest, image_id=ids))
     index = small_index()
-    index.loc[5, "image_id"] = index.loc[6, "image_id"]
+    index.loc[5, "image_id"] = str(index.loc[6, "image_id"])
     with pytest.raises(LeakError, match="appears 2 times"):
         build_manifest(fake_dataset(index), "fang2023")
 

@@ -67,7 +67,7 @@ def test_a_protocol_of_ones_own(folder: Path, tmp_path: Path) -> None:
     assert (document["protocol"], document["fold"], document["unseen"]) == ("mine", "mine", ["progan", "taming"])
     assert document["path"] == str(data / "manifests" / "mine.parquet")
     text = call(*split, "--name", "mine").stdout
-    assert f"protocol mine is stored beside them: {data}/manifests/mine.yaml" in text
+    assert f"protocol mine is stored with them: {data}/manifests/mine.yaml" in text
     assert text.splitlines()[-1] == f"Next: osbench evaluate --method proposed --data {data} --protocol mine"
     again = json.loads(call("split", data, "--protocol", "mine", "--json").stdout)
     assert again == [document]

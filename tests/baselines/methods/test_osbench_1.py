@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from scipy.spatial.distance import mahalanobis
 
-from osbench.baselines.methods.osbench_1 import Osbench1, discriminative_axes, dominant_axes, separability
+from osbench.baselines.methods.osbench_1 import Osbench1
 from osbench.benchmark.method import Context
 from osbench.core.errors import CheckpointError, RunError, UsageError
 
@@ -36,41 +35,6 @@ def test_one_threshold_means_the_same_for_every_class(fitted, val_set):
         own = scores[val_set.class_index == k, k]
         assert own.mean() == pytest.approx(0.0, abs=1e-4)
         assert own.std() == pytest.approx(1.0, abs=1e-4)
-
-
-def test_distances_are_mahalanobis_distances(fitted):
-    view = fitted.views["luma.dominant"]
-    features = np.random.default_rng(0).normal(size=(4, len(view.mean)))
-    at = (features - view.mean) @ view.axes
-    for k in range(3):
-        precision = view.white[k].T @ view.white[k]
-        expected = [mahalanobis(row, view.centres[k], precision) for row in at]
-        np.testing.assert_allclose(view.distances(features)[:, k], expected, rtol=1e-8)
-
-
-def test_discriminative_axes_find_the_only_axis_that_differs():
-    """Two classes that differ along one axis of small variance, hidden in strongly correlated features."""
-    rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1], 400)
-    hidden = rng.normal(size=(800, 5)) * [10, 5, 3, 1, 0.1]
-    hidden[:, 4] += 0.5 * labels
-    turn = np.linalg.qr(rng.normal(size=(5, 5)))[0]
-    axes = discriminative_axes(hidden @ turn.T, labels)
-    direction = turn.T @ axes[:, 0]
-    assert abs(direction[4]) / np.linalg.norm(direction) > 0.999
-    main = turn.T @ dominant_axes(hidden @ turn.T, 2)
-    np.testing.assert_allclose(np.abs(main[:2]), np.eye(2), atol=0.1)
-
-
-def test_separability():
-    labels = np.array([0, 0, 1, 1])
-    apart = np.array([[1.0, 9], [2, 8], [7, 1], [6, 2]])
-    assert separability(apart, labels) == 1.0
-    assert separability(np.ones((4, 2)), labels) == 0.0
-    assert separability(-apart, labels) == 0.0
-    # Class 1's distance confuses one of four pairs: AUROCs 1 and 3/4.
-    mixed = np.array([[1.0, 9], [2, 1.5], [7, 1], [6, 2]])
-    assert separability(mixed, labels) == pytest.approx(2 * (1 + 0.75) / 2 - 1)
 
 
 def test_classes_are_balanced_by_the_seed(train_set, val_set, make_context):
