@@ -26,9 +26,7 @@ def _classifiers(rows: int) -> dict[str, Any]:
 
     return {
         "logistic regression": LogisticRegression(C=1.0, max_iter=300, tol=1e-3, class_weight="balanced"),
-        "random forest": RandomForestClassifier(
-            _TREES, min_samples_leaf=2, class_weight="balanced", random_state=SEED
-        ),
+        "random forest": RandomForestClassifier(_TREES, min_samples_leaf=2, class_weight="balanced", random_state=SEED),
         "nearest neighbours": KNeighborsClassifier(min(_NEIGHBOURS, rows), weights="distance"),
     }
 
