@@ -49,6 +49,7 @@ def test_gates_look_across_weights(audit: Audit) -> None:
         assert gates[name].limit == pytest.approx(1 / 3 + 0.10)
     assert gates["trace"].limit == 0.5
     for gate in audit.gates:
+        assert gate.value is not None
         assert gate.ok == (gate.value >= gate.limit if gate.name == "trace" else gate.value <= gate.limit)
 
 
