@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from abc import abstractmethod
 from pathlib import Path
@@ -188,15 +189,30 @@ class TrainedMethod(Method):
 
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
         """Answers for uint8 (N, S, S, 3), S = the size that the method was fitted on."""
+        self._check_images(images)
+        n = self._inference_batch()
+        parts = [self._forward(self.convert(images[i : i + n])) for i in range(0, len(images), n)]
+        features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return {name: scores.check() for name, scores in self.answer(features, logits).items()}
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """float32 (N, D): what the last layer sees."""
+        self._check_images(images)
+        n = self._inference_batch()
+        return np.concatenate([self._forward(self.convert(images[i : i + n]))[0] for i in range(0, len(images), n)])
+
+    def with_class(self, name: str) -> Self:
+        """A copy that knows one class more by name; the rest is for :meth:`enroll` to add."""
+        joined = copy.copy(self)
+        joined.class_names = (*self.class_names, name)
+        return joined
+
+    def _check_images(self, images: np.ndarray) -> None:
         if images.ndim != 4 or images.shape[1:] != (self.crop_size, self.crop_size, 3):
             raise UsageError(
                 f"{self.name} was fitted on crops of {self.crop_size} x {self.crop_size} px, these images are "
                 f"{tuple(images.shape[1:])}"
             )
-        n = self._inference_batch()
-        parts = [self._forward(self.convert(images[i : i + n])) for i in range(0, len(images), n)]
-        features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return {name: scores.check() for name, scores in self.answer(features, logits).items()}
 
     def save(self, folder: Path) -> None:
         """``model.safetensors`` (network, head, rejection) and ``method.json`` (options, classes, crop size)."""
@@ -223,8 +239,8 @@ class TrainedMethod(Method):
             method.rejections = tuple(settings["rejections"])  # type: ignore[misc]
             method.device = torch.device("cpu")
             method.model = method.build(len(method.class_names), method.crop_size)
-            method.model.load_state_dict({k: torch.from_numpy(v) for k, v in _under("model.", tensors).items()})
-            method.restore(_under("rejection.", tensors))
+            method.model.load_state_dict({k: torch.from_numpy(v) for k, v in under("model.", tensors).items()})
+            method.restore(under("rejection.", tensors))
         except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
             raise CheckpointError(f"{folder} holds no usable {cls.name} model: {error}") from error
         method.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -254,8 +270,8 @@ def validation_of(logits: np.ndarray, labels: np.ndarray) -> Validation:
     return Validation(float((logits.argmax(1) == labels).mean()), loss)
 
 
-def check_training_images(train: ImageSet, val: ImageSet, context: Context) -> None:
-    """:class:`RunError` unless there are two classes, two training images of each, and no unseen image."""
+def check_training_images(train: ImageSet, val: ImageSet, context: Context, *, least: int = 1) -> None:
+    """:class:`RunError` unless there are two classes, ``least`` training images of each, and no unseen image."""
     for name, images in (("training", train), ("validation", val)):
         if len(images) and images.class_index.min() < 0:
             raise RunError(f"the {name} images contain unseen generators: refused, split the dataset again")
@@ -264,10 +280,11 @@ def check_training_images(train: ImageSet, val: ImageSet, context: Context) -> N
     if len(context.class_names) < 2:
         raise RunError(f"attribution needs at least two seen classes, there is {len(context.class_names)}")
     counts = np.bincount(train.class_index, minlength=len(context.class_names))
-    if counts.min() < 2:
+    if counts.min() < least:
         k = int(counts.argmin())
-        raise RunError(f"class '{context.class_names[k]}' has {counts[k]} training image(s), needs at least two")
+        raise RunError(f"class '{context.class_names[k]}' has {counts[k]} training image(s), needs at least {least}")
 
 
-def _under(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def under(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors whose names begin with a prefix, without it."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

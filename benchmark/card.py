@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ..core.documents import Limits
 
@@ -30,6 +30,8 @@ class MethodCard:
     deterministic : bool
         Whether fitting draws nothing at random, so that every seed gives the same answers: then one fit is enough for
         a rank. Seeds with different answers prove the contrary.
+    kind : str
+        ``method``, or ``floor`` for what a method should not fall below: never ranked.
     """
 
     title: Text
@@ -41,3 +43,4 @@ class MethodCard:
     published: Annotated[dict[str, float], Limits(longest=100)] = field(default_factory=dict[str, float])
     input_range: Text = "0..1"
     deterministic: bool = False
+    kind: Literal["method", "floor"] = "method"

@@ -22,7 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ from .scores import Scores
 
 @dataclass
 class Context:
-    """What a method is told about its surroundings while it is fitted.
+    """What the harness tells a method while it is fitted.
 
     Attributes
     ----------
@@ -54,6 +54,10 @@ class Context:
         Number of epochs asked for, None = the method's own default.
     options : dict[str, Any]
         The method's resolved hyper-parameters (also ``method.options``).
+    suite : str
+        The suite that the images are of; empty if there is none.
+    sources : tuple[str, ...]
+        Names ``generator/training_set`` of the suite's sources that the training images are of.
     """
 
     seed: int
@@ -63,6 +67,8 @@ class Context:
     crop_size: int
     epochs: int | None = None
     options: dict[str, Any] = field(default_factory=dict[str, Any])
+    suite: str = ""
+    sources: tuple[str, ...] = ()
 
 
 class Method(ABC):
@@ -81,6 +87,9 @@ class Method(ABC):
     limits : Mapping[str, Limit]
         What its value may be, for hyper-parameters that not every value of the default's type makes sense of
         (:mod:`.options`). The limits of base classes hold too.
+    reads_captions : bool
+        Whether ``predict(images, captions=...)`` takes the images' captions as well: a text for each image, None for
+        one without. They are handed over where the dataset has them, and are not there for a single photograph.
     """
 
     name: ClassVar[str]
@@ -89,11 +98,20 @@ class Method(ABC):
     normalised_distances: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
     limits: ClassVar[Mapping[str, Limit]] = {}
+    reads_captions: ClassVar[bool] = False
 
     options: dict[str, Any]
 
     precision: str = "float32"
     """Of the arithmetic that it was trained in; a run records it."""
+
+    training_free: bool = False
+    """Whether training images make no difference to it: one fit stands for any number of them. A run records it."""
+
+    @property
+    def seconds_per_image(self) -> dict[str, float]:
+        """What the dear parts of an answer cost: name of the part -> seconds per image; a run records it."""
+        return {}
 
     def __init__(self, **options: Any) -> None:
         """Keep ``defaults`` overridden by ``options`` in ``self.options``.
@@ -118,6 +136,15 @@ class Method(ABC):
         """
         return None
 
+    @property
+    def label(self) -> str:
+        """What a board calls it with these options, where its name would say something else; empty otherwise."""
+        return ""
+
+    def described(self) -> MethodCard:
+        """The card, with what these options change; a run carries it."""
+        return self.card
+
     @abstractmethod
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Learn from seen images alone; checkpoint into ``context.folder`` and resume from what lies there."""
@@ -126,6 +153,7 @@ class Method(ABC):
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
         """Answer for uint8 (N, S, S, 3): one :class:`Scores` per name in ``rejections``, from one forward pass.
 
+        A method with ``reads_captions`` takes a second argument, ``captions: Sequence[str | None] | None = None``.
         All rules share their ``class_scores``; ``known_score`` and ``candidate`` are each rule's own.
         """
 
@@ -137,6 +165,30 @@ class Method(ABC):
     @abstractmethod
     def load(cls, folder: Path) -> Method:
         """The method that :meth:`save` wrote."""
+
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """This method with one more class, learned from a few images without training; it stays as it is itself.
+
+        Parameters
+        ----------
+        images : numpy.ndarray
+            uint8 (n, S, S, 3), n >= 1, of one source.
+        class_name : str
+            The source; ``class_scores`` of the result have one more column, the last one.
+
+        Raises
+        ------
+        UsageError
+            From a method that has neither references nor features: this is optional.
+        """
+        raise UsageError(f"{self.name} cannot take another source without training: fit it again with that source.")
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """Rows (N, D) for uint8 (N, S, S, 3), close to each other where images are alike to this method.
+
+        UsageError from a method that has none: this is optional.
+        """
+        raise UsageError(f"{self.name} has no embedding of images that they could be grouped by.")
 
     def to(self, device: torch.device) -> Method:
         """Move networks to a device before ``predict``; methods without networks need not override it."""
@@ -225,7 +277,7 @@ def _read(text: str, default: object) -> Any:
 
 def _refuse_broken(path: Path, name: str) -> None:
     """UsageError if the method of a file breaks the contract; it is forgotten then."""
-    from .contract import contract_faults  # which is about what stands above
+    from .contract import contract_faults  # imported here: that module imports this one
 
     faults = contract_faults(_METHODS.get(name))
     if faults:

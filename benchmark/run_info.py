@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -39,6 +39,9 @@ Label = Annotated[str, Limits(longest=200, shortest=1)]
 Sha256 = Annotated[str, Limits(pattern="[0-9a-f]{64}", words="a SHA-256")]
 Count = Annotated[int, Limits(least=0, most=2**53)]
 Text = Annotated[str, Limits(longest=500)]
+
+Seconds = Annotated[dict[str, Annotated[float, Limits(least=0, most=1e9)]], Limits(longest=200)]
+"""What costs time -> seconds."""
 
 Option = bool | int | float | Annotated[str, Limits(longest=2000)] | None
 Options = Annotated[dict[str, Option], Limits(longest=200)]
@@ -78,6 +81,10 @@ class Config:
         """A short hash of what was resolved: fits of different keys are never averaged."""
         document = [self.options, self.crop_size, self.method_sha256]
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
+
+    def hash_on(self, manifest_id: str) -> str:
+        """A short hash of everything that makes two runs of one method and seed different."""
+        return hashlib.sha256(f"{self.key} {manifest_id}".encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -120,6 +127,34 @@ class ManifestInfo:
             crop_size=manifest.crop_size,
             counts=manifest.counts(),
         )
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A source that joined a run after its fit, from a few images.
+
+    Parameters
+    ----------
+    name : str
+        Of the source.
+    images : int
+        How many there were.
+    images_sha256 : str
+        Over their pixels, in the order in which they were given.
+    run : str
+        ``method/run`` of the run that it joined, as its folders were called.
+    run_sha256 : str
+        Of that run's ``run.json``.
+    created : str
+        When, ISO 8601.
+    """
+
+    name: Label
+    images: Annotated[int, Limits(least=1, most=2**31)]
+    images_sha256: Sha256
+    run: Label
+    run_sha256: Sha256
+    created: Annotated[str, Limits(longest=40)]
 
 
 @dataclass(frozen=True)
@@ -174,10 +209,17 @@ class RunInfo:
         Seconds of fitting and answering, interrupted attempts included.
     created : str
         ISO 8601.
+    training_free : bool
+        Whether training images make no difference to the method with these settings.
     label : str
         What the entry is called on a board; empty for the method's own name. No part of a run's identity.
     normalised_distances : tuple of str
         Rules whose known score is the negative of a distance divided by the standard deviation of its class.
+    enrolled : tuple of Enrolled
+        Sources that joined after the fit, in this order behind ``manifest.seen``. The answers of such a run are those
+        of the run that they joined; only its model knows them.
+    seconds_per_image : dict
+        Part of the method -> seconds that it took for each image when it was made, whether kept from before or not.
     """
 
     method: MethodName
@@ -194,8 +236,11 @@ class RunInfo:
     wall_time_s: Annotated[float, Limits(least=0, most=1e12)]
     created: Annotated[str, Limits(longest=40)]
     normalised_distances: Annotated[tuple[RuleName, ...], Limits(longest=200, unique=True)] = ()
+    training_free: bool = False
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
     label: Annotated[str, Limits(longest=200)] = ""
+    enrolled: Annotated[tuple[Enrolled, ...], Limits(longest=1000)] = ()
+    seconds_per_image: Seconds = field(default_factory=dict[str, float])
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``run.json``."""
@@ -213,6 +258,10 @@ class RunInfo:
         both = set(info.manifest.seen) & set(info.manifest.unseen)
         if both:
             raise RunError(f"{where}: manifest.seen and manifest.unseen both name {min(both)}.")
+        names = [*info.manifest.seen, *(one.name for one in info.enrolled)]
+        twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+        if twice is not None:
+            raise RunError(f"{where}: enrolled names {printable(twice)}, which is a source already.")
         try:
             datetime.fromisoformat(info.created)
         except ValueError as error:

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..core.errors import DatasetError
-from .catalog.published import Licence, PassOn
+from .catalog.published import Licence
 from .dataset import Dataset
+from .record_schema import PassOn
 
 _CC = "https://creativecommons.org"
 _NC = "non-commercial, with attribution"

@@ -27,17 +27,19 @@ import pandas as pd
 
 from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers, outcome_of
 from ..benchmark.manifest import Manifest
-from ..benchmark.metrics import METRICS, PRIMARY
+from ..benchmark.metrics import defined_metrics, primary_metric
 from ..benchmark.metrics.resampling import Resamples
 from ..benchmark.robustness.laundering_score import laundered_af1
 from ..benchmark.robustness.surface import Laundered, surface
 from ..benchmark.runs import Refused, Run
 from ..benchmark.scores import Scores
+from ..benchmark.shots.curves import ShotCurves
 from ..core.documents import Limits, from_json, to_json
 from ..core.errors import OsbenchError, RunError
 from ..core.progress import get_logger, progress_bar
 from ..core.publish import write_together
 from ..core.text import printable
+from ..generation.audit_record import Audit, read_audit
 from ..generation.dataset import Dataset
 from . import cache
 from .collect import Unit, choose, collect, of_manifest, reason
@@ -114,6 +116,10 @@ class Board:
         Best first; those that cannot be ranked last.
     gallery : tuple of GallerySource
         Sample images for the page; in no other file.
+    audit : Audit, optional
+        What trivial attributors found in the data set, where it is there and has been audited.
+    shots : tuple of ShotCurves
+        The metric against shots, over this board's fold and others; on the page alone.
     """
 
     suite: str
@@ -136,10 +142,12 @@ class Board:
     entries: Annotated[tuple[Entry, ...], Limits(longest=100_000)]
     schema_version: Literal[2] = BOARD_SCHEMA_VERSION
     gallery: tuple[GallerySource, ...] = field(default=(), repr=False)
+    audit: Audit | None = None
+    shots: tuple[ShotCurves, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``leaderboard.json``; undefined numbers are None."""
-        return {f.name: to_json(getattr(self, f.name)) for f in fields(self) if f.name != "gallery"}
+        return {f.name: to_json(getattr(self, f.name)) for f in fields(self) if f.name not in ("gallery", "shots")}
 
     @classmethod
     def from_json(cls, document: Any, where: str = JSON_FILE) -> Board:
@@ -167,7 +175,9 @@ class Board:
         files = {
             out / JSON_FILE: (json.dumps(document, indent=1, allow_nan=False) + "\n").encode(),
             out / TABLE_FILE: table.getvalue(),
-            out / PAGE_FILE: render_page(document | {"gallery": to_json(self.gallery)}).encode(),
+            out / PAGE_FILE: render_page(
+                document | {"gallery": to_json(self.gallery), "shots": to_json(self.shots)}
+            ).encode(),
         }
         out.mkdir(parents=True, exist_ok=True)
         write_together(files)
@@ -190,7 +200,7 @@ def leaderboard(
         A folder of runs, or of submissions.
     data : str, Path or Dataset, optional
         The data set, for sample images and for manifests that do not lie with the runs. Without it, the folder ``data``
-        beside the runs, if it is the one.
+        next to the runs, if it is the one.
     rules : collection of str
         Only these rejection rules; all of a run without it.
     manifest_id : str, optional
@@ -233,7 +243,7 @@ def build_board(
     rules : collection of str
         Only entries by these rejection rules. A method that has none of them keeps the one it is read by.
     manifest_lookup : callable, optional
-        Manifest id -> manifest; without it, beside the runs and in the dataset.
+        Manifest id -> manifest; without it, next to the runs and in the dataset.
 
     Returns
     -------
@@ -249,7 +259,8 @@ def build_board(
     named = tuple(_named(item, folder) for item in sorted(refused, key=lambda item: item.folder.as_posix()))
     if not scored:
         raise RunError(f"no run in {printable(folder)} can be used; {named[0].run}: {named[0].reason}")
-    entries = _ranked(scored)
+    unseen = len(manifest.unseen)
+    entries = _ranked(scored, primary_metric(unseen))
     return Board(
         suite=manifest.suite,
         protocol=manifest.protocol,
@@ -260,16 +271,19 @@ def build_board(
         titles=generator_titles(manifest, dataset),
         crop_size=manifest.crop_size,
         counts=_counts(manifest),
-        primary=PRIMARY,
+        primary=primary_metric(unseen),
         ranks_note=ranks_note(entries),
         threshold_rule=DEFAULT_THRESHOLD_RULE,
         bootstrap=bootstrap,
-        metrics={name: MetricInfo(m.title, m.definition, m.lower_is_better) for name, m in METRICS.items()},
+        metrics={
+            name: MetricInfo(m.title, m.definition, m.lower_is_better) for name, m in defined_metrics(unseen).items()
+        },
         created=max(entry.created for entry in entries),
         osbench_version=_version(),
         refused=named,
         entries=tuple(entries),
         gallery=_gallery(dataset, manifest),
+        audit=_audit(dataset, manifest),
     )
 
 
@@ -307,7 +321,7 @@ class _Scorer:
     pool: Executor
 
     def fit(self, units: list[Unit]) -> tuple[list[Scored], list[Refused]]:
-        """The entries of one fit, one for each rule; a unit that cannot be read makes room for its twin."""
+        """The entries of one fit, one for each rule; a unit that cannot be read is replaced by its twin."""
         bad: list[Refused] = []
         while units:
             runs, taken, twins = choose(units)
@@ -342,7 +356,8 @@ class _Scorer:
         """The rules that every seed has answers of, in the order of the first; of these the ones that are asked for."""
         shared = [rule for rule in runs[0].rules if all(rule in run.rules for run in runs)]
         if not self.rules:
-            return shared
+            # Nothing is rejected in a closed set: all rules would give the same row.
+            return shared if self.manifest.unseen else [runs[0].rule()]
         asked = [rule for rule in shared if rule in self.rules]
         return asked or [rule for rule in shared if rule == runs[0].rule()]
 
@@ -357,7 +372,7 @@ class _Scorer:
                 for rule, found in answers.items():
                     found.append(every[rule])
                     robustness[rule].append(self._robustness(every[rule], laundered))
-        except Exception as error:  # whatever a stranger's file makes of our readers, the board is built without it
+        except Exception as error:  # any error from a foreign file: the board is built without it
             return Refused(unit.folder, reason(error))
         return None
 
@@ -382,10 +397,10 @@ def _resamples(manifest: Manifest, replicates: int) -> Resamples:
     return Resamples(outcome_of(nothing, manifest, "test"), replicates)
 
 
-def _ranked(scored: Sequence[Scored]) -> list[Entry]:
+def _ranked(scored: Sequence[Scored], primary: str) -> list[Entry]:
     """Entries in the order of the board, with their names, what tells them apart, and their ranks."""
     entries = with_variants([entry for entry, _, _ in scored])
-    return placed([(entry, sides, fit) for entry, (_, sides, fit) in zip(entries, scored, strict=True)])
+    return placed([(entry, sides, fit) for entry, (_, sides, fit) in zip(entries, scored, strict=True)], primary)
 
 
 def _gallery(dataset: Dataset | None, manifest: Manifest) -> tuple[GallerySource, ...]:
@@ -397,6 +412,16 @@ def _gallery(dataset: Dataset | None, manifest: Manifest) -> tuple[GallerySource
         )
         return ()
     return gallery(dataset, manifest)
+
+
+def _audit(dataset: Dataset | None, manifest: Manifest) -> Audit | None:
+    if dataset is None or not holds_images(dataset, manifest):
+        return None
+    try:
+        return read_audit(dataset)
+    except OsbenchError as error:
+        get_logger().warning("the audit of the data set is left out: %s", error)
+        return None
 
 
 def _named(item: Refused, folder: Path) -> RefusedRun:

@@ -69,7 +69,7 @@ class _File:
 
 
 def content_key(runs: Sequence[Run], manifest_id: str, replicates: int, rules: Sequence[str]) -> str | None:
-    """The name of what is computed from some runs; None if a file is too large or too odd to be hashed first."""
+    """The name of what is computed from some runs; None if a file is too large, or not regular."""
     parts = [_code(), manifest_id, str(replicates), ",".join(rules)]
     try:
         for run in runs:

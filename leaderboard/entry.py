@@ -15,16 +15,15 @@ import pandas as pd
 from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers
 from ..benchmark.card import MethodCard
 from ..benchmark.content import ContentRow, content_rows
-from ..benchmark.metrics import METRICS, PER_GENERATOR, Outcome
+from ..benchmark.metrics import Outcome, defined_metrics, defined_per_generator, primary_metric
 from ..benchmark.metrics.intervals import Interval, interval_of
 from ..benchmark.metrics.paired import Side, side_of
 from ..benchmark.metrics.resampling import Resamples, replicate
-from ..benchmark.metrics.summary import PRIMARY
 from ..benchmark.primary_rule import Separation, separation_of
 from ..benchmark.robustness.laundering_score import LAUNDERING, Af1, laundering_replicates, shared_cells
 from ..benchmark.robustness.surface import SURFACE_METRICS, SurfaceRow
 from ..benchmark.robustness.treatments import Cell
-from ..benchmark.run_info import Config, Git, Hardware, RunInfo
+from ..benchmark.run_info import Config, Git, Hardware, RunInfo, Seconds
 from ..benchmark.score import Confusion, GeneratorScore, confusion, generator_scores, new_generator_intervals
 from ..core.documents import Limits, from_json, to_json
 from ..core.errors import RunError
@@ -125,7 +124,8 @@ class Entry:
     metrics : dict of str to Interval
         Means over the seeds, with intervals over images and seeds (*these generators*).
     new_generator : dict of str to Interval
-        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*).
+        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*); empty where nobody is
+        unseen.
     per_generator : dict of str to GeneratorScore
         Seen generators, then unseen ones.
     card : MethodCard
@@ -134,8 +134,8 @@ class Entry:
         What is needed to get its numbers again, and whether its runs say it.
     confusion : Confusion
         Who was taken for whom, all seeds together.
-    curve : EntryCurve
-        aF1 over CRR.
+    curve : EntryCurve, optional
+        aF1 over CRR; None where nobody is unseen.
     histogram : Histogram, optional
         Known scores of every source, of the first seed.
     content : tuple of ContentRow
@@ -144,6 +144,8 @@ class Entry:
         One number for that, where all seeds were asked.
     robustness : tuple of SurfaceRow
         Means over the seeds under every treatment that all of them were asked about.
+    seconds_per_image : dict
+        Part of the method -> seconds that it took for each image, mean over the seeds.
     """
 
     id: str
@@ -176,11 +178,12 @@ class Entry:
     card: MethodCard
     checklist: tuple[ChecklistItem, ...]
     confusion: Confusion
-    curve: EntryCurve
+    curve: EntryCurve | None
     histogram: Histogram | None
     laundering: Laundering | None = None
     content: Annotated[tuple[ContentRow, ...], Limits(longest=100_000)] = ()
     robustness: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
+    seconds_per_image: Seconds = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -241,7 +244,8 @@ def entry_of(
     first, manifest = seeds[0].info, seeds[0].manifest
     thresholds = [answers.threshold(DEFAULT_THRESHOLD_RULE) for answers in seeds]
     tests = [answers.test for answers in seeds]
-    found = replicate(tests, thresholds, METRICS | PER_GENERATOR, resamples, pool)
+    metrics = defined_metrics(len(manifest.unseen))
+    found = replicate(tests, thresholds, metrics | defined_per_generator(len(manifest.unseen)), resamples, pool)
     under = [own.af1 for own in robustness]
     left = laundering_replicates(under, resamples.seed)
     entry = Entry(
@@ -269,23 +273,32 @@ def entry_of(
         created=max(answers.info.created for answers in seeds),
         threshold_rule=DEFAULT_THRESHOLD_RULE,
         normalised_distance=seeds[0].rule in first.normalised_distances,
-        metrics={name: interval_of(found, name) for name in METRICS},
-        new_generator=new_generator_intervals(found),
+        metrics={name: interval_of(found, name) for name in metrics},
+        new_generator=new_generator_intervals(found, manifest),
         per_generator=generator_scores(found, manifest),
         card=first.card,
         checklist=checklist([answers.info for answers in seeds]),
         confusion=_confusion(seeds, thresholds),
-        curve=entry_curve(tests),
+        curve=entry_curve(tests) if manifest.unseen else None,
         histogram=entry_histogram(seeds[0], thresholds[0]),
         content=_content(seeds, thresholds),
         laundering=Laundering(interval_of(left, LAUNDERING), shared_cells(under)) if left else None,
         robustness=mean_surface([own.rows for own in robustness]),
+        seconds_per_image=_seconds_per_image([answers.info for answers in seeds]),
     )
-    return entry, Sides(side_of(found, PRIMARY), side_of(left, LAUNDERING) if left else None)
+    primary = side_of(found, primary_metric(len(manifest.unseen)))
+    return entry, Sides(primary, side_of(left, LAUNDERING) if left else None)
 
 
 def _answer_hash(test: Outcome) -> bytes:
     return hashlib.sha256(test.candidate.tobytes() + test.known_score.tobytes()).digest()
+
+
+def _seconds_per_image(infos: Sequence[RunInfo]) -> dict[str, float]:
+    """Part of the method -> mean over the seeds that name it."""
+    parts = sorted({part for info in infos for part in info.seconds_per_image})
+    seconds = {part: [i.seconds_per_image[part] for i in infos if part in i.seconds_per_image] for part in parts}
+    return {printable(part, 100): float(np.mean(found)) for part, found in seconds.items()}
 
 
 def _identity(info: RunInfo, rule: str) -> str:

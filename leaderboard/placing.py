@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..benchmark.metrics import METRICS, PRIMARY
+from ..benchmark.metrics import METRICS
 from ..benchmark.metrics.intervals import Interval
 from ..benchmark.metrics.max_t import max_t
 from ..benchmark.metrics.paired import Side
@@ -33,26 +33,28 @@ Scored = tuple[Entry, Sides, str]
 """An entry, itself as one side of every pair, and the name of its fit."""
 
 
-def placed(scored: Sequence[Scored]) -> list[Entry]:
+def placed(scored: Sequence[Scored], primary: str) -> list[Entry]:
     """The entries in the order of the board, with ranks or the reason why not.
 
     Parameters
     ----------
     scored : sequence of Scored
         Entries of one fit in the method's own order of rules. The scores that rank are better when higher.
+    primary : str
+        The metric that ranks.
     """
     leading = _leading_rules(scored)
     entries = [
-        replace(entry, primary_rule=entry.rule == leading[fit], unranked=_reason(entry, leading[fit]))
+        replace(entry, primary_rule=entry.rule == leading[fit], unranked=_reason(entry, leading[fit], primary))
         for entry, _, fit in scored
     ]
     sides = [own for _, own, _ in scored]
     ranked = [i for i, entry in enumerate(entries) if not entry.unranked]
-    places = _places([entries[i].metrics[PRIMARY] for i in ranked], [sides[i].primary for i in ranked])
+    places = _places([entries[i].metrics[primary] for i in ranked], [sides[i].primary for i in ranked])
     for i, place in zip(ranked, places, strict=True):
         entries[i] = replace(entries[i], rank=place.rank, rank_low=place.low, rank_high=place.high)
     entries = _placed_under_laundering(entries, sides)
-    positions = order([entry.metrics[PRIMARY] for entry in entries], [entry.id for entry in entries])
+    positions = order([entry.metrics[primary] for entry in entries], [entry.id for entry in entries])
     return [entries[i] for i in positions]
 
 
@@ -93,12 +95,14 @@ def _leading_rules(scored: Sequence[Scored]) -> dict[str, str]:
     return {fit: primary_rule({entry.rule: entry.separation for entry in found}) for fit, found in fits.items()}
 
 
-def _reason(entry: Entry, leading: str) -> str:
+def _reason(entry: Entry, leading: str, primary: str) -> str:
     """Why an entry has no rank; empty if it has."""
+    if entry.card.kind == "floor":
+        return "a floor: what a method should not fall below"
     if entry.rule != leading:
         return f"its fit is ranked by {leading}"
-    if not math.isfinite(entry.metrics[PRIMARY].estimate):
-        return f"its {METRICS[PRIMARY].title} is undefined"
+    if not math.isfinite(entry.metrics[primary].estimate):
+        return f"its {METRICS[primary].title} is undefined"
     if entry.trainings >= LEAST_TRAININGS or (entry.card.deterministic and entry.trainings == 1):
         return ""
     said = "one training" if entry.trainings == 1 else f"{entry.trainings} trainings"
@@ -110,6 +114,6 @@ def ranks_note(entries: Sequence[Entry]) -> str:
     """One line for a board on which nobody has a rank; empty for any other."""
     if any(entry.rank is not None for entry in entries):
         return ""
-    leading = [entry.trainings for entry in entries if entry.primary_rule]
+    leading = [entry.trainings for entry in entries if entry.primary_rule and entry.card.kind != "floor"]
     said = "One training each" if set(leading) == {1} else f"Fewer than {LEAST_TRAININGS} trainings each"
     return f"{said}: order shown, no ranks."

@@ -1,4 +1,4 @@
-"""Ranks that admit ties.
+"""Ranks with ties.
 
 An entry's rank is one plus the number of entries that surely lie above it, but never better than that of an entry with
 a larger value: differences vary in precision, and a board on which ranks and values run in different directions helps

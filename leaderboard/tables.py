@@ -11,21 +11,24 @@ from .board import Board
 from .entry import Laundering
 
 SHOWN_METRICS = ("auc_af1_crr", "af1", "crr", "auroc", "oscr")
+CLOSED_METRICS = ("accuracy", "macro_f1")
+"""What is shown where nobody is unseen."""
 
 
 def board_text(board: Board) -> str:
     """The board as a compact text table, then what was left out."""
+    shown = shown_metrics(board)
     rows = [
         [
             "-" if entry.rank is None else str(entry.rank),
             entry.name,
             " ".join(part for part in (entry.rule, entry.variant) if part),
             str(len(entry.seeds)),
-            *(_cell(entry.metrics[name]) for name in SHOWN_METRICS),
+            *(_cell(entry.metrics[name]) for name in shown),
         ]
         for entry in board.entries
     ]
-    header = ["#", "method", "rejection", "seeds", *SHOWN_METRICS]
+    header = ["#", "method", "rejection", "seeds", *shown]
     if any(entry.laundering for entry in board.entries):
         header.append(f"{LAUNDERING} (#)")
         rows = [[*row, _laundering_cell(entry.laundering)] for row, entry in zip(rows, board.entries, strict=True)]
@@ -37,6 +40,11 @@ def board_text(board: Board) -> str:
         lines.append(f"left out: {len(board.refused)}")
         lines += [f"  {item.run}: {item.reason}" for item in board.refused]
     return "\n".join(lines)
+
+
+def shown_metrics(board: Board) -> tuple[str, ...]:
+    """The metrics of a small table."""
+    return CLOSED_METRICS if board.primary in CLOSED_METRICS else SHOWN_METRICS
 
 
 def _laundering_cell(found: Laundering | None) -> str:

@@ -1,7 +1,8 @@
-"""``clip-knn``: nearest training images by frozen CLIP features, as in UniversalAttribution (ECCV workshops 2024)."""
+"""``clip-knn``: nearest training images by frozen features, as in UniversalAttribution (ECCV workshops 2024)."""
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -14,7 +15,8 @@ from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, MethodCard, Scores, register_method
 from ...benchmark.options import at_least
 from ...core.errors import CheckpointError, UsageError
-from ..clip_features import CLIP_LARGE, RESAMPLING, UsesClip
+from ..encoder_method import RESAMPLING, UsesEncoder
+from ..encoders.clip import CLIP_LARGE
 from ..trained import SETTINGS, WEIGHTS, check_training_images
 
 NEIGHBOURS = (1, 3, 5, 10, 20, 50)
@@ -23,16 +25,17 @@ BATCH = 256
 
 
 @register_method("clip-knn")
-class ClipKnn(UsesClip):
+class ClipKnn(UsesEncoder):
     """A vote of the k most similar training images (cosine), k chosen on seen validation images.
 
     ``similarity`` scores an image by the mean cosine to its k nearest training images of the winning class; ``votes``
     by the share of the k nearest that vote for it, the published score, which is 1 for every image if k is 1.
     """
 
+    without_clip = "nearest neighbours"
     rejections: ClassVar[tuple[str, ...]] = ("similarity", "votes")
-    defaults: ClassVar[dict[str, Any]] = {"clip": CLIP_LARGE, "block": 0, "neighbours": 0}
-    limits = {"block": at_least(0), "neighbours": at_least(0)}
+    defaults: ClassVar[dict[str, Any]] = {"encoder": f"clip:{CLIP_LARGE}", "layer": "", "neighbours": 0}
+    limits = {"neighbours": at_least(0)}
     card = MethodCard(
         title="CLIP + k nearest neighbours",
         paper="Cioni et al., Are CLIP features all you need for universal synthetic image origin attribution?, "
@@ -42,7 +45,7 @@ class ClipKnn(UsesClip):
         deviations=[
             RESAMPLING,
             "k is chosen on seen validation images; the published code chooses it on images of unknown classes too",
-            "the joint embedding of ViT-L/14 at 336 px; the paper takes a chosen intermediate block (option block=k)",
+            "the joint embedding of ViT-L/14 at 336 px; the paper takes a chosen block in the middle (layer=blockK)",
             "the rule 'similarity' is ours, shares of votes being coarse; ties in the vote go to the nearer class",
         ],
         licence="Apache-2.0 (own code); CLIP's weights are MIT and not shipped",
@@ -56,7 +59,7 @@ class ClipKnn(UsesClip):
         self.device, self.class_names = context.device, context.class_names
         rng = np.random.default_rng(context.seed)
         batches = train.batches(BATCH, rng=rng, balanced=True)
-        parts = [(labels, self._features(pixels)) for pixels, labels, _ in batches]
+        parts = [(labels, self.features(pixels)) for pixels, labels, _ in batches]
         self.labels, self.train_features = (np.concatenate(column) for column in zip(*parts, strict=True))
         smallest = int(np.bincount(self.labels).min())
         asked = self.options["neighbours"]
@@ -65,16 +68,27 @@ class ClipKnn(UsesClip):
         choices = [asked] if asked else [k for k in NEIGHBOURS if k <= smallest]
         hits = np.zeros(len(choices), np.int64)
         for pixels, labels, _ in val.batches(BATCH):
-            similarity = self.similarities(self._features(pixels))
+            similarity = self.similarities(self.features(pixels))
             hits += [(self._vote(similarity, k)[0] == labels).sum() for k in choices]
         self.k = choices[int(hits.argmax())]
+
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """The images join the training images."""
+        joined = copy.copy(self)
+        joined.class_names = (*self.class_names, class_name)
+        joined.train_features = np.concatenate([self.train_features, self.features(images)])
+        joined.labels = np.append(self.labels, np.full(len(images), len(self.class_names), self.labels.dtype))
+        return joined
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        return self.features(images)
 
     def similarities(self, features: np.ndarray) -> np.ndarray:
         """Cosines (N, M) to the training images."""
         return features @ self.train_features.T
 
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
-        similarity = self.similarities(self._features(images))
+        similarity = self.similarities(self.features(images))
         candidate, votes, means = self._vote(similarity, self.k)
         rows = np.arange(len(images))
         answers = {
@@ -89,23 +103,18 @@ class ClipKnn(UsesClip):
         nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
         cells = self.labels[nearest] + n_classes * np.arange(len(similarity))[:, None]
         votes = np.bincount(cells.ravel(), minlength=n_classes * len(similarity)).reshape(-1, n_classes) / k
-        nearest_of_class = [
-            np.partition(similarity[:, self.labels == c], -k, axis=1)[:, -k:].mean(1) for c in range(n_classes)
-        ]
+        nearest_of_class = [_largest(similarity[:, self.labels == c], k).mean(1) for c in range(n_classes)]
         means = np.stack(nearest_of_class, axis=1)
         return np.lexsort((means, votes))[:, -1], votes, means
 
-    def _features(self, images: np.ndarray) -> np.ndarray:
-        return self.clip.image_features(images, self.options["block"])
-
     def save(self, folder: Path) -> None:
-        """The training images' features and labels, and the hash of CLIP's weights."""
+        """The training images' features and labels, and the hash of the encoder's weights."""
         save_file({"features": self.train_features, "labels": self.labels}, folder / WEIGHTS)
         settings = {
             "options": self.options,
             "class_names": self.class_names,
             "k": self.k,
-            "clip_sha256": self.clip.sha256,
+            "encoder_sha256": self.encoder.sha256,
         }
         (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
 
@@ -116,8 +125,14 @@ class ClipKnn(UsesClip):
             settings, arrays = json.loads((folder / SETTINGS).read_text()), load_file(folder / WEIGHTS)
             method = cls(**settings["options"])
             method.class_names, method.k = tuple(settings["class_names"]), settings["k"]
-            method.expected_sha256 = settings["clip_sha256"]
+            method.expected_sha256 = settings["encoder_sha256"]
             method.train_features, method.labels = arrays["features"], arrays["labels"]
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise CheckpointError(f"{folder} holds no usable {cls.name} model: {error}") from error
         return method
+
+
+def _largest(values: np.ndarray, k: int) -> np.ndarray:
+    """The k largest of each row, unordered; all of a class that has fewer images."""
+    k = min(k, values.shape[1])
+    return np.partition(values, -k, axis=1)[:, -k:]

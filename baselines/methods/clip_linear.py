@@ -1,4 +1,4 @@
-"""``clip-linear``: logistic regression on frozen CLIP features, as in UniversalAttribution (ECCV workshops 2024)."""
+"""``clip-linear``: logistic regression on frozen features, as in UniversalAttribution (ECCV workshops 2024)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, MethodCard, register_method
 from ...benchmark.options import at_least
 from ..classifier import SoftmaxHead
-from ..clip_classifier import ClipClassifier
-from ..clip_features import CLIP_LARGE, RESAMPLING
+from ..encoder_classifier import EncoderClassifier
+from ..encoder_method import RESAMPLING
+from ..encoders.clip import CLIP_LARGE
 from ..trained import AttributionModel, check_training_images
 from ..training import seeded_torch
 
@@ -21,21 +22,21 @@ STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 
 
 @register_method("clip-linear")
-class ClipLinear(ClipClassifier):
-    """Multinomial logistic regression on unit-norm CLIP features; the penalty is chosen on seen validation images.
+class ClipLinear(EncoderClassifier):
+    """Multinomial logistic regression on unit-norm features; the penalty is chosen on seen validation images.
 
-    ``block=0`` takes the joint embedding, ``block=k`` the class token behind the k-th transformer block.
     ``strength``: inverse penalty (scikit-learn's C), 0 to choose among 1, 10, 100 and 1000.
     """
 
+    without_clip = "linear probe"
     defaults: ClassVar[dict[str, Any]] = {
-        "clip": CLIP_LARGE,
-        "block": 0,
+        "encoder": f"clip:{CLIP_LARGE}",
+        "layer": "",
         "strength": 0.0,
         "iterations": 1000,
         "batch_size": 256,
     }
-    limits = {"block": at_least(0), "strength": at_least(0), "iterations": at_least(1), "batch_size": at_least(1)}
+    limits = {"strength": at_least(0), "iterations": at_least(1), "batch_size": at_least(1)}
     card = MethodCard(
         title="CLIP + linear classifier",
         paper="Cioni et al., Are CLIP features all you need for universal synthetic image origin attribution?, "
@@ -44,7 +45,7 @@ class ClipLinear(ClipClassifier):
         faithful=["frozen CLIP image encoder, logistic regression on its features"],
         deviations=[
             RESAMPLING,
-            "the joint embedding of ViT-L/14 at 336 px; the paper takes a chosen intermediate block (option block=k)",
+            "the joint embedding of ViT-L/14 at 336 px; the paper takes a chosen block in the middle (layer=blockK)",
             "the penalty is chosen on seen validation images; classes are weighted instead of under-sampled",
             "rejection rules other than 'never' are ours",
         ],
@@ -54,12 +55,7 @@ class ClipLinear(ClipClassifier):
     )
 
     def build(self, n_classes: int, size: int) -> AttributionModel:
-        clip, block = self.clip, self.options["block"]
-        dim = clip.config.vision_config.hidden_size if block else clip.dim
-        return AttributionModel(nn.Identity(), SoftmaxHead(dim, n_classes))
-
-    def features(self, images: np.ndarray) -> np.ndarray:
-        return self.clip.image_features(images, self.options["block"])
+        return AttributionModel(nn.Identity(), SoftmaxHead(self.dim, n_classes))
 
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Solve the regression; there is nothing to resume but the features, which are cached."""

@@ -1,4 +1,4 @@
-"""``clip-lora``: low-rank adaptation of both CLIP encoders (Zanella and Ben Ayed, CVPR workshops 2024)."""
+"""``clip-lora``: low-rank adaptation of both encoders of CLIP (Zanella and Ben Ayed, CVPR workshops 2024)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from ...benchmark.images import ImageSet
 from ...benchmark.method import Context, MethodCard, register_method
 from ...benchmark.options import above, at_least
 from ...core.errors import UsageError
-from ..clip_classifier import ClipClassifier
-from ..clip_features import CLIP_BASE_16, RESAMPLING, load_model
+from ..classifier import SoftmaxHead
+from ..encoder_classifier import EncoderClassifier
+from ..encoder_method import RESAMPLING
+from ..encoders import Encoder, build_encoder
+from ..encoders.clip import CLIP_BASE_16, Clip, load_model
+from ..encoders.efficientnet_lite0 import EfficientNetLite0Encoder
 from ..inputs import Inputs
+from ..low_rank import ATTENTION, NO_PEFT, AdaptedConvolutions, AdaptedModel, with_lora
 from ..precision import FLOAT32
 from ..rejection import LinearHead
 from ..trained import AttributionModel
 from ..training import Recipe
 
 TEMPLATE = "a photo of a {}."
-TARGETS = ["q_proj", "k_proj", "v_proj"]
-NO_PEFT = 'clip-lora needs peft: pip install "osbench[clip]".'
+ADAPTABLE = (Clip, EfficientNetLite0Encoder)
 
 
 class ImageTower(nn.Module):
@@ -74,29 +78,18 @@ class TextHead(nn.Module):
         return F.cross_entropy(self.logits(embeddings), labels)
 
 
-class AdaptedModel(AttributionModel):
-    """Its state is the trained part alone, so that neither checkpoints nor saved methods contain CLIP."""
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        trained = {name for name, parameter in self.named_parameters() if parameter.requires_grad}
-        return {name: t for name, t in super().state_dict(*args, **kwargs).items() if name in trained}
-
-    def load_state_dict(self, state_dict: Any, strict: bool = True, assign: bool = False) -> Any:
-        expected = {name: t.shape for name, t in self.state_dict().items()}
-        if {name: t.shape for name, t in state_dict.items()} != expected:
-            raise RuntimeError("these low-rank matrices belong to another network or rank")
-        return super().load_state_dict(state_dict, strict=False, assign=assign)
-
-
 @register_method("clip-lora")
-class ClipLora(ClipClassifier):
+class ClipLora(EncoderClassifier):
     """Rank-2 updates of the query, key and value matrices of both encoders; classes are named in a sentence.
 
-    Needs peft: ``pip install "osbench[clip]"``.
+    With ``encoder=efficientnet-lite0`` such updates go to its 1 x 1 convolutions, and a linear layer takes the place of
+    the sentences. Needs peft: ``pip install "osbench[clip]"``.
     """
 
+    without_clip = "low-rank adaptation"
     defaults: ClassVar[dict[str, Any]] = {
-        "clip": CLIP_BASE_16,
+        "encoder": f"clip:{CLIP_BASE_16}",
+        "layer": "",
         "rank": 2,
         "alpha": 1.0,
         "dropout": 0.25,
@@ -132,16 +125,37 @@ class ClipLora(ClipClassifier):
         input_range="0..1, then CLIP's mean and standard deviation",
     )
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        encoder = build_encoder(self.options["encoder"])
+        if not isinstance(encoder, ADAPTABLE):
+            raise UsageError(f"clip-lora adapts the encoders clip and efficientnet-lite0, not {encoder.label}.")
+        if isinstance(encoder, Clip) and self.options["layer"]:
+            raise UsageError("clip-lora adapts CLIP's joint embedding: leave option layer out.")
+
     def missing(self) -> str | None:
         return super().missing() or (None if find_spec("peft") else NO_PEFT)
 
     def build(self, n_classes: int, size: int) -> AttributionModel:
-        model = with_lora(load_model(self.clip.folder), self.options)
+        encoder = self.encoder
+        if isinstance(encoder, EfficientNetLite0Encoder):
+            network = AdaptedConvolutions(encoder, self.layer, self.options)
+            return AdaptedModel(network, SoftmaxHead(self.dim, n_classes))
+        assert isinstance(encoder, Clip)
+        model = with_lora(load_model(encoder.folder), self.options, list(ATTENTION))
         sentences = [TEMPLATE.format(name.replace("_", " ")) for name in self.class_names]
-        return AdaptedModel(ImageTower(model), TextHead(model, self.clip.tokens(sentences)))
+        return AdaptedModel(ImageTower(model), TextHead(model, encoder.tokens(sentences)))
 
     def convert(self, images: np.ndarray) -> Tensor:
-        return self.clip.inputs(images)
+        encoder = self.encoder
+        assert isinstance(encoder, ADAPTABLE)
+        return encoder.inputs(images)
+
+    def deviation(self, encoder: Encoder) -> str:
+        return (
+            f"{super().deviation(encoder)}; the updates go to the 1 x 1 convolutions, batch normalisation keeps its "
+            "statistics, and a trained linear layer stands in for the sentences' embeddings"
+        )
 
     def inputs(self, images: ImageSet, context: Context, name: str) -> Inputs:
         """Images: unlike the other methods on CLIP, this one trains the encoders, so no feature can be kept."""
@@ -158,19 +172,9 @@ class ClipLora(ClipClassifier):
 
     @torch.inference_mode()
     def linear_head(self) -> LinearHead:
-        """The sentences' embeddings as a last layer without bias."""
-        head: TextHead = self.model.head  # type: ignore[assignment]
+        """The last layer; on CLIP the sentences' embeddings, without bias."""
+        head = self.model.head
+        if not isinstance(head, TextHead):
+            return super().linear_head()
         weight = head.logit_scale.exp() * head.class_embeddings()
         return LinearHead(weight.float().cpu().numpy(), np.zeros(len(weight), np.float32))
-
-
-def with_lora(model: Any, options: dict[str, Any]) -> Any:
-    """A CLIPModel with low-rank updates, of which nothing else is trainable. UsageError if peft is not installed."""
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise UsageError(NO_PEFT) from error
-    config = LoraConfig(
-        r=options["rank"], lora_alpha=options["alpha"], lora_dropout=options["dropout"], target_modules=TARGETS
-    )
-    return get_peft_model(model, config).base_model.model

@@ -1,4 +1,4 @@
-"""``clip-mlp``: a small network on frozen CLIP features, the baseline of paper 2's group."""
+"""``clip-mlp``: a small network on frozen features, the baseline of paper 2's group."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from torch import nn
 
 from ...benchmark.method import MethodCard, register_method
 from ..classifier import SoftmaxHead
-from ..clip_classifier import ClipClassifier
-from ..clip_features import CLIP_LARGE, RESAMPLING
+from ..encoder_classifier import EncoderClassifier
+from ..encoder_method import RESAMPLING
+from ..encoders.clip import CLIP_LARGE
 from ..precision import FLOAT32
 from ..trained import AttributionModel
 from ..training import Recipe
@@ -19,11 +20,13 @@ WIDTHS = (512, 256)
 
 
 @register_method("clip-mlp")
-class ClipMlp(ClipClassifier):
+class ClipMlp(EncoderClassifier):
     """CLIP joint embedding (768-d, unit norm) -> 512 -> 256 with ReLU -> classes, cross-entropy."""
 
+    without_clip = "MLP probe"
     defaults: ClassVar[dict[str, Any]] = {
-        "clip": CLIP_LARGE,
+        "encoder": f"clip:{CLIP_LARGE}",
+        "layer": "",
         "epochs": 1000,
         "batch_size": 1 << 20,
         "lr": 1e-3,
@@ -51,7 +54,7 @@ class ClipMlp(ClipClassifier):
 
     def build(self, n_classes: int, size: int) -> AttributionModel:
         first, second = WIDTHS
-        layers = [nn.Linear(self.clip.dim, first), nn.ReLU(), nn.Linear(first, second), nn.ReLU()]
+        layers = [nn.Linear(self.dim, first), nn.ReLU(), nn.Linear(first, second), nn.ReLU()]
         return AttributionModel(nn.Sequential(*layers), SoftmaxHead(second, n_classes))
 
     def optimizer(self) -> torch.optim.Optimizer:

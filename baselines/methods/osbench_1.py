@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -82,7 +83,7 @@ class Osbench1(Method):
 
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Fit the views on training images, calibrate them on validation images; takes seconds, so nothing is kept."""
-        check_training_images(train, val, context)
+        check_training_images(train, val, context, least=2)  # a scatter within classes
         _check_size(self.name, train.crop_size)
         self.class_names, self.crop_size = context.class_names, train.crop_size
         train = balanced(train, np.random.default_rng(context.seed))
@@ -95,13 +96,28 @@ class Osbench1(Method):
 
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
         """Answers for uint8 (N, S, S, 3), S = the size that the method was fitted on."""
+        deviations = self.views.deviations(self._asked(images))
+        return {"native": Scores(-deviations, -deviations.min(1), deviations.argmin(1)).check()}
+
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """A Gaussian more in every view, calibrated on the images themselves, each left out in turn."""
+        joined = copy.copy(self)
+        joined.class_names = (*self.class_names, class_name)
+        joined.views = self.views.with_class(self._asked(images))
+        return joined
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """float64 (N, D): the axes of all views."""
+        return self.views.embeddings(self._asked(images))
+
+    def _asked(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """The features of images; UsageError unless they have the size that the method was fitted on."""
         if images.ndim != 4 or images.shape[1:] != (self.crop_size, self.crop_size, 3):
             raise UsageError(
                 f"{self.name} was fitted on crops of {self.crop_size} x {self.crop_size} px, these images are "
                 f"{tuple(images.shape[1:])}"
             )
-        deviations = self.views.deviations(_blocks(log_spectra(images, torch.get_num_threads())))
-        return {"native": Scores(-deviations, -deviations.min(1), deviations.argmin(1)).check()}
+        return _blocks(log_spectra(images, torch.get_num_threads()))
 
     def _spectra(self, images: ImageSet, name: str) -> np.ndarray:
         parts = []

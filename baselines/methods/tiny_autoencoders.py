@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from ..classifier import Classifier, SoftmaxHead
 from ..inputs import Inputs
 from ..networks import scale_pixels
 from ..rejection import Activations, LinearHead, RejectionRule, rule_names
-from ..trained import AttributionModel, check_training_images
+from ..trained import AttributionModel, TrainedMethod, check_training_images
 from ..training import Recipe, Validation, seeded_torch, train_network
 
 PATCH = 64
@@ -181,14 +181,16 @@ class TinyAutoencoders(Classifier):
         self.learn_rejection(self.activations(Inputs(rest, convert)), self.activations(Inputs(val, convert)))
 
     def _shared_out(self, train: ImageSet, seed: int) -> tuple[ImageSet, ImageSet]:
-        """Images for the encoders, and the others."""
+        """Images for the encoders, and the others; the only image of a class is for both."""
         tiles = len(tile_corners(self.crop_size, self.patch))
         images = -(-self.options["patches_per_class"] // min(MOST_PATCHES, tiles))
         rng, taken = np.random.default_rng(seed), np.zeros(len(train), bool)
+        left = np.ones(len(train), bool)
         for k in range(len(self.class_names)):
             own = rng.permutation(np.flatnonzero(train.class_index == k))
             taken[own[: max(1, min(images, len(own) // 2))]] = True
-        return train.subset(taken), train.subset(~taken)
+            left[own] = ~taken[own] if len(own) > 1 else True
+        return train.subset(taken), train.subset(left)
 
     def _learn_decoder(self, context: Context) -> None:
         real = self._real_patches(context)
@@ -276,6 +278,10 @@ class TinyAutoencoders(Classifier):
     @property
     def _network(self) -> Any:
         return self.model.network
+
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """UsageError: every class has an autoencoder of its own, which a few images cannot train."""
+        return super(TrainedMethod, self).enroll(images, class_name)
 
     def rule(self, name: str, arrays: dict[str, np.ndarray] | None = None) -> RejectionRule:
         return OwnError(arrays) if name == OwnError.name else super().rule(name, arrays)

@@ -1,4 +1,4 @@
-"""How sure a number is: three questions, three intervals, each named after the question it answers.
+"""Confidence intervals: three questions, three intervals, each named after its question.
 
 *These generators*: would other images of the same generators give another number? (stratified bootstrap of images)
 *This method*: would training again, and other images, give another number? (images, and the deviation over seeds)
@@ -20,7 +20,7 @@ from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
 from ...core.documents import Number, to_json
 from .outcome import FloatArray, Outcome, finite_scores
 from .resampling import Replicates, Resamples, replicate, with_seed_noise
-from .summary import METRICS, PER_GENERATOR, metric
+from .summary import METRICS, PER_GENERATOR, defined_per_generator, metric
 
 #: Unseen generators that an interval for a new one needs.
 LEAST_GENERATORS = 5
@@ -73,9 +73,9 @@ def bootstrap_intervals(
     """Percentile intervals of metrics over images, or over seeds and images.
 
     Images are resampled within each generator, so every generator keeps its count. Thresholds stay as they are: they
-    belong to the method, not to the test images. With several outcomes (training seeds of one method on the same
-    images) each replicate has *one* resample of the images for all of them, because the seeds share the images, and
-    what training again would change is added (`with_seed_noise`): with few seeds intervals are wide.
+    belong to the method, not to the test images. Several outcomes are training seeds of one method on the same images:
+    each replicate has *one* resample of the images for all of them. What training again would change is added
+    (`with_seed_noise`): with few seeds intervals are wide.
 
     Parameters
     ----------
@@ -153,10 +153,15 @@ def per_generator_intervals(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, list[Interval]]:
-    """`bootstrap_intervals` of F1 of each seen generator, CRR and AUROC of each unseen one, in index order."""
+    """`bootstrap_intervals` of F1 of each seen generator, CRR and AUROC of each unseen one, in index order.
+
+    F1 alone where nobody is unseen.
+    """
     runs, cuts = as_lists(outcomes, thresholds)
-    found = replicate(runs, cuts, PER_GENERATOR, resamples_of(runs, replicates, seed))
-    return {name: intervals_of(found, name, level) for name in PER_GENERATOR}
+    resamples = resamples_of(runs, replicates, seed)
+    metrics = defined_per_generator(runs[0].n_unseen)
+    found = replicate(runs, cuts, metrics, resamples)
+    return {name: intervals_of(found, name, level) for name in metrics}
 
 
 def interval_of(found: Replicates, name: str, level: float = 0.95) -> Interval:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 from ...core.errors import UsageError
+from ..record_schema import PassOn
 
 MAGIC = {"pickle": (b"\x80",), "zip": (b"PK",), "torch": (b"\x80", b"PK")}
 """Container -> how its files may begin. ``torch``: torch.save, whose older form is a pickle and whose newer a zip."""
-
-PassOn = Literal["allowed", "non-commercial", "forbidden"]
-"""Whether images may be passed on."""
 
 _FILE = re.compile(r"[\w.-]+(/[\w.-]+)?")
 

@@ -169,8 +169,8 @@ def export(work_folder: WorkFolder, models: tuple[str, ...], out: Path | None) -
 @click.pass_obj
 def card(work_folder: WorkFolder, features: Path | None, previous: Path | None, out: Path | None) -> None:
     """Measure the zoo's models and write its card."""
+    from ..efficientnet_lite0 import load_features
     from .card import write_card
-    from .efficientnet import load_features
 
     click.echo(
         write_card(

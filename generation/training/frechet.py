@@ -10,8 +10,8 @@ import torch
 from scipy import linalg
 from torch.nn import functional as F
 
+from ..efficientnet_lite0 import EfficientNetLite0
 from .bank import to_tensor
-from .efficientnet import EfficientNetLite0
 
 
 @torch.no_grad()

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import DatasetError, unknown_name
+from ..efficientnet_lite0 import load_features
 from .augment import augment
 from .discriminator import Discriminator
-from .efficientnet import load_features
 from .hardware import Hardware
 from .losses import (
     discriminator_loss,

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from .efficientnet import STAGE_CHANNELS, EfficientNetLite0
+from ..efficientnet_lite0 import STAGE_CHANNELS, EfficientNetLite0
 
 SIDE = 224  # the backbone was trained at this size
 

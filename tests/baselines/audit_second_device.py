@@ -52,11 +52,12 @@ CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     ),
     "osbench-1": ("osbench-1", {}, 32),
     "osbench-2": ("osbench-2", {}, 32),
-    "clip-linear": ("clip-linear", {"clip": ""}, 32),
-    "clip-knn": ("clip-knn", {"clip": ""}, 32),
-    "clip-mlp": ("clip-mlp", {"clip": ""}, 32),
-    "clip-lora": ("clip-lora", {**SMALL, "clip": ""}, 32),
-    "de-fake": ("de-fake", {"clip": "", "captions": ""}, 32),
+    "clip-linear": ("clip-linear", {"encoder": ""}, 32),
+    "clip-knn": ("clip-knn", {"encoder": ""}, 32),
+    "clip-mlp": ("clip-mlp", {"encoder": ""}, 32),
+    "clip-lora": ("clip-lora", {**SMALL, "encoder": ""}, 32),
+    "de-fake": ("de-fake", {"encoder": "", "captions": ""}, 32),
+    "resynthesis": ("resynthesis", {"via": "reference", "source": "train", "encoder": "log-spectrum"}, 32),
 }
 
 
@@ -79,8 +80,8 @@ def make(case: str, sets: tuple[ImageSet, ...], tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(exif_net, "ConsistencyHead", SmallHead)
     monkeypatch.setattr(pairwise, "HELD_OUT_PAIRS", 16)
     given = dict(options)
-    if "clip" in given:
-        given["clip"] = str(write_tiny_clip(tmp_path / "clip"))
+    if given.get("encoder") == "":
+        given["encoder"] = f"clip:{write_tiny_clip(tmp_path / 'clip')}"
     if "captions" in given:
         given["captions"] = str(write_captions(tmp_path / "captions.jsonl", *sets, texts=("zz", "ab", "q", "rs")))
     return lambda: get_method(name)(**given)

@@ -35,6 +35,8 @@ def test_one_seed_gives_what_score_gives(runs: list[Run], manifest: Manifest) ->
     assert found.per_generator == score.per_generator
     assert str(found.new_generator) == str(score.new_generator)  # NaN bounds: two generators cannot tell
     assert found.confusion == score.confusion
+    assert found.curve is not None
+    assert score.curve is not None
     assert found.curve.crr[:-1] == score.curve.crr
 
 
@@ -52,6 +54,14 @@ def test_several_seeds_give_means_and_summed_counts(runs: list[Run], manifest: M
     assert sides.primary.values.shape == (50,)
     assert (sides.laundering, found.laundering) == (None, None)
     assert (found.seeds, found.wall_time_s) == ((0, 1, 2), 312.5)
+
+
+def test_what_an_image_costs_is_the_mean_of_the_seeds(runs: list[Run], manifest: Manifest) -> None:
+    answers = [run.answers(manifest=manifest) for run in runs[:2]]
+    costs = ({"a": 1.0, "b": 0.5}, {"a": 3.0})
+    told = [replace(one, info=replace(one.info, seconds_per_image=c)) for one, c in zip(answers, costs, strict=True)]
+    found, _ = entry_of(told, [Robustness((), {})] * 2, Resamples(answers[0].test, 5))
+    assert found.seconds_per_image == {"a": 2.0, "b": 0.5}
 
 
 def test_a_document_comes_back(runs: list[Run], manifest: Manifest) -> None:

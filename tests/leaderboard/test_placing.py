@@ -50,7 +50,7 @@ def laundered(one: Scored, value: float, cells: tuple[Cell, ...] = TREATMENTS) -
 
 
 def found(*all_scored: Scored) -> dict[tuple[str, str], Entry]:
-    return {(entry.method, entry.rule): entry for entry in placed(all_scored)}
+    return {(entry.method, entry.rule): entry for entry in placed(all_scored, PRIMARY)}
 
 
 def test_one_rule_of_each_fit_is_ranked_and_the_others_say_which() -> None:
@@ -100,7 +100,7 @@ def test_what_laundering_leaves_ranks_in_another_order() -> None:
 
 
 def test_who_is_not_ranked_is_not_ranked_under_laundering_either() -> None:
-    (entry,) = placed([laundered(scored("a", 0.9, trainings=1, seeds=1), 0.3)])
+    (entry,) = placed([laundered(scored("a", 0.9, trainings=1, seeds=1), 0.3)], PRIMARY)
     assert entry.laundering is not None
     assert (entry.laundering.rank, entry.laundering.unranked) == (None, entry.unranked)
 
@@ -122,11 +122,11 @@ def test_an_undefined_value_has_no_rank() -> None:
 
 
 def test_a_board_without_ranks_says_so() -> None:
-    alone = placed([scored("a", 0.9, trainings=1, seeds=1), scored("b", 0.8, trainings=1, seeds=1)])
+    alone = placed([scored("a", 0.9, trainings=1, seeds=1), scored("b", 0.8, trainings=1, seeds=1)], PRIMARY)
     assert ranks_note(alone) == "One training each: order shown, no ranks."
-    two = placed([scored("a", 0.9, trainings=2, seeds=2), scored("b", 0.8, trainings=1, seeds=1)])
+    two = placed([scored("a", 0.9, trainings=2, seeds=2), scored("b", 0.8, trainings=1, seeds=1)], PRIMARY)
     assert ranks_note(two) == "Fewer than 3 trainings each: order shown, no ranks."
-    assert ranks_note(placed([scored("a", 0.9)])) == ""
+    assert ranks_note(placed([scored("a", 0.9)], PRIMARY)) == ""
     assert ranks_note(alone) in board_text(replace(made_board(*alone), ranks_note=ranks_note(alone)))
 
 

@@ -144,6 +144,9 @@ function drawLegend() {
 
 function startCurves() {
   const figure = byId("chart");
+  const drawable = entries.some((entry) => entry.curve); // without unseen images there is nothing to refuse
+  for (const part of [byId("curves"), byId("curves-link")]) part.hidden = !drawable;
+  if (!drawable) return;
   showFirst();
   drawChart();
   drawLegend();

@@ -2,10 +2,11 @@
 
 function findingSentence() {
   const ranked = entries.filter((entry) => entry.rank);
-  const first = ranked[0] || leading.find((entry) => isNumber(entry.metrics.auc_af1_crr.estimate));
+  const first = ranked[0] || leading.find((entry) => isNumber(entry.metrics[board.primary].estimate));
   if (!first) return "No entry has a valid score yet.";
-  const score = first.metrics.auc_af1_crr;
-  const opening = [el("strong", {}, labelOf(first)), ` has the largest area under the aF1‑CRR curve: ${fixed(score.estimate)}`, range(score) ? ` (${range(score)})` : "", ". "];
+  const score = first.metrics[board.primary];
+  const what = board.unseen.length ? "has the largest area under the aF1‑CRR curve" : `is first by ${metricTitle(board.primary).toLowerCase()}`;
+  const opening = [el("strong", {}, labelOf(first)), ` ${what}: ${fixed(score.estimate)}`, range(score) ? ` (${range(score)})` : "", ". "];
   if (board.ranks_note) return [...opening, board.ranks_note];
   const tied = ranked.slice(1).filter((entry) => entry.rank === first.rank);
   if (ranked.length === 1) return [...opening, "It is the only entry with a rank."];
@@ -30,11 +31,14 @@ function startDefinitions() {
 
 function startWords() {
   const counts = board.counts;
+  if (!board.unseen.length) {
+    byId("board-hint").textContent = `A closed set: nobody is unseen, so nothing is to be refused. Ranked by ${metricTitle(board.primary).toLowerCase()}, one row for each fit. Bold: entries that comparison on the same images cannot tell apart from the first.`;
+  }
   byId("eyebrow").textContent = `${board.suite} suite · protocol ${board.protocol}${board.fold && board.fold !== board.protocol ? ` · ${board.fold}` : ""}`;
   byId("finding").replaceChildren(...[findingSentence()].flat().map((part) => (part instanceof Node ? part : document.createTextNode(part))));
   byId("facts").replaceChildren(...pairs([
     ["Seen", list(board.seen.map(titleOf))], ["Unseen", list(board.unseen.map(titleOf))],
-    ["Test images", counts.test_seen === undefined ? null : `${grouped(counts.test_seen)} seen, ${grouped(counts.test_unseen)} unseen`],
+    ["Test images", counts.test_seen === undefined ? null : `${grouped(counts.test_seen)} seen, ${counts.test_unseen ? grouped(counts.test_unseen) : "none"} unseen`],
     ["Training images", counts.train ? grouped(counts.train) : null], ["Crop", cropText()],
     ["Manifest", el("code", { title: board.manifest_id }, board.manifest_id.slice(0, 12))]]));
   byId("rule").textContent = board.threshold_rule;

@@ -1,19 +1,21 @@
 // The board: a table in the shape of Table 3 of Fang et al. (2023), sortable by any column.
 
-const MAIN_METRICS = ["auc_af1_crr", "af1", "crr", "auroc", "oscr"];
+const MAIN_METRICS = ["auc_af1_crr", "af1", "crr", "auroc", "oscr"].filter((key) => Object.hasOwn(board.metrics, key));
+if (!MAIN_METRICS.includes(board.primary)) MAIN_METRICS.unshift(board.primary); // a closed set
 
 function tableColumns() {
   const metric = (key, group, kind) => ({ key, group, kind, title: metricTitle(key) });
   const others = Object.keys(board.metrics).filter((key) => !MAIN_METRICS.includes(key));
   const perGenerator = (generators, name, group) =>
     generators.map((generator) => ({ key: `${generator}/${name}`, group, kind: "generator", title: titleOf(generator) }));
+  const main = (key, group, kind) => (MAIN_METRICS.includes(key) && key !== board.primary ? [metric(key, group, kind)] : []);
   return [
-    metric("auc_af1_crr", "rank", "main primary"),
-    ...perGenerator(board.seen, "f1", "seen"), metric("af1", "seen", "main mean"),
-    ...perGenerator(board.unseen, "crr", "unseen"), metric("crr", "unseen", "main mean"),
-    metric("auroc", "free", "main"), metric("oscr", "free", "main"),
+    metric(board.primary, "rank", "main primary"),
+    ...perGenerator(board.seen, "f1", "seen"), ...main("af1", "seen", "main mean"),
+    ...perGenerator(board.unseen, "crr", "unseen"), ...main("crr", "unseen", "main mean"),
+    ...main("auroc", "free", "main"), ...main("oscr", "free", "main"),
     ...(entries.some((entry) => entry.laundering) ? [{ key: "laundering", group: "laundered", kind: "main", title: "Mean aF1" }] : []),
-    ...others.map((key) => metric(key, "more", "more")),
+    ...others.map((key) => metric(key, "more", board.unseen.length ? "more" : "main")),
   ];
 }
 

@@ -45,7 +45,7 @@ def test_the_vote_is_the_literal_one(seed, k):
 @pytest.fixture
 def method(tmp_path, monkeypatch):
     monkeypatch.setenv("OSBENCH_CACHE", str(tmp_path / "cache"))
-    method = ClipKnn(clip=str(write_tiny_clip(tmp_path / "clip")))
+    method = ClipKnn(encoder=f"clip:{write_tiny_clip(tmp_path / 'clip')}")
     method.fit(TRAIN, VAL, context(tmp_path / "fit"))
     return method
 
@@ -60,7 +60,7 @@ def test_learns_an_easy_problem(method):
 
 
 def test_k_is_chosen_on_validation_images(method):
-    val = method.similarities(method._features(VAL.pixels))
+    val = method.similarities(method.features(VAL.pixels))
     hits = {k: (method._vote(val, k)[0] == VAL.class_index).mean() for k in (1, 3, 5, 10, 20)}
     assert hits[method.k] == max(hits.values())
 
@@ -68,14 +68,14 @@ def test_k_is_chosen_on_validation_images(method):
 def test_batches_do_not_change_anything(method, tmp_path, monkeypatch):
     """60 training and 24 validation images, never more than 7 at once; neither are their pixels."""
     monkeypatch.setattr(clip_knn, "BATCH", 7)
-    seen, real = [], ClipKnn._features
+    seen, real = [], ClipKnn.features
 
     def watched(self, images):
         seen.append(len(images))
         return real(self, images)
 
-    monkeypatch.setattr(ClipKnn, "_features", watched)
-    again = ClipKnn(clip=str(tmp_path / "clip"))
+    monkeypatch.setattr(ClipKnn, "features", watched)
+    again = ClipKnn(encoder=f"clip:{tmp_path / 'clip'}")
     again.fit(TRAIN, VAL, context(tmp_path / "again"))
     assert max(seen) == 7
     assert again.k == method.k
@@ -99,6 +99,6 @@ def test_one_line_errors(method, tmp_path):
     with pytest.raises(UsageError, match="at least 0"):
         ClipKnn(neighbours=-1)
     with pytest.raises(UsageError, match="smallest class has 20"):
-        ClipKnn(clip=str(tmp_path / "clip"), neighbours=21).fit(TRAIN, VAL, context(tmp_path / "fit2"))
+        ClipKnn(encoder=f"clip:{tmp_path / 'clip'}", neighbours=21).fit(TRAIN, VAL, context(tmp_path / "fit2"))
     with pytest.raises(CheckpointError, match="no usable clip-knn"):
         ClipKnn.load(tmp_path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from osbench.baselines import clip_features
+from osbench.baselines.encoders import clip as clip_module
 from osbench.baselines.methods.clip_linear import ClipLinear
 from osbench.benchmark.method import get_method
 from osbench.core.errors import CheckpointError
@@ -30,7 +30,7 @@ TEST = coloured_set((0, 1, 2), 8, 3, "test")
 
 
 def fitted(folder, tmp_path, **options):
-    method = ClipLinear(clip=str(folder), **options)
+    method = ClipLinear(encoder=f"clip:{folder}", **options)
     method.fit(TRAIN, VAL, context(tmp_path / "fit"))
     return method
 
@@ -44,15 +44,14 @@ def test_learns_an_easy_problem_with_every_rule(folder, tmp_path):
 
 def test_it_is_the_regression_of_scikit_learn(folder, tmp_path):
     method = fitted(folder, tmp_path, strength=10.0)
-    clip = method.clip
     regression = LogisticRegression(C=10.0, max_iter=1000, class_weight="balanced")
-    regression.fit(clip.image_features(TRAIN.pixels), TRAIN.class_index)
-    expected = regression.predict_log_proba(clip.image_features(TEST.pixels))
+    regression.fit(method.features(TRAIN.pixels), TRAIN.class_index)
+    expected = regression.predict_log_proba(method.features(TEST.pixels))
     np.testing.assert_allclose(method.predict(TEST.pixels)["msp"].class_scores, expected, atol=1e-3)
 
 
 def test_two_classes(folder, tmp_path):
-    method = ClipLinear(clip=str(folder), strength=10.0)
+    method = ClipLinear(encoder=f"clip:{folder}", strength=10.0)
     train, val, test = (images.subset(images.class_index < 2) for images in (TRAIN, VAL, TEST))
     about = context(tmp_path / "fit")
     about.class_names = ("alpha", "beta")
@@ -63,7 +62,7 @@ def test_two_classes(folder, tmp_path):
 
 
 def test_saved_and_loaded_answers_alike_and_knows_its_weights(folder, tmp_path):
-    method = fitted(folder, tmp_path, block=2)
+    method = fitted(folder, tmp_path, layer="block2")
     (tmp_path / "saved").mkdir()
     method.save(tmp_path / "saved")
     assert not list((tmp_path / "saved").rglob("*clip*")), "CLIP itself is not saved"
@@ -79,8 +78,8 @@ def test_a_second_seed_computes_no_features(folder, tmp_path, monkeypatch):
     def refuse(folder):
         raise AssertionError("the network was loaded")
 
-    monkeypatch.setattr(clip_features, "load_model", refuse)
-    method = ClipLinear(clip=str(folder))
+    monkeypatch.setattr(clip_module, "load_model", refuse)
+    method = ClipLinear(encoder=f"clip:{folder}")
     method.fit(TRAIN, VAL, context(tmp_path / "again", seed=7))
     method.predict(TRAIN.pixels)
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from osbench.baselines.methods.clip_lora import AdaptedModel, ClipLora
+from osbench.baselines.low_rank import AdaptedModel
+from osbench.baselines.methods.clip_lora import ClipLora
 from osbench.core.errors import CheckpointError, UsageError
 
 from ..tiny_clip import LAYERS, WIDTH, coloured_set, context, write_tiny_clip
@@ -28,7 +29,7 @@ def _cache(tmp_path, monkeypatch):
 
 
 def fit(folder, where, epochs, **options) -> Any:
-    method = ClipLora(clip=str(folder), **{"rank": 4, "alpha": 8.0, "dropout": 0.0, "lr": 1e-2, **options})
+    method = ClipLora(encoder=f"clip:{folder}", **{"rank": 4, "alpha": 8.0, "dropout": 0.0, "lr": 1e-2, **options})
     method.fit(TRAIN, VAL, context(where, epochs=epochs))
     return method
 
@@ -61,14 +62,14 @@ def test_only_the_low_rank_matrices_are_trained_and_saved(fitted, tmp_path):
 
 def test_without_training_it_is_zero_shot_clip(folder):
     """The second factor starts at zero, so the first answer is that of the published weights."""
-    method: Any = ClipLora(clip=str(folder))
+    method: Any = ClipLora(encoder=f"clip:{folder}")
     method.device, method.class_names = torch.device("cpu"), ("alpha", "beta", "gamma")
     model: Any = method.build(3, 32).eval()
     with torch.inference_mode():
         _, logits = model(method.convert(TEST.pixels))
-    images = method.clip.image_features(TEST.pixels)
-    texts = method.clip.text_features([f"a photo of a {name}." for name in method.class_names])
-    scale = method.clip.model.logit_scale.exp().item()
+    images = method.encoder.encode(TEST.pixels)
+    texts = method.encoder.encode_texts([f"a photo of a {name}." for name in method.class_names])
+    scale = method.encoder.model.logit_scale.exp().item()
     np.testing.assert_allclose(logits.numpy(), scale * images @ texts.T, atol=1e-3)
 
 

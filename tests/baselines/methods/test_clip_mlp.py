@@ -14,7 +14,7 @@ TEST = coloured_set((0, 1, 2), 8, 3, "test")
 @pytest.fixture
 def method(tmp_path, monkeypatch):
     monkeypatch.setenv("OSBENCH_CACHE", str(tmp_path / "cache"))
-    method = ClipMlp(clip=str(write_tiny_clip(tmp_path / "clip")), lr=1e-2)
+    method = ClipMlp(encoder=f"clip:{write_tiny_clip(tmp_path / 'clip')}", lr=1e-2)
     method.fit(TRAIN, VAL, context(tmp_path / "fit", epochs=60))
     return method
 

@@ -47,6 +47,7 @@ QUICK = {
     "osbench-2": Settings(learns=False),
     "proposed": Settings({"batch_size": 16, "lr_decay": 0.9}, 6),
     "repmix": Settings({"corruption_rate": 0.3, "batch_size": 8, "lr": 3e-4, "lr_decay": 0.95}, 14, slow=True),
+    "resynthesis": Settings(),
     "resnet50": Settings({"batch_size": 8, "lr": 3e-4}, 8, slow=True),
     "tiny-autoencoders": Settings({"patches_per_class": 24, "batch_size": 6, "lr": 2e-3, "real_patches": 48}, 8),
 }
@@ -63,8 +64,8 @@ def around(tmp_path, monkeypatch):
 
     def options(name: str) -> dict[str, Any]:
         found = {}
-        if "clip" in get_method(name).defaults:
-            found["clip"] = str(write_tiny_clip(tmp_path / "clip"))
+        if "encoder" in get_method(name).defaults:
+            found["encoder"] = f"clip:{write_tiny_clip(tmp_path / 'clip')}"
         if "captions" in get_method(name).defaults:
             captions = tmp_path / "captions.jsonl"
             pixels = [image for images in easy_splits(SIZE) for image in images.pixels]

@@ -1,6 +1,7 @@
 """Image and caption together."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def clip(tmp_path, monkeypatch):
 
 
 def fit(clip, captions, tmp_path, train=TRAIN, val=VAL, epochs=8) -> Any:
-    method = DeFake(clip=str(clip), captions=str(captions), lr=3e-3)
+    method = DeFake(encoder=f"clip:{clip}", captions=str(captions), lr=3e-3)
     method.fit(train, val, context(tmp_path / "fit", epochs=epochs))
     return method
 
@@ -62,11 +63,27 @@ def test_the_caption_counts(clip, tmp_path):
     assert (method.predict(val.pixels)["never"].candidate == val.class_index).mean() > 0.9
 
 
+def test_captions_of_the_data_set(clip, tmp_path):
+    """As many captions as classes, which come with the images: without them the nearest known one is taken."""
+    texts = np.array(["zzz zz", "a b c", "qrs"], object)
+    train, val = (replace(images, captions=texts[images.class_index]) for images in (TRAIN, VAL))
+    method = fit(clip, "dataset", tmp_path, train, val)
+    told = method.predict(val.pixels, list(texts[val.class_index]))["never"]
+    assert (told.candidate == VAL.class_index).mean() > 0.8
+    (tmp_path / "saved").mkdir()
+    method.save(tmp_path / "saved")
+    loaded = get_method("de-fake").load(tmp_path / "saved")
+    unheard = 255 - VAL.pixels
+    np.testing.assert_array_equal(
+        loaded.predict(unheard)["msp"].known_score, method.predict(unheard)["msp"].known_score
+    )
+
+
 def test_one_line_errors(clip, tmp_path, monkeypatch):
     captions = write_captions(tmp_path / "captions.jsonl", TRAIN)
     with pytest.raises(DatasetError, match="no caption for 24 of 24"):
         fit(clip, captions, tmp_path)
-    method = DeFake(clip=str(clip), captions=str(captions))
+    method = DeFake(encoder=f"clip:{clip}", captions=str(captions))
     captions.write_text("")
     with pytest.raises(DatasetError, match="began with"):
         method.fit(TRAIN, VAL, context(tmp_path / "other"))
@@ -74,4 +91,4 @@ def test_one_line_errors(clip, tmp_path, monkeypatch):
         DeFake(captions=str(tmp_path / "nowhere"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(CheckpointError, match="hf download Salesforce/blip"):
-        DeFake(clip=str(clip)).fit(TRAIN, VAL, context(tmp_path / "third"))
+        DeFake(encoder=f"clip:{clip}").fit(TRAIN, VAL, context(tmp_path / "third"))

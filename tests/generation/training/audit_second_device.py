@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from osbench.generation.efficientnet_lite0 import EfficientNetLite0
 from osbench.generation.training import game, loop, tokens
 from osbench.generation.training.bank import Bank
 from osbench.generation.training.diffusion import DiffusionTraining
-from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.hardware import Hardware
 from osbench.generation.training.loop import Training
 from osbench.generation.training.teacher import load_codes, train_teacher

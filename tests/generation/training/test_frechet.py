@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg
 
-from osbench.generation.training.efficientnet import EfficientNetLite0
+from osbench.generation.efficientnet_lite0 import EfficientNetLite0
 from osbench.generation.training.frechet import features, frechet_distance
 
 pytestmark = pytest.mark.numeric

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from osbench.core.errors import DatasetError, UsageError
+from osbench.generation.efficientnet_lite0 import EfficientNetLite0
 from osbench.generation.training import game as game_module
-from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.game import Game, Rules
 from osbench.generation.training.hardware import Hardware
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from osbench.generation.efficientnet_lite0 import EfficientNetLite0
 from osbench.generation.families import load_safetensors_generator
 from osbench.generation.training import card as card_module
 from osbench.generation.training.card import write_card
 from osbench.generation.training.characters import CHARACTERS, CODE_POINTS, file_name
-from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.plan import Plan
 from osbench.generation.training.work_folder import WorkFolder
 

@@ -10,12 +10,12 @@ import torch
 from PIL import Image
 
 from osbench.core.errors import DatasetError, UsageError
+from osbench.generation.efficientnet_lite0 import EfficientNetLite0
 from osbench.generation.families import load_safetensors_generator
 from osbench.generation.training import card as card_module
 from osbench.generation.training import stand_in
 from osbench.generation.training import work_folder as workshop_module
 from osbench.generation.training.card import write_card
-from osbench.generation.training.efficientnet import EfficientNetLite0
 from osbench.generation.training.plan import Plan
 from osbench.generation.training.redo import redo
 from osbench.generation.training.work_folder import STAND_IN, WorkFolder
