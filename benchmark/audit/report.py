@@ -86,7 +86,7 @@ def _ask(
     probe: Probe, evidence: Evidence, manifests: Sequence[Manifest], done: Callable[[int], None]
 ) -> tuple[str, list[Scores]]:
     """The classifier that is best on validation images, and its answers in every fold."""
-    answers = []
+    answers: list[dict[str, Scores]] = []
     for manifest in manifests:
         answers.append(attribute(probe, evidence, manifest))
         done(1)
