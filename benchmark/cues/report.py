@@ -278,7 +278,8 @@ def _weights(
     group = cells(rows, "group")
     known = np.isin(np.asarray(rows["generator"], str), manifest.seen) & (cells(rows, "weights") != "")
     in_test = np.isin(np.asarray(rows["image_id"], str), manifest.column("image_id")[split == "test"])
-    rows = pd.DataFrame(rows[known & (np.isin(group, sorted(tested)) | in_test)])
+    asked: np.ndarray = known & (np.isin(group, sorted(tested)) | in_test)
+    rows = pd.DataFrame(rows[asked])
     out: list[OfWeights] = []
     for weights, part in rows.groupby("weights", sort=True):
         labels = np.array([classes[name] for name in cells(pd.DataFrame(part), "generator").tolist()], np.int64)
