@@ -145,6 +145,7 @@ class _Dataset(FurtherKeys):
     device: _Text
     versions: dict[str, _Text]
     sources: tuple[_Source, ...]
+    salt_sha256: _Sha256 = _LEFT_OUT
 
     def __post_init__(self) -> None:
         for number, source in enumerate(self.sources):

@@ -79,6 +79,7 @@ def generate(
     weights: Mapping[str, str | Path] | None = None,
     accept_licences: Sequence[str] = (),
     offline: bool = False,
+    salt: str | None = None,
     workers: int = 1,
     device: str = "cpu",
 ) -> Dataset:
@@ -107,6 +108,10 @@ def generate(
         Licences of downloaded weights that the user accepts.
     offline : bool
         Download nothing.
+    salt : str, optional
+        A text of at least 16 characters that nobody guesses: image ids can then not be traced back to generators
+        without it. It stays in ``salt.txt`` of the data set, which is not to be published. Without it, ids are the
+        published ones.
     workers : int
         Processes; they change no byte of the result.
     device : str
@@ -125,6 +130,7 @@ def generate(
         weights=weights,
         accept_licences=accept_licences,
         offline=offline,
+        salt=salt,
         workers=workers,
         device=device,
     )
@@ -172,6 +178,8 @@ def import_dataset(
     options = {"canonical": canonical, "crop_size": crop_size, "licence": licence, "workers": workers}
     made, _ = make(importer, folder, out, **options)  # type: ignore[arg-type]
     return Dataset(made.path, made.info)
+
+
 def audit(
     data: str | Path | StoredDataset = DATA,
     protocol: str | Path | Protocol | None = None,
