@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -208,18 +206,10 @@ def audit(
     DatasetError
         Fewer than three generators, too few images of one, damaged or missing frames.
     """
-    from .benchmark.audit import audit_dataset
-    from .benchmark.audit.floors import write_floor
-    from .generation.audit_record import write_audit
-    from .generation.card import write_card
+    from .benchmark.audit.floors import audit_with_floors
 
     dataset = data if isinstance(data, StoredDataset) else load(data)
-    keep = None if out is None else partial(write_floor, Path(out))
-    found = audit_dataset(dataset, protocol, on_answers=keep)
-    if os.access(dataset.path, os.W_OK):
-        write_audit(dataset, found)
-        write_card(dataset)
-    return found
+    return audit_with_floors(dataset, protocol, out=None if out is None else Path(out))
 
 
 def load(path: str | Path = DATA) -> Dataset:
