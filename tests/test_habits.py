@@ -34,7 +34,16 @@ def test_pyright_is_strict_where_it_is_said_to_be(repository: Path) -> None:
     # A comment such as "# pyright: basic" or "reportX=false" would lower it for a whole file.
     files = [path for folder in settings["strict"] for path in (repository / folder).rglob("*.py")]
     assert len(files) > 50
-    assert [p for p in files if re.search(r"# pyright: (basic|standard|report\w+ *=)", p.read_text("utf-8"))] == []
+    texts = {path: path.read_text("utf-8") for path in files}
+    assert [path for path, text in texts.items() if re.search(r"# pyright: (basic|standard)", text)] == []
+    # What libraries without types give may be unknown, in the files that say so; what our own functions give may not.
+    lowered = {rule for text in texts.values() for rule in re.findall(r"(report\w+) *= *false", text)}
+    assert lowered <= {
+        "reportMissingTypeStubs",
+        "reportUnknownArgumentType",
+        "reportUnknownMemberType",
+        "reportUnknownVariableType",
+    }
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

@@ -8,6 +8,9 @@ s^2 / s0^2 follows F with the seeds' degrees of freedom and d0), none preferred 
 pair instead calls too many methods different where there are few to learn from.
 """
 
+# scipy and scikit-learn have no types for what is used here.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -93,7 +93,9 @@ def test_images_without_a_group_are_refused() -> None:
 def test_only_originals_are_split() -> None:
     index = captioned_index(("flow", "gan"), 3, 1)
     assert originals(index) is index
-    roles = index.assign(role=["original", "resynthesis", None, "original", "resynthesis", "resynthesis"])
+    roles = index.assign(
+        role=pd.Series(["original", "resynthesis", None, "original", "resynthesis", "resynthesis"], index.index)
+    )
     assert originals(roles)["image_id"].tolist() == ["flow-000-0", "flow-002-0", "gan-000-0"]
 
 
@@ -139,7 +141,7 @@ def grouped_index(source: np.ndarray, group: np.ndarray) -> pd.DataFrame:
     parts = [name.split("/") for name in source.tolist()]
     ids = [f"{name}-{i:05}" for i, name in enumerate(source.tolist())]
     table = pd.DataFrame({"image_id": ids, "generator": [g for g, _ in parts], "training_set": [t for _, t in parts]})
-    return table.assign(group=[name or None for name in group.tolist()])
+    return table.assign(group=pd.Series([name or None for name in group.tolist()], table.index))
 
 
 def counts(split: np.ndarray) -> tuple[int, ...]:

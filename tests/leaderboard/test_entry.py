@@ -35,6 +35,8 @@ def test_one_seed_gives_what_score_gives(runs: list[Run], manifest: Manifest) ->
     assert found.per_generator == score.per_generator
     assert str(found.new_generator) == str(score.new_generator)  # NaN bounds: two generators cannot tell
     assert found.confusion == score.confusion
+    assert found.curve is not None
+    assert score.curve is not None
     assert found.curve.crr[:-1] == score.curve.crr
 
 

@@ -35,8 +35,8 @@ def test_every_probe_answers_both_questions(audit: Audit) -> None:
     assert probes["colour"].folds == ("fang2023",)
     assert probes["colour across weights"].folds == tuple(f"cross-weights/w{k}" for k in range(3))
     for probe in probes.values():
-        assert -1e-9 <= probe.low - 1e-9 <= probe.accuracy <= probe.high + 1e-9
-        assert probe.auc_low - 1e-9 <= probe.auc_af1_crr <= probe.auc_high + 1e-9
+        assert 0 <= probe.low <= probe.accuracy <= probe.high <= 1
+        assert probe.auc_low - 1e-12 <= probe.auc_af1_crr <= probe.auc_high + 1e-12
 
 
 def test_gates_look_across_weights(audit: Audit) -> None:
@@ -49,6 +49,7 @@ def test_gates_look_across_weights(audit: Audit) -> None:
         assert gates[name].limit == pytest.approx(1 / 3 + 0.10)
     assert gates["trace"].limit == 0.5
     for gate in audit.gates:
+        assert gate.value is not None
         assert gate.ok == (gate.value >= gate.limit if gate.name == "trace" else gate.value <= gate.limit)
 
 

@@ -38,7 +38,8 @@ def batch_of(pixels: np.ndarray, data: list[bytes] | None = None, **columns: obj
             "prompt": [None] * n,
         }
     )
-    return Batch(rows.assign(**columns), data or [encoded(image) for image in pixels], pixels)
+    chosen = rows.assign(**columns)  # type: ignore[arg-type]
+    return Batch(chosen, data or [encoded(image) for image in pixels], pixels)
 
 
 def noise(count: int = COUNT, size: int = 48, seed: int = 0) -> np.ndarray:
@@ -96,7 +97,8 @@ def test_layout_is_the_mean_of_sixteen_parts() -> None:
 def test_low_frequencies_are_the_first_coefficients() -> None:
     pixels = noise()
     found = features("low-frequencies", batch_of(pixels))
-    expected = dctn(luma_chroma(pixels).astype(np.float64), norm="ortho", axes=(2, 3))[..., :6, :6] / 48
+    every = np.asarray(dctn(luma_chroma(pixels).astype(np.float64), norm="ortho", axes=(2, 3)))
+    expected = every[..., :6, :6] / 48
     np.testing.assert_allclose(found[:, : 3 * 36], expected.reshape(COUNT, -1), atol=1e-3)
     y, x = np.mgrid[:48, :48]
     checks = np.repeat((((y + x) % 2) * 255).astype(np.uint8)[..., None], 3, axis=2)[None]
