@@ -19,6 +19,7 @@
     columns: [auc_af1_crr, af1, crr]  # of the table of results
     compare:                          # differences of two entries, on the same images
       - {better: proposed, than: dct-cnn, metrics: [af1, crr]}
+    floors: true                      # what attributors that look at no trace can do, on the board without ranks
     published:                        # what a paper prints, next to ours
       paper: Fang, Nguyen and Stamm, BMVC 2023
       url: https://arxiv.org/abs/2308.11557
@@ -160,6 +161,8 @@ class Experiment:
         Metrics of the table of results; ``f1`` and ``crr_each`` stand for one column per generator.
     compare : tuple of Difference
         Differences that the results show.
+    floors : bool
+        Whether the data set is audited, and its probes stand on the board as floors, without ranks.
     published : Published, optional
         What a paper prints.
     notes : tuple of str
@@ -181,6 +184,7 @@ class Experiment:
     crop_size: Annotated[int, Limits(least=1, most=65535)] | None = None
     columns: Metrics = SHOWN
     compare: Annotated[tuple[Difference, ...], Limits(longest=1000)] = ()
+    floors: bool = False
     published: Published | None = None
     notes: Annotated[tuple[Annotated[str, Limits(longest=2000)], ...], Limits(longest=50)] = ()
 

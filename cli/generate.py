@@ -59,6 +59,9 @@ if TYPE_CHECKING:
     metavar="ID",
     help="Accept a licence of downloaded weights, once (repeatable; see 'osbench licences').",
 )
+@click.option(
+    "--salt", metavar="TEXT", help="Ids that nobody can trace back without it; it stays in salt.txt of the dataset."
+)
 @click.option("--offline", is_flag=True, help="Download nothing; say what is missing and where to get it.")
 @click.option("--engine", default="local", show_default=True, help="What schedules the shards.")
 @click.option("--dry-run", is_flag=True, help="Print images, disk and time, and make nothing.")
@@ -84,6 +87,7 @@ def command(
     options["folders"] = names_and_paths("--from-folder", "NAME=DIR", folders)
     options["weights"] = names_and_paths("--weights", "SOURCE=FILE", weights)
     if dry_run:
+        del options["salt"]
         _print_plan(as_json, options)
         return
     from ..generation.generate import generate

@@ -17,6 +17,7 @@ from .audit_record import ProbeResult, read_audit
 from .dataset import REPRODUCTION, Dataset, features
 from .datasheet import datasheet_of, licence_rows
 from .record_schema import learned
+from .salt import WITHHELD
 from .seeds import image_seed
 
 CARD = "README.md"
@@ -116,8 +117,15 @@ def _summary(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) -> st
         f" {_megabytes(sum(sizes.values()))}. Suite `{info['suite']}`, version `{info['suite_version']}`,"
         f" schema version {info['schema_version']}. Each row stores the encoded bytes of one image and a benchmark"
         f" crop of {dataset.crop_size} x {dataset.crop_size} pixels inside it, never resampled.\n\n"
-        "Task: say which generator made an image, or that none of the known ones did (open-set source attribution)."
+        + _salted(dataset)
+        + "Task: say which generator made an image, or that none of the known ones did (open-set source attribution)."
     )
+
+
+def _salted(dataset: Dataset) -> str:
+    if "salt_sha256" not in dataset.info:
+        return ""
+    return f"Image ids are salted; the columns {' and '.join(WITHHELD)} are withheld.\n\n"
 
 
 def _source_table(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) -> str:
@@ -192,6 +200,8 @@ def _redrawn(source: dict[str, Any], index: pd.DataFrame) -> int:
     """Images whose generator was not given the image's own seed (see :func:`.shards.sample_batch`)."""
     key = (source["namespace"], source["generator"], learned(source))
     mine = _of_source(index, source)
+    if mine["seed"].isna().all():  # withheld
+        return 0
     return sum(image_seed(*key, int(i)) != seed for i, seed in zip(mine["index"], mine["seed"], strict=True))
 
 

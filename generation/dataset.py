@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from .characters import ORIGINAL
 from .ledger import LEDGER, LedgerEntry, check_shard_name, read_ledger, shard_file
 from .record_schema import learned, read_dataset_record, role_of
 from .row_check import row_problem
+from .salt import SALT_FILE, read_salt, salt_sha256, salted_id
 from .seeds import image_id
 
 SCHEMA_VERSION = 4
@@ -173,6 +175,16 @@ class Dataset:
     def crop_size(self) -> int:
         """Side of the benchmark crop in pixels."""
         return self.info["recipe"]["crop_size"]
+
+    @cached_property
+    def salt(self) -> str | None:
+        """Of its ids (:mod:`.salt`): empty for none, None where it does not lie with the dataset."""
+        if "salt_sha256" not in self.info:
+            return ""
+        found = read_salt(self.path)
+        if found is not None and salt_sha256(found) != self.info["salt_sha256"]:
+            raise DatasetError(f"{self.path}: {SALT_FILE} is not the salt of this dataset: take it away.")
+        return found
 
     def sources(self, role: str | None = ORIGINAL) -> list[str]:
         """Names ``generator/training_set``, sorted, of the sources whose images have that role; None for all."""
@@ -328,10 +340,10 @@ class Dataset:
         if [row["index"] for row in rows] != [i for i in indices if i not in out] or entry.rows != len(rows):
             return f"does not hold the images {indices.start} to {indices.stop - 1}"
         strangers = {str(row["of_image_id"]) for row in rows if row.get("of_image_id")} - self._originals_of(source)
-        if strangers:
+        if strangers and self.salt is not None:
             return f"draws images again that its originals' source does not have, first {printable(min(strangers), 60)}"
         for row in rows:
-            reason = row_problem(row, source, self.crop_size, pixels=pixels)
+            reason = row_problem(row, source, self.crop_size, pixels=pixels, salt=self.salt)
             if reason:
                 return f"image {row['index']}: {reason}"
         return None
@@ -342,7 +354,8 @@ class Dataset:
         of = next((one for one in self.info["sources"] if one["name"] == name), None)
         if of is None:
             return set()
-        return {image_id(of["namespace"], of["generator"], learned(of), i) for i in range(of["count"])}
+        key = (of["namespace"], of["generator"], learned(of))
+        return {salted_id(image_id(*key, i), self.salt or "") for i in range(of["count"])}
 
     def _file_problem(self, entry: LedgerEntry) -> str | None:
         path = self.path / entry.file

@@ -27,6 +27,7 @@ from .prepare import prepare
 from .published import Published, begun_record, check_folder, find_published
 from .record import dataset_record, device_name, merge_records, write_record
 from .request import make_request, units
+from .salt import chosen_salt, write_salt
 from .shards import OnImages, Unit
 
 
@@ -47,6 +48,7 @@ def generate(
     weights: Mapping[str, str | Path] | None = None,
     accept_licences: Sequence[str] = (),
     offline: bool = False,
+    salt: str | None = None,
     on_made: OnImages = lambda n: None,
 ) -> Dataset:
     """Make, finish or enlarge the dataset ``out`` and return it.
@@ -56,8 +58,8 @@ def generate(
 
     suite, sources, count, folders, folder_licence, order, frame, crop_size: see :func:`.request.make_request`.
     weights, accept_licences, offline: see :func:`.weights.locate_weights`; nothing is written before all weights are
-    there. on_made: called once with the number of images that had to be made. Raises
-    UsageError, DatasetError or GenerationError, all in one line; what was published before stays.
+    there. salt: of the image ids, see :mod:`.salt`. on_made: called once with the number of images that had to be made.
+    Raises UsageError, DatasetError or GenerationError, all in one line; what was published before stays.
     """
     if workers < 1:
         raise UsageError(f"--workers must be at least 1, not {workers}.")
@@ -76,9 +78,10 @@ def generate(
     check_folder(folder)
     device_name(device)
     prepared = prepare(request, weights=weights, accept_licences=accept_licences, offline=offline)
-    record = dataset_record(prepared.request.suite, device, prepared.records())
-    wanted = units(prepared.request, folder, prepared.sha256, device)
-    return make_dataset(folder, record, wanted, workers, schedule, on_made, "generate")
+    chosen = chosen_salt(folder, salt)
+    record = dataset_record(prepared.request.suite, device, prepared.records(), chosen)
+    wanted = units(prepared.request, folder, prepared.sha256, device, salt=chosen)
+    return make_dataset(folder, record, wanted, workers, schedule, on_made, "generate", chosen)
 
 
 def make_dataset(
@@ -89,6 +92,7 @@ def make_dataset(
     schedule: Engine,
     on_made: OnImages,
     verb: str,
+    salt: str = "",
 ) -> Dataset:
     """Publish the wanted shards that a folder lacks; see :func:`generate`.
 
@@ -108,6 +112,8 @@ def make_dataset(
         Called once with the number of images that had to be made.
     verb : str
         What the progress bar calls it.
+    salt : str
+        Of the ids; it is left with the dataset.
 
     Returns
     -------
@@ -122,6 +128,7 @@ def make_dataset(
         published = find_published(wanted, read_ledger(folder))
         missing = [unit for unit in wanted if unit.file not in published]
         check_disk(folder, missing)
+        write_salt(folder, salt)
         write_record(folder, record)
         _enter(folder, published.values())
         _make(folder, missing, workers, schedule, verb)

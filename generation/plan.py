@@ -21,6 +21,7 @@ from .published import begun_record, check_folder, find_published
 from .record import check_count, dataset_record, device_name, merge_records
 from .record_schema import resynthesizing_source
 from .request import Request, make_request, units
+from .salt import chosen_salt
 from .shards import Unit, folder_rows, generated_rows
 from .weights import local_weights
 
@@ -103,13 +104,14 @@ def _published(fitted: Prepared, folder: Path, device: str) -> set[str]:
     record = begun_record(folder, request.counts.keys())
     if record is None:
         return set()
-    merge_records(folder, record, dataset_record(request.suite, device, fitted.records()))
+    salt = chosen_salt(folder, None)
+    merge_records(folder, record, dataset_record(request.suite, device, fitted.records(), salt))
     for name, count in request.counts.items():
         check_count(folder, record, name, count)
     known = {source["name"]: source.get("weights", {}).get("sha256", "") for source in record["sources"]}
     # The hashes of weights that are not on this machine are those that the dataset was begun with.
     sha256 = {**{name: known.get(name, "") for name in request.counts}, **fitted.sha256}
-    return set(find_published(units(request, folder, sha256, device), read_ledger(folder)))
+    return set(find_published(units(request, folder, sha256, device, salt=salt), read_ledger(folder)))
 
 
 def _plan_source(

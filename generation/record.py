@@ -20,6 +20,7 @@ from .dataset import RECORD, version_for
 from .folders import GROUPS_FILE, STEM, folder_sha256, list_images, picture_groups
 from .networks import NetworkFacts, weights_bytes, weights_sha256
 from .picture_set import open_picture_set
+from .salt import SALT_FILE, salt_sha256
 from .terms import terms_record
 from .versions import library_versions
 
@@ -140,10 +141,10 @@ def _remarks(source: Source, facts: NetworkFacts) -> dict[str, Any]:
     return {key: value for key, value in remarks.items() if value}
 
 
-def dataset_record(suite: Suite, device: str, sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """The whole of ``dataset.json``."""
+def dataset_record(suite: Suite, device: str, sources: list[dict[str, Any]], salt: str = "") -> dict[str, Any]:
+    """The whole of ``dataset.json``; of a salt only its hash."""
     used = [source["licence"] for source in sources]
-    return {
+    record = {
         "schema_version": version_for(suite.described),
         "suite": suite.name,
         "suite_version": suite.version,
@@ -154,6 +155,7 @@ def dataset_record(suite: Suite, device: str, sources: list[dict[str, Any]]) -> 
         "licences": terms_record(used, suite.licences),
         "sources": sorted(sources, key=lambda source: source["name"]),
     }
+    return record | ({"salt_sha256": salt_sha256(salt)} if salt else {})
 
 
 def merge_records(path: Path, old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -167,6 +169,12 @@ def merge_records(path: Path, old: dict[str, Any], new: dict[str, Any]) -> dict[
                 f"{path}: was begun with another {key.replace('_', ' ')} ({_difference(old.get(key), new[key])})."
                 " Use the same again, or another --out folder."
             )
+    if old.get("salt_sha256") != new.get("salt_sha256"):
+        begun, asked = ("with a salt" if "salt_sha256" in one else "without a salt" for one in (old, new))
+        raise DatasetError(
+            f"{path}: was begun {begun}, this is {'another one' if begun == asked else asked}. Use the same again"
+            f" (--salt, or {SALT_FILE} in the folder), or another --out folder."
+        )
     known = {source["name"]: source for source in old["sources"]}
     for source in new["sources"]:
         before = known.get(source["name"], source)

@@ -157,6 +157,7 @@ class _Dataset(FurtherKeys):
     versions: dict[str, _Text]
     sources: tuple[_Source, ...]
     licences: dict[str, _Terms] = _LEFT_OUT
+    salt_sha256: _Sha256 = _LEFT_OUT
 
     def __post_init__(self) -> None:
         for number, source in enumerate(self.sources):

@@ -223,7 +223,7 @@ def _count_images(source: Source, suite: Suite, count: int | None) -> int:
 
 
 def units(
-    request: Request, folder: Path, hashes: Mapping[str, str], device: str, only: str | None = None
+    request: Request, folder: Path, hashes: Mapping[str, str], device: str, only: str | None = None, salt: str = ""
 ) -> list[Unit]:
     """All shards of a request (of one source with ``only``), source by source."""
     result = []
@@ -241,6 +241,7 @@ def units(
             shard=0,
             device=device,
             described=request.suite.described,
+            salt=salt,
         )
         result += [replace(first, shard=k) for k in range(first.shards)]
     return result

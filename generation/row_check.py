@@ -8,6 +8,7 @@ from ..core.errors import DatasetError
 from ..core.text import printable
 from .pixels import bytes_sha256, decode_crop, decode_frame, frame_size, pixel_sha256
 from .record_schema import learned, role_of
+from .salt import WITHHELD, salted_id
 from .seeds import REDRAWS, draw, image_id, image_seed, redraw_seed
 
 _LABELS = ("generator", "training_set")
@@ -31,7 +32,9 @@ _MAY_BE_NULL = {
 }
 
 
-def row_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int, *, pixels: bool) -> str | None:
+def row_problem(
+    row: dict[str, Any], source: dict[str, Any], crop_size: int, *, pixels: bool, salt: str | None = ""
+) -> str | None:
     """What is wrong with a row, or None.
 
     Which prompt an image was given cannot be checked: ``dataset.json`` keeps the hash of the whole list only.
@@ -46,13 +49,16 @@ def row_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int, *, 
         Side of the benchmark crop in pixels.
     pixels : bool
         Decode the image and compare the hashes of its pixels too.
+    salt : str, optional
+        Of the ids; None where it is not known, and ids cannot be checked.
     """
-    if any(value is None for name, value in row.items() if name not in _MAY_BE_NULL) or not row["image"]["bytes"]:
+    may_be_null = _MAY_BE_NULL if salt == "" else _MAY_BE_NULL | set(WITHHELD)
+    if any(value is None for name, value in row.items() if name not in may_be_null) or not row["image"]["bytes"]:
         return "a value is missing"
-    return _label_problem(row, source, crop_size) or _hash_problem(row, crop_size, pixels)
+    return _label_problem(row, source, crop_size, salt) or _hash_problem(row, crop_size, pixels)
 
 
-def _label_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int) -> str | None:
+def _label_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int, salt: str | None) -> str | None:
     for name, expected in (*((name, source[name]) for name in _LABELS), ("weights", source.get("weights_id"))):
         if row.get(name) != expected:
             return f"its {name} is {printable(row[name], 60)}, but it lies in source {source['name']}"
@@ -61,8 +67,12 @@ def _label_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int) 
     if (row.get("group") is not None) != ("pictures" in source or "groups" in source.get("folder", {})):
         return "has a group, but its source says none" if row["group"] else "lacks a group"
     key = (source["namespace"], source["generator"], learned(source), row["index"])
-    if row["image_id"] != image_id(*key) or row["crop_size"] != crop_size:
+    unknown = salt is not None and row["image_id"] != salted_id(image_id(*key), salt)
+    if unknown or row["crop_size"] != crop_size:
         return "its identity does not follow from suite, source and index"
+    if salt != "":
+        told = next((name for name in WITHHELD if row[name] is not None), None)
+        return f"has a {told}, which is withheld in a salted dataset" if told else _kind_problem(row, source)
     own = image_seed(*key)
     redrawn = "prompts" in source and row["seed"] in {redraw_seed(own, k) for k in range(1, REDRAWS + 1)}
     if row["seed"] != own and not redrawn:
@@ -72,6 +82,10 @@ def _label_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int) 
         return "has a class, but lies in a source that is a folder of images"
     if classes and row["class_label"] != draw(own, "class", classes):
         return f"its class {row['class_label']} does not follow from its source and seed"
+    return _kind_problem(row, source)
+
+
+def _kind_problem(row: dict[str, Any], source: dict[str, Any]) -> str | None:
     if row.get("role", role_of(source)) != role_of(source):
         return f"its role is {printable(row['role'], 60)}, but it lies in source {source['name']}"
     if (row.get("of_image_id") is not None) != ("resynthesizes" in source):

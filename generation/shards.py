@@ -28,6 +28,7 @@ from .low_pass_swap import swap_low_frequencies
 from .networks import kept_rows, open_network, repeatable_kernels
 from .picture_set import RETAKEN, open_picture_set
 from .pixels import Box, EncodedFrame, bytes_sha256, decode_crop, encode_frame, pixel_sha256
+from .salt import conceal
 from .seeds import REDRAWS, draw, image_id, image_rng, image_seed, redraw_seed
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ class Unit:
     dataset: folder to publish into. namespace: the suite's version (for a folder source also its content), the first
     part of every image's identity. source_sha256: of the weights or of the folder's listing. count: images of the
     whole source. described: whether any source of the suite says whom its images show, for then all shards have columns
-    for it.
+    for it. salt: of the ids, see :mod:`.salt`.
     """
 
     dataset: Path
@@ -59,6 +60,7 @@ class Unit:
     shard: int
     device: str = "cpu"
     described: bool = False
+    salt: str = ""
 
     @property
     def schema_version(self) -> int:
@@ -97,6 +99,7 @@ class Unit:
     def fingerprint(self) -> str:
         """SHA-256 of the recipe, source and indices; stored in the shard."""
         parts = [self.schema_version, self.namespace, self.source.recipe(), self.source_sha256, self.recipe.document()]
+        parts += [self.salt] if self.salt else []
         text = json.dumps([*parts, self.indices.start, self.indices.stop], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -126,7 +129,7 @@ def publish_rows(unit: Unit, rows: list[dict[str, Any]], left_out: Sequence[tupl
     left_out: index, file and reason of pictures of a published data set that are no images of the shard.
     """
     schema = shard_schema(unit.schema_version)
-    table = pa.Table.from_pylist(rows, schema)
+    table = pa.Table.from_pylist([conceal(row, unit.salt) for row in rows], schema)
     noted = {"unit_sha256": unit.fingerprint()} | ({"left_out": list(left_out)} if left_out else {})
     metadata = {**(schema.metadata or {}), b"osbench": json.dumps(noted).encode()}
     final = unit.dataset / unit.file

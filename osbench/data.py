@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -79,6 +77,7 @@ def generate(
     weights: Mapping[str, str | Path] | None = None,
     accept_licences: Sequence[str] = (),
     offline: bool = False,
+    salt: str | None = None,
     workers: int = 1,
     device: str = "cpu",
 ) -> Dataset:
@@ -107,6 +106,10 @@ def generate(
         Licences of downloaded weights that the user accepts.
     offline : bool
         Download nothing.
+    salt : str, optional
+        A text of at least 16 characters that nobody guesses: image ids can then not be traced back to generators
+        without it. It stays in ``salt.txt`` of the data set, which is not to be published. Without it, ids are the
+        published ones.
     workers : int
         Processes; they change no byte of the result.
     device : str
@@ -125,6 +128,7 @@ def generate(
         weights=weights,
         accept_licences=accept_licences,
         offline=offline,
+        salt=salt,
         workers=workers,
         device=device,
     )
@@ -172,6 +176,8 @@ def import_dataset(
     options = {"canonical": canonical, "crop_size": crop_size, "licence": licence, "workers": workers}
     made, _ = make(importer, folder, out, **options)  # type: ignore[arg-type]
     return Dataset(made.path, made.info)
+
+
 def audit(
     data: str | Path | StoredDataset = DATA,
     protocol: str | Path | Protocol | None = None,
@@ -200,18 +206,10 @@ def audit(
     DatasetError
         Fewer than three generators, too few images of one, damaged or missing frames.
     """
-    from .benchmark.audit import audit_dataset
-    from .benchmark.audit.floors import write_floor
-    from .generation.audit_record import write_audit
-    from .generation.card import write_card
+    from .benchmark.audit.floors import audit_with_floors
 
     dataset = data if isinstance(data, StoredDataset) else load(data)
-    keep = None if out is None else partial(write_floor, Path(out))
-    found = audit_dataset(dataset, protocol, on_answers=keep)
-    if os.access(dataset.path, os.W_OK):
-        write_audit(dataset, found)
-        write_card(dataset)
-    return found
+    return audit_with_floors(dataset, protocol, out=None if out is None else Path(out))
 
 
 def load(path: str | Path = DATA) -> Dataset:

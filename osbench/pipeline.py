@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .benchmark.audit.floors import audit_with_floors, has_floors
 from .benchmark.experiment import Experiment, load_experiment
 from .benchmark.manifest import Manifest, generator_architectures, open_manifests
 from .benchmark.orchestrator import ExperimentRuns, check_experiment, run_experiment
@@ -20,8 +21,9 @@ from .benchmark.result import Result, ShotsResult
 from .benchmark.results import result_of, write_results
 from .benchmark.robustness.treatments import Grid
 from .benchmark.shots.results import shots_results
-from .core.errors import RunError
+from .core.errors import DatasetError, RunError
 from .core.progress import get_logger
+from .generation.audit_record import read_audit
 from .generation.dataset import Dataset
 from .generation.generate import generate
 from .leaderboard.board import PAGE_FILE, Board, build_board
@@ -122,6 +124,8 @@ def run(
         manifests = open_manifests(dataset, asked.protocol, asked.fold, shots=asked.shots, repeats=asked.repeats)
     with _step(2, "evaluate", f"{len(asked.entries)} entries, {asked.seeds} seeds", seconds):
         found = run_experiment(asked, dataset, manifests, out=folder / "runs", device=device, grid=grid, jobs=jobs)
+        if asked.floors:
+            _audit(dataset, asked.protocol, folder / "runs", manifests)
     if not found.all_runs():
         reasons = [f"{label}: {reason}" for label, reason in (found.missing | found.failed).items()]
         raise RunError(f"experiment {asked.name}: no entry could be fitted; first {reasons[0]}")
@@ -132,6 +136,16 @@ def run(
         tables = [_result(asked, found, manifest, dataset) for manifest in answered]
         _, text = write_results(Path(results) if results is not None else folder, tables, lines)
     return PipelineResult(found, board, page, text, {name: round(value, 1) for name, value in seconds.items()})
+
+
+def _audit(dataset: Dataset, protocol: str, runs: Path, manifests: Sequence[Manifest]) -> None:
+    """Floors for the board, once; a data set that cannot be audited has none."""
+    try:
+        if read_audit(dataset) is not None and any(has_floors(runs, manifest) for manifest in manifests):
+            return
+        audit_with_floors(dataset, protocol, out=runs, manifests=manifests)
+    except DatasetError as error:
+        get_logger().warning("no floors: %s", error)
 
 
 @contextmanager

@@ -57,6 +57,19 @@ def test_an_experiment_file_becomes_a_board_and_a_table(file: Path, tmp_path: Pa
     assert read_results(tmp_path / "results.json").results == (result,)
 
 
+def test_floors_stand_on_the_board_without_ranks(file: Path, tmp_path: Path) -> None:
+    path = file.with_name("floors.yaml")
+    path.write_text(file.read_text().replace("seeds: 2", "seeds: 1\nfloors: true"))
+    made = run(path, tmp_path, entries=["four"])
+    assert isinstance(made.board, Board)
+    floors = [entry for entry in made.board.entries if entry.card.kind == "floor"]
+    assert {entry.method for entry in floors} >= {"floor-colour", "floor-trace"}
+    assert {entry.rank for entry in floors} == {None}
+    assert made.board.audit is not None
+    again = run(path, tmp_path, entries=["four"])
+    assert again.board.to_json() == made.board.to_json()
+
+
 def test_the_command_prints_the_board_and_takes_a_part(file: Path, tmp_path: Path) -> None:
     arguments = ["run", str(file), "--out", str(tmp_path), "--entry", "four", "--seeds", "1"]
     dry = CliRunner().invoke(main, [*arguments, "--dry-run"])

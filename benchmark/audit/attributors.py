@@ -23,9 +23,9 @@ _TREES = 100
 
 def _classifiers(rows: int) -> dict[str, Any]:
     # scikit-learn takes a second to import.
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.ensemble import RandomForestClassifier  # pyright: ignore[reportMissingTypeStubs]
+    from sklearn.linear_model import LogisticRegression  # pyright: ignore[reportMissingTypeStubs]
+    from sklearn.neighbors import KNeighborsClassifier  # pyright: ignore[reportMissingTypeStubs]
 
     return {
         "logistic regression": LogisticRegression(C=1.0, max_iter=300, tol=1e-3, class_weight="balanced"),
@@ -63,8 +63,9 @@ def best(answers: Sequence[dict[str, Scores]], manifests: Sequence[Manifest]) ->
     right: dict[str, float] = dict.fromkeys(CLASSIFIERS, 0.0)
     for found, manifest in zip(answers, manifests, strict=True):
         rows = manifest.rows("val", "test")
-        val = np.asarray(rows["split"] == "val")
+        val: np.ndarray = np.asarray(rows["split"] == "val")
         truth = np.asarray(rows["class_index"], np.int64)[val]
         for name, scores in found.items():
-            right[name] += float(np.mean(scores.candidate[val] == truth))
+            same: np.ndarray = scores.candidate[val] == truth
+            right[name] += float(np.mean(same))
     return max(CLASSIFIERS, key=lambda name: right[name])

@@ -124,7 +124,7 @@ def read_evidence(
 
 def _batch(dataset: Dataset, shard: str, rows: pd.DataFrame) -> Batch:
     encoded = dataset.read_images(shard, rows["row"].tolist())
-    crops = []
+    crops: list[np.ndarray] = []
     places = rows[["row", "crop_x", "crop_y", "crop_size"]].itertuples(index=False, name=None)
     for data, (row, x, y, size) in zip(encoded, places, strict=True):
         try:

@@ -39,7 +39,7 @@ def fold_intervals(
         Of the drawing.
     """
     weights = _weights(manifests, seed)
-    found = {}
+    found: dict[str, Interval] = {}
     for name in names:
         kernel = METRICS[name].kernel
         plain = [float(kernel(Tally(outcome, None))[0]) for outcome in outcomes]
@@ -53,7 +53,8 @@ def fold_intervals(
 
 def _weights(manifests: Sequence[Manifest], seed: int) -> list[np.ndarray]:
     """How often each test image is drawn, uint16 (replicates, N), for each fold."""
-    groups, makers = [], []
+    groups: list[np.ndarray] = []
+    makers: list[np.ndarray] = []
     for manifest in manifests:
         rows = manifest.rows("test")
         group = cells(rows, "group")

@@ -45,7 +45,8 @@ def audit_dataset(
     protocol : Protocol, str or Path, optional
         Under which one, see :func:`.questions.questions`.
     on_answers : callable, optional
-        Gets the answers of every probe, to keep them; all validation and test images are then asked about.
+        Gets the answers of every probe under the dataset's own protocol, to keep them; all validation and test images
+        are then asked about.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def audit_dataset(
                 classifier, answers = _ask(probe, evidence, manifests, bar.update)
                 seconds = (time.monotonic() - start) / len(answers)
                 findings[question.name, name] = _result(probe, question, asked, classifier, answers, manifests)
-                if on_answers is not None:
+                if on_answers is not None and question is asked.own:
                     for manifest, scores in zip(question.manifests, answers, strict=True):
                         on_answers(probe, classifier, manifest, scores, seconds)
     return Audit(
@@ -89,7 +90,7 @@ def _ask(
     probe: Probe, evidence: Evidence, manifests: Sequence[Manifest], done: Callable[[int], None]
 ) -> tuple[str, list[Scores]]:
     """The classifier that is best on validation images, and its answers in every fold."""
-    answers = []
+    answers: list[dict[str, Scores]] = []
     for manifest in manifests:
         answers.append(attribute(probe, evidence, manifest))
         done(1)

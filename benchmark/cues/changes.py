@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.fft import irfft2, rfft2
 
 CUTOFFS = (0.0625, 0.125, 0.25)
 """Cycles per pixel at which hybrids are divided."""
@@ -32,8 +31,8 @@ def hybrid(low: np.ndarray, high: np.ndarray, cutoff: float) -> np.ndarray:
     size = low.shape[1]
     vertical, horizontal = np.fft.fftfreq(size), np.fft.rfftfreq(size)
     below = (np.hypot(vertical[:, None], horizontal[None]) <= cutoff)[None, :, :, None]
-    a, b = (np.asarray(rfft2(part.astype(np.float32), axes=(1, 2))) for part in (low, high))
-    mixed = np.asarray(irfft2(np.where(below, a, b), s=(size, size), axes=(1, 2)))
+    a, b = (np.fft.rfft2(part.astype(np.float32), axes=(1, 2)) for part in (low, high))
+    mixed = np.fft.irfft2(np.where(below, a, b), s=(size, size), axes=(1, 2))
     return np.rint(mixed).clip(0, 255).astype(np.uint8)
 
 

@@ -200,10 +200,7 @@ def cue_report(
     threshold, chosen = answers.threshold(), answers.rule
     method = load_model(run, method_file)
     images = load_images(dataset, manifest, crop_size=run.info.config.crop_size)
-    rows = manifest.table[(manifest.column("split") == "test") & (manifest.column("openness") == "seen")]
-    if len(rows) > MOST_IMAGES:
-        rows = rows.iloc[np.linspace(0, len(rows) - 1, MOST_IMAGES).astype(int)]
-    rows = pd.DataFrame(rows).reset_index(drop=True)
+    rows = _seen_test_rows(manifest)
     labels = np.asarray(rows["class_index"], np.int64)
     if len(set(labels.tolist())) < 2:
         raise RunError(f"{printable(run.folder)}: one seen generator in test, so that no two cues can be set against.")
@@ -236,6 +233,15 @@ def cue_report(
     )
 
 
+def _seen_test_rows(manifest: Manifest) -> pd.DataFrame:
+    """At most :data:`MOST_IMAGES` seen test images, spread over all."""
+    rows = manifest.rows("test")
+    seen = np.flatnonzero(cells(rows, "openness") == "seen")
+    if len(seen) > MOST_IMAGES:
+        seen = seen[np.linspace(0, len(seen) - 1, MOST_IMAGES).astype(np.int64)]
+    return pd.DataFrame(rows.iloc[seen]).reset_index(drop=True)
+
+
 def _treated(pixels: np.ndarray, labels: np.ndarray, answered: Ask, done: Callable[[int], None]) -> tuple[Treated, ...]:
     rows: list[Treated] = []
     first: np.ndarray | None = None
@@ -252,7 +258,7 @@ def _conflicts(
     pixels: np.ndarray, labels: np.ndarray, groups: np.ndarray, answered: Ask, done: Callable[[int], None]
 ) -> tuple[Conflict, ...]:
     other = partners(labels, groups)
-    rows = []
+    rows: list[Conflict] = []
     for cutoff in CUTOFFS:
         candidate = answered(hybrid(pixels, pixels[other], cutoff)).candidate
         low, high = _share(candidate == labels), _share(candidate == labels[other])
@@ -275,13 +281,14 @@ def _weights(
     group = cells(rows, "group")
     known = np.isin(np.asarray(rows["generator"], str), manifest.seen) & (cells(rows, "weights") != "")
     in_test = np.isin(np.asarray(rows["image_id"], str), manifest.column("image_id")[split == "test"])
-    rows = pd.DataFrame(rows[known & (np.isin(group, sorted(tested)) | in_test)])
-    out = []
-    for name, part in rows.groupby("weights", sort=True):
-        labels = np.array([classes[generator] for generator in part["generator"]])
+    asked: np.ndarray = known & (np.isin(group, sorted(tested)) | in_test)
+    rows = pd.DataFrame(rows[asked])
+    out: list[OfWeights] = []
+    for weights, part in rows.groupby("weights", sort=True):
+        labels = np.array([classes[name] for name in cells(pd.DataFrame(part), "generator").tolist()], np.int64)
         found = answered(store[index_positions(np.asarray(part["image_id"], str), index, dataset)])
         right = _share(found.candidate == labels)
-        out.append(OfWeights(str(name), str(name) in trained, len(part), right, _share(found.accepted)))
+        out.append(OfWeights(str(weights), str(weights) in trained, len(part), right, _share(found.accepted)))
     return tuple(out)
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from ..planes import luma_chroma
 from ..probe import Batch, Gate, Probe, Relate, register_probe
@@ -30,7 +29,7 @@ class FixedPattern(Probe):
     def features(self, batch: Batch) -> np.ndarray:
         luma = luma_chroma(batch.pixels)[:, 0]
         # One image after the other in height and width only: the filter must not mix images.
-        residual = luma - uniform_filter1d(uniform_filter1d(luma, 3, axis=1, mode="nearest"), 3, axis=2, mode="nearest")
+        residual = luma - _mean_of_nine(luma)
         side = min(luma.shape[1], _MOST_SIDE)
         margin = (luma.shape[1] - side) // 2
         residual = residual[:, margin : margin + side, margin : margin + side].reshape(len(luma), -1)
@@ -49,6 +48,14 @@ class FixedPattern(Probe):
         for part in (half, ~half):
             out[part] = _Patterns(learnt[~part], labels[~part], len(classes))(learnt[part])
         return out, _Patterns(learnt, labels, len(classes))
+
+
+def _mean_of_nine(luma: np.ndarray) -> np.ndarray:
+    """Mean over 3 x 3 pixels, borders repeated: float32 (B, S, S)."""
+    size = luma.shape[1]
+    padded = np.pad(luma, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    rows = padded[:, :size] + padded[:, 1 : size + 1] + padded[:, 2 : size + 2]
+    return (rows[:, :, :size] + rows[:, :, 1 : size + 1] + rows[:, :, 2 : size + 2]) / 9
 
 
 class _Patterns:

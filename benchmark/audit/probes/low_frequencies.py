@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.fft import dctn
 
 from ..planes import luma_chroma
 from ..probe import Batch, Gate, Probe, register_probe
@@ -26,16 +25,23 @@ class LowFrequencies(Probe):
     def features(self, batch: Batch) -> np.ndarray:
         planes = luma_chroma(batch.pixels)
         size = planes.shape[-1]
-        found = np.asarray(dctn(planes, norm="ortho", axes=(2, 3))) / size
+        basis = _cosines(size)
+        found: np.ndarray = basis @ planes @ basis.T / size
         kept = found[..., :_KEPT, :_KEPT].reshape(len(planes), -1)
-        frequency = np.hypot(*np.meshgrid(np.arange(size), np.arange(size), indexing="ij")) / (2 * size)
-        power = found**2
-        rings = []
-        for low, high in zip(_edges()[:-1], _edges()[1:], strict=True):
+        along = np.linspace(0, 0.5, size, endpoint=False)
+        frequency = np.hypot(along[:, None], along[None])
+        edges = np.linspace(0, _LARGEST, _RINGS + 1)
+        rings: list[np.ndarray] = []
+        for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
             ring = (frequency > low) & (frequency <= high)
-            rings.append(np.log(power[..., ring].sum(-1) + 1e-3))
+            power: np.ndarray = (found[..., ring] ** 2).sum(-1)
+            rings.append(np.log(power + 1e-3))
         return np.concatenate([kept, *rings], axis=1).astype(np.float32)
 
 
-def _edges() -> np.ndarray:
-    return np.linspace(0, _LARGEST, _RINGS + 1)
+def _cosines(size: int) -> np.ndarray:
+    """The orthonormal cosine transform (DCT-II) as a matrix, float32 (size, size)."""
+    rows = np.arange(size)
+    basis = np.cos(np.pi * rows[:, None] * (2 * rows[None] + 1) / (2 * size)) * np.sqrt(2 / size)
+    basis[0] /= np.sqrt(2)
+    return basis.astype(np.float32)

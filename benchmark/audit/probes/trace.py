@@ -13,7 +13,6 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from scipy.fft import rfft2
 
 from ..planes import luma_chroma
 from ..probe import Batch, Gate, Probe, register_probe
@@ -48,7 +47,7 @@ def _spectra(planes: np.ndarray) -> np.ndarray:
     for y, x in itertools.product(corners, corners):
         part = planes[..., y : y + window, x : x + window]
         part = part - part.mean((2, 3), keepdims=True)
-        total += np.log(np.abs(np.asarray(rfft2(part * taper))) ** 2 + _FLOOR)
+        total += np.log(np.abs(np.fft.rfft2(part * taper)) ** 2 + _FLOOR)
     half = np.arange(window // 2 + 1)
     mean = (total[:, :, half] + total[:, :, -half]) / (2 * len(corners) ** 2)
     u, v = np.meshgrid(half, half, indexing="ij")
@@ -75,7 +74,7 @@ def _cooccurrences(planes: np.ndarray) -> np.ndarray:
 def _symmetric_cells() -> tuple[np.ndarray, int]:
     """Cell of each of 125 triples, int64 (125,), shared by a triple, its mirror and its negative; and how many."""
     known: dict[tuple[int, ...], int] = {}
-    cells = []
+    cells: list[int] = []
     for triple in itertools.product(range(-_LARGEST, _LARGEST + 1), repeat=3):
         negative = tuple(-level for level in triple)
         key = min(triple, triple[::-1], negative, negative[::-1])
