@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import copy
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from scipy.special import log_softmax
 from torch import Tensor, nn
 
 from ..benchmark.method import Scores
+from .imprinting import imprinted
 from .networks import build_network, scale_pixels
 from .rejection import Activations, LinearHead, RejectionRule, build_rule, normalised_distances, rule_names
 from .trained import TRAINING_DEFAULTS, AttributionModel, TrainedMethod
@@ -25,6 +28,15 @@ class SoftmaxHead(nn.Module):
     def __init__(self, embedding_dim: int, n_classes: int) -> None:
         super().__init__()
         self.linear = nn.Linear(embedding_dim, n_classes)
+
+    def with_layer(self, layer: LinearHead) -> Self:
+        """A copy of this head with another last layer."""
+        joined = copy.deepcopy(self)
+        joined.linear = nn.Linear(layer.weight.shape[1], len(layer.weight), device=self.linear.weight.device)
+        with torch.no_grad():
+            joined.linear.weight.copy_(torch.from_numpy(layer.weight))
+            joined.linear.bias.copy_(torch.from_numpy(layer.bias))
+        return joined
 
     def embed(self, features: Tensor) -> Tensor:
         """The features themselves."""
@@ -86,6 +98,23 @@ class Classifier(TrainedMethod):
             name: Scores(class_scores, rule.known_score(features, logits), rule.candidate(logits))
             for name, rule in self.rules.items()
         }
+
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """A row more of the last layer (:func:`.imprinting.imprinted`), and every rule that can describe it.
+
+        UsageError where there is no linear last layer, or no class means were saved.
+        """
+        head = self.model.head
+        if not isinstance(head, SoftmaxHead) or not {"centroid-sigma", "mahalanobis"} <= set(self.rules):
+            return super().enroll(images, class_name)
+        features = self.embed(images)
+        old = self.linear_head()
+        new = imprinted(old, self.rules["centroid-sigma"].arrays["centroids"], features, self.rules["mahalanobis"])
+        joined = self.with_class(class_name)
+        joined.model = AttributionModel(self.model.network, head.with_layer(new))
+        joined.rules = {name: rule for name, own in self.rules.items() if (rule := own.enroll(features)) is not None}
+        joined.rejections = tuple(joined.rules)  # type: ignore[misc]
+        return joined
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {f"{name}.{key}": value for name, rule in self.rules.items() for key, value in rule.arrays.items()}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 import numpy as np
 
+from .few_images import usual_of_few
 from .rejection.covariance import shrunk_covariance, whitening
 
 TRUST = 3
@@ -47,6 +48,50 @@ class View:
     def deviations(self, features: np.ndarray) -> np.ndarray:
         """The distances in standard deviations from what is usual for the class; (N, K), 0 is usual, larger is odd."""
         return (self.distances(features) - self.usual) / self.sigma
+
+    @property
+    def usual_covariance(self) -> np.ndarray:
+        """(d, d): mean of the classes' covariances."""
+        factors = np.linalg.inv(self.white)
+        return (factors @ factors.transpose(0, 2, 1)).mean(0)
+
+    def whitened(self, features: np.ndarray) -> np.ndarray:
+        """Features (N, D) on the axes (N, d), with the identity as the mean covariance of the classes."""
+        return (features - self.mean) @ self.axes @ whitening(self.usual_covariance).T
+
+    def with_class(self, features: np.ndarray) -> tuple[View, np.ndarray]:
+        """This view with one class more, and the mean deviation of each of its pictures, which is left out for it.
+
+        The covariance of the class is a mean of what its tiles show and of the known classes' mean covariance, which
+        counts like one tile for each axis; what is usual for its distances likewise (:mod:`.few_images`).
+
+        Parameters
+        ----------
+        features : numpy.ndarray
+            (n, T, D), of the T tiles of n pictures of the class.
+
+        Returns
+        -------
+        view : View
+        deviations : numpy.ndarray
+            (n,), or (0,) for a single picture, which cannot be left out.
+        """
+        n, usual_covariance = len(features), self.usual_covariance
+        at = (features - self.mean) @ self.axes
+        centre, white = _gaussian_of_few(at, usual_covariance)
+        distances = np.zeros((n if n > 1 else 0, at.shape[1]))
+        for i in range(len(distances)):
+            other_centre, other_white = _gaussian_of_few(np.delete(at, i, axis=0), usual_covariance)
+            distances[i] = np.linalg.norm((at[i] - other_centre) @ other_white.T, axis=1)
+        usual, sigma = usual_of_few(distances.ravel(), self.usual * np.sqrt(1 + 1 / n), self.sigma)
+        joined = replace(
+            self,
+            centres=np.vstack([self.centres, centre]),
+            white=np.concatenate([self.white, white[None]]),
+            usual=np.append(self.usual, usual),
+            sigma=np.append(self.sigma, sigma),
+        )
+        return joined, ((distances - usual) / sigma).mean(1)
 
 
 @dataclass(frozen=True)
@@ -113,6 +158,27 @@ class Views:
             weight += view.weight[0]
         return (total / weight - self.usual) / self.sigma
 
+    def with_class(self, blocks: Mapping[str, np.ndarray]) -> Self:
+        """These views with one class more, from the features (n, T, D) of a few of its pictures, by block."""
+        views: dict[str, View] = {}
+        deviations: list[np.ndarray] = []
+        for name, view in self.views.items():
+            views[name], found = view.with_class(blocks[name.rpartition(".")[0]])
+            deviations.append(found)
+        weights = [view.weight[0] for view in self.views.values()]
+        fused = np.average(deviations, axis=0, weights=weights)
+        usual, sigma = usual_of_few(fused, self.usual, self.sigma)
+        return type(self)(views, np.append(self.usual, usual), np.append(self.sigma, sigma))
+
+    def embeddings(self, blocks: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Pictures (N, D) on the axes of all views, from their features (N, T, D) by block; a mean over the tiles."""
+        parts: list[np.ndarray] = []
+        for name, view in self.views.items():
+            features = blocks[name.rpartition(".")[0]]
+            tiles = view.whitened(features.reshape(-1, features.shape[-1]))
+            parts.append(tiles.reshape(*features.shape[:2], -1).mean(1))
+        return np.concatenate(parts, axis=1)
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Everything by name, for safetensors."""
         arrays = {f"{name}.{key}": array for name, view in self.views.items() for key, array in asdict(view).items()}
@@ -128,6 +194,14 @@ class Views:
             if name:
                 grouped.setdefault(name, {})[field] = array
         return cls({name: View(**fields) for name, fields in grouped.items()}, arrays["usual"], arrays["sigma"])
+
+
+def _gaussian_of_few(at: np.ndarray, usual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre (d,) and whitening (d, d) from tiles (n, T, d); ``usual`` (d, d) counts like d of them."""
+    rows, d = at.reshape(-1, at.shape[-1]), len(usual)
+    centre = rows.mean(0)
+    scatter = (rows - centre).T @ (rows - centre)
+    return centre, whitening((d * usual + scatter) / (d + len(rows) - 1))
 
 
 def _tiles(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

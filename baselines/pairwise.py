@@ -8,6 +8,7 @@ they are, so N images against R references cost N + R trunk runs, not N x R.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shutil
@@ -16,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ from ..core.user_folders import cache_folder
 from ..generation.cameras.virtual import VirtualCamera
 from .cameras.bank import CropSource, build_bank
 from .cameras.sources import VirtualSource, photograph_source, virtual_source
+from .few_images import shared_variance
 from .inputs import Inputs
 from .published_pairs import load_published, pinned_checkpoint
 from .rejection import Activations
@@ -285,6 +287,20 @@ class PairwiseMethod(TrainedMethod):
         d = dissimilarity(logits)
         candidate = d.argmin(1)
         return {"native": Scores(-d, -(d[np.arange(len(d)), candidate] / self.sigmas[candidate]), candidate)}
+
+    @torch.inference_mode()
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """A reference and a sigma more."""
+        features = torch.from_numpy(self.embed(images))
+        joined = self.with_class(class_name)
+        head = copy.deepcopy(_head(self.model))
+        reference = features.double().mean(0, keepdim=True).float().to(self.device)
+        head.references = torch.cat([head.references, reference])
+        d = dissimilarity(head.against(features.to(self.device), reference).cpu().numpy())
+        variance = shared_variance(float((d**2).sum()), len(d), float((self.sigmas**2).mean()))
+        joined.model = AttributionModel(self.model.network, head)
+        joined.sigmas = np.append(self.sigmas, np.sqrt(variance * (1 + 1 / len(d))))
+        return joined
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"sigmas": self.sigmas}

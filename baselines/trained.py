@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from abc import abstractmethod
 from pathlib import Path
@@ -188,15 +189,30 @@ class TrainedMethod(Method):
 
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
         """Answers for uint8 (N, S, S, 3), S = the size that the method was fitted on."""
+        self._check_images(images)
+        n = self._inference_batch()
+        parts = [self._forward(self.convert(images[i : i + n])) for i in range(0, len(images), n)]
+        features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return {name: scores.check() for name, scores in self.answer(features, logits).items()}
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """float32 (N, D): what the last layer sees."""
+        self._check_images(images)
+        n = self._inference_batch()
+        return np.concatenate([self._forward(self.convert(images[i : i + n]))[0] for i in range(0, len(images), n)])
+
+    def with_class(self, name: str) -> Self:
+        """A copy that knows one class more by name; the rest is for :meth:`enroll` to add."""
+        joined = copy.copy(self)
+        joined.class_names = (*self.class_names, name)
+        return joined
+
+    def _check_images(self, images: np.ndarray) -> None:
         if images.ndim != 4 or images.shape[1:] != (self.crop_size, self.crop_size, 3):
             raise UsageError(
                 f"{self.name} was fitted on crops of {self.crop_size} x {self.crop_size} px, these images are "
                 f"{tuple(images.shape[1:])}"
             )
-        n = self._inference_batch()
-        parts = [self._forward(self.convert(images[i : i + n])) for i in range(0, len(images), n)]
-        features, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return {name: scores.check() for name, scores in self.answer(features, logits).items()}
 
     def save(self, folder: Path) -> None:
         """``model.safetensors`` (network, head, rejection) and ``method.json`` (options, classes, crop size)."""

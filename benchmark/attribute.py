@@ -12,10 +12,10 @@ import numpy as np
 from ..core.documents import to_json
 from ..core.errors import DatasetError, OsbenchError, RunError, UsageError
 from ..core.text import printable
-from ..generation.image_files import check_8_bit_colour, open_image
 from .answers import DEFAULT_THRESHOLD_RULE
 from .method import Method
 from .models import load_model
+from .pictures_alike import Picture, read_picture
 from .runs import NATIVE, Run
 from .score import UNKNOWN
 from .scores import Scores
@@ -116,13 +116,14 @@ def attribute(
         raise UsageError(f"method {method.name} reads no captions: leave out --caption.")
     found: list[Attribution | NotAttributed] = []
     for start in range(0, len(images), _BATCH):
-        batch = [_crop_or_error(Path(path), run.info.config.crop_size) for path in images[start : start + _BATCH]]
-        crops = [crop for crop in batch if not isinstance(crop, NotAttributed)]
-        scores = _ask(method, answers.rule, np.stack(crops), len(run.class_names), caption) if crops else None
+        batch = [picture_or_error(Path(path), run.info.config.crop_size) for path in images[start : start + _BATCH]]
+        crops = [one.pixels for one in batch if not isinstance(one, NotAttributed)]
+        asked = (method, answers.rule, np.stack(crops), len(run.class_names), caption) if crops else None
+        scores = ask_model(*asked) if asked else None
         row = 0
-        for path, crop in zip(images[start : start + _BATCH], batch, strict=True):
-            if isinstance(crop, NotAttributed):
-                found.append(crop)
+        for path, one in zip(images[start : start + _BATCH], batch, strict=True):
+            if isinstance(one, NotAttributed):
+                found.append(one)
             else:
                 assert scores is not None
                 found.append(_explain(str(path), scores, row, run.class_names, threshold, validation, threshold_rule))
@@ -130,13 +131,14 @@ def attribute(
     return found
 
 
-def _ask(method: Method, rule: str, pixels: np.ndarray, n_classes: int, caption: str | None) -> Scores:
+def ask_model(method: Method, rule: str, pixels: np.ndarray, n_classes: int, caption: str | None = None) -> Scores:
+    """The answers of a run's model by one rule; RunError if they are not what the run promises."""
     told: dict[str, Any] = {} if caption is None else {"captions": [caption] * len(pixels)}
     try:
         found = method.predict(pixels, **told)
     except OsbenchError:
         raise
-    except Exception as error:  # a model that somebody else made need not fit its own method
+    except Exception as error:  # a model of somebody else may not match its method
         raise RunError(
             f"the model of {method.name} gives no answer: {type(error).__name__}: {printable(error)}"
         ) from error
@@ -151,24 +153,12 @@ def _ask(method: Method, rule: str, pixels: np.ndarray, n_classes: int, caption:
     return scores
 
 
-def _crop_or_error(path: Path, size: int) -> np.ndarray | NotAttributed:
+def picture_or_error(path: Path, size: int) -> Picture | NotAttributed:
+    """:func:`.pictures_alike.read_picture`, or why there is none."""
     try:
-        return read_centre_crop(path, size)
+        return read_picture(path, size)
     except DatasetError as error:
         return NotAttributed(str(path), str(error))
-
-
-def read_centre_crop(path: Path, size: int) -> np.ndarray:
-    """The centre crop of an image file, uint8 (size, size, 3); DatasetError in one line if there is none."""
-    with open_image(path) as picture:
-        if min(picture.size) < size:
-            raise DatasetError(
-                f"{path}: {picture.width}x{picture.height} is smaller than the {size} px crop of the run; "
-                "nothing is resampled."
-            )
-        check_8_bit_colour(path, picture)
-        left, top = (picture.width - size) // 2, (picture.height - size) // 2
-        return np.asarray(picture.crop((left, top, left + size, top + size)).convert("RGB"))
 
 
 def _explain(

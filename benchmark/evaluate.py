@@ -6,7 +6,6 @@ unfinished fit continues from the method's own checkpoints. A run that was damag
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -89,8 +88,7 @@ class Plan:
     @property
     def config_hash(self) -> str:
         """Of everything that makes two runs of one method and seed different."""
-        document = f"{self.config.key} {self.manifest.manifest_id}"
-        return hashlib.sha256(document.encode()).hexdigest()[:8]
+        return self.config.hash_on(self.manifest.manifest_id)
 
     @property
     def fit_folder(self) -> Path:
@@ -223,7 +221,7 @@ def _warn_of_other_code(cls: type[Method], runs: Sequence[Run]) -> None:
 
 
 def _config(cls: type[Method], given: dict[str, Any], epochs: int | None, crop_size: int) -> Config:
-    """Defaults apart from given values, and what they resolve to: the identity of a run besides data and seed."""
+    """Defaults apart from given values, and what they resolve to: the identity of a run, apart from data and seed."""
     if epochs is not None and "epochs" in cls.defaults:
         given = given | {"epochs": epochs}
     return Config(
@@ -410,12 +408,12 @@ def _run_info(plan: Plan) -> RunInfo:
         code_sha256=code_sha256(plan.cls),
         versions=library_versions(),
         git=git_revision(),
-        hardware=hardware(torch_device(plan.device)),
+        hardware=hardware(str(torch_device(plan.device))),
         precision=plan.cls.precision,
         wall_time_s=0.0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         normalised_distances=plan.cls.normalised_distances,
-        training_free=method.training_free,
         label=method.label,
+        training_free=method.training_free,
     )
     return RunInfo.from_json(info.to_json(), f"method {plan.cls.name}")

@@ -19,7 +19,7 @@
     columns: [auc_af1_crr, af1, crr]  # of the table of results
     compare:                          # differences of two entries, on the same images
       - {better: proposed, than: dct-cnn, metrics: [af1, crr]}
-    published:                        # what a paper prints, beside ours
+    published:                        # what a paper prints, next to ours
       paper: Fang, Nguyen and Stamm, BMVC 2023
       url: https://arxiv.org/abs/2308.11557
       setting: {images_per_source: 10000}
@@ -219,7 +219,7 @@ def load_experiment(name: str | Path) -> Experiment:
     ----------
     name : str or Path
         The name of a packaged experiment, or the path of a YAML file. A suite, protocol or method file that it names by
-        a relative path lies beside it.
+        a relative path lies next to it.
 
     Returns
     -------

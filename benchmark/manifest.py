@@ -2,8 +2,9 @@
 
 The split of an image (:mod:`.splitting`) is the same in every fold of a protocol.
 
-A fold may hold a training set out. Its images are then in ``test`` only, and a generator that has it, seen or unseen,
-is tested on nothing else, so that content does not tell seen from unseen; the others are tested on what they have.
+A fold may hold a training set out, or weights. Their images are then in ``test`` only, and a generator that has them,
+seen or unseen, is tested on nothing else, so that content does not tell seen from unseen; the others are tested on what
+they have.
 
 A fold may have few shots: so many training images of every seen generator, while validation and test stay whole. Only
 then may nobody be unseen.
@@ -12,6 +13,7 @@ then may nobody be unseen.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
 from ..core.errors import DatasetError, UsageError
@@ -33,21 +36,19 @@ from ..core.publish import publishing
 from ..core.schema import Limits, read_record
 from ..core.text import printable
 from ..generation.dataset import Dataset
-from .leaks import refuse_copies, refuse_repeated_ids, refuse_twins
-from .manifest_check import COLUMNS, GROUPED, check_manifest, class_index
+from .leaks import refuse_copies, refuse_missing_content, refuse_repeated_ids, refuse_twins
+from .manifest_check import check_manifest
+from .manifest_columns import INTEGERS, cells, class_index, schema_of, source_names
 from .manifest_folder import find_protocol, keep_protocol, manifest_folder, manifest_path
-from .protocols import Fold, Protocol, store_protocol
-from .splitting import SPLITS, few_shots, group_names, originals, split_groups, split_sources
+from .protocols import Fold, Learned, Protocol, store_protocol
+from .protocols.fold import HeldColumn
+from .splitting import SPLITS, few_shots, group_names, originals, own_groups, split_groups, split_sources
 
 MANIFEST_SCHEMA_VERSION = 1
-_INTEGERS = ("row", "class_index")
-
-
-def _schema(columns: Sequence[str]) -> pa.Schema:
-    return pa.schema([(name, pa.int64() if name in _INTEGERS else pa.string()) for name in columns])
-
-
 _METADATA_KEY = b"osbench"
+
+#: Rows stored together: of a longer chunk, ``read_table`` dares to unpack fewer rows at a time.
+_ROW_GROUP = 16_384
 
 _BUDGET = TableBudget(rows=1_000_000, bytes=400 << 20, file_bytes=400 << 20)
 
@@ -59,7 +60,7 @@ _Label = Annotated[str, Limits(longest=200, shortest=1)]
 
 @dataclass(frozen=True)
 class _Header:
-    """What the file says of itself, beside its rows."""
+    """The metadata of the file."""
 
     schema_version: Literal[1]
     protocol: _Label
@@ -69,6 +70,7 @@ class _Header:
     seen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
     unseen: Annotated[tuple[_Label, ...], Limits(longest=10_000, unique=True)]
     held_out: Annotated[str, Limits(longest=200)] = ""
+    hold_out: HeldColumn = "training_set"
     shots: Annotated[int, Limits(least=0, most=10**6)] = 0
     repeat: Annotated[int, Limits(least=0, most=10**6)] = 0
 
@@ -82,11 +84,13 @@ class Manifest:
     seen, unseen : tuple[str, ...]
         Sorted generator names; ``class_index`` in the table indexes ``seen``.
     held_out : str
-        The training set that is in ``test`` only; empty = none.
+        The training set, or the weights, that are in ``test`` only; empty = none.
+    hold_out : str
+        Column that ``held_out`` is a value of.
     shots, repeat : int
         Training images of every seen generator, and which drawing of them; 0 shots = all.
     table : pandas.DataFrame
-        Columns of ``COLUMNS``, or of ``GROUPED`` where groups were split, sorted by ``image_id``.
+        Columns as of :mod:`.manifest_columns`, sorted by ``image_id``.
     manifest_id : str
         SHA-256 of the header (protocol, fold, suite, crop size, names, what is held out, shots) and the sorted rows.
     crop_size : int
@@ -102,17 +106,28 @@ class Manifest:
     suite: str
     crop_size: int
     held_out: str = ""
+    hold_out: HeldColumn = "training_set"
     shots: int = 0
     repeat: int = 0
     data: Path | None = field(default=None, compare=False, repr=False)
+    _rows: dict[tuple[str, ...], pd.DataFrame] = field(
+        default_factory=dict[tuple[str, ...], pd.DataFrame], init=False, compare=False, repr=False
+    )
 
     def rows(self, *splits: str) -> pd.DataFrame:
-        """The rows of the named splits, sorted by ``image_id``."""
-        return pd.DataFrame(self.table.loc[np.isin(self.column("split"), splits)]).reset_index(drop=True)
+        """The rows of the named splits, sorted by ``image_id``; selected once, however often they are asked for."""
+        if splits not in self._rows:
+            chosen = np.isin(self.column("split"), splits)
+            self._rows[splits] = pd.DataFrame(self.table.loc[chosen]).reset_index(drop=True)
+        return self._rows[splits].copy(deep=False)
 
     def column(self, name: str) -> np.ndarray:
-        """A column as an array: str, or int64 for ``row`` and ``class_index``."""
-        return _array(self.table, name)
+        """A column as an array: str, or int64 for ``row`` and ``class_index``; empty texts where it has no value."""
+        return cells(self.table, name)
+
+    def sources(self) -> np.ndarray:
+        """The source of every image, str (N,): ``stylegan2/ffhq``, with several weights ``stylegan2/pictures.w0``."""
+        return source_names(self.table)
 
     @cached_property
     def question(self) -> str:
@@ -123,13 +138,9 @@ class Manifest:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Images per source and split: ``{"stylegan2/ffhq": {"train": 8000, "val": 1000, "test": 1000}}``."""
-        sources = [f"{g}/{t}" for g, t in zip(self.column("generator"), self.column("training_set"), strict=True)]
-        found = Counter(zip(sources, self.column("split"), strict=True))
+        sources = self.sources().tolist()
+        found = Counter(zip(sources, self.column("split").tolist(), strict=True))
         return {source: {split: found[source, split] for split in SPLITS} for source in sorted(set(sources))}
-
-
-def _array(table: pd.DataFrame, name: str) -> np.ndarray:
-    return np.asarray(table[name], dtype=np.int64 if name in _INTEGERS else str)
 
 
 def generator_architectures(dataset: Dataset) -> dict[str, str]:
@@ -139,20 +150,29 @@ def generator_architectures(dataset: Dataset) -> dict[str, str]:
     return {name: known.get(name) or name for name in generators}
 
 
+def learned_of(dataset: Dataset) -> list[Learned]:
+    """What the images of each source of a dataset come from, for protocols that hold something out."""
+    return [
+        Learned(s["generator"], s["training_set"], s.get("weights_id", ""), "shows" not in s.get("pictures", {}))
+        for s in dataset.info["sources"]
+    ]
+
+
 def build_manifest(
     dataset: Dataset, protocol: Protocol | str | Path, fold: Fold | str | None = None, index: pd.DataFrame | None = None
 ) -> Manifest:
     """The manifest of one fold (a name may be left out if the protocol has only one).
 
     Every source, or the groups of all sources together, is split by the protocol's ratios. Unseen generators keep their
-    test images only, so the mix of seen and unseen test images does not depend on the fold. A held-out training set
-    keeps its test images only, too; generators that have it are tested on it alone. Resyntheses are left aside.
+    test images only, so the mix of seen and unseen test images does not depend on the fold. What is held out keeps its
+    test images only, too; generators that have it are tested on it alone. Resyntheses are left aside.
     ``protocol``: as :func:`find_protocol` takes it. ``index``: the dataset's index, if the caller has read it already.
 
     Raises
     ------
     DatasetError
-        Too few generators or training sets, or too few images of a source for all three splits.
+        Too few generators, training sets or weights, too few images or groups of a source for all three splits, or
+        sources that should show the same pictures and do not.
     LeakError
         Two images with one id, the same picture in two sources, or the same bytes or pixels in two splits or under two
         generators.
@@ -160,36 +180,38 @@ def build_manifest(
     rule = find_protocol(dataset, protocol)
     index = originals(dataset.index() if index is None else index)
     chosen = fold if isinstance(fold, Fold) else _named_fold(dataset, rule, fold, index)
-    refuse_repeated_ids(_array(index, "image_id"))
+    refuse_repeated_ids(cells(index, "image_id"))
     refuse_copies(index)
-    generator = _array(index, "generator")
+    refuse_missing_content(index, source_names(index))
+    generator = cells(index, "generator")
     seen = chosen.seen or tuple(sorted(set(generator.tolist()) - set(chosen.unseen)))
     unseen_row = np.isin(generator, chosen.unseen)
-    groups = group_names(index, rule.group) if rule.group else None
+    groups = _groups(rule, index)
     split = _split(rule, index, groups)
-    held_out = _array(index, "training_set") == chosen.held_out
+    held_out: np.ndarray = (cells(index, chosen.hold_out) == chosen.held_out) & bool(chosen.held_out)
     tested: np.ndarray = held_out | ~np.isin(generator, generator[held_out])
-    in_test: np.ndarray = split == "test"
-    trainable: np.ndarray = ~unseen_row & ~held_out
+    known: np.ndarray = ~unseen_row & ~held_out
     if chosen.shots:
-        few = few_shots(index, split, groups, chosen.shots, chosen.repeat)
-        trainable &= (split != "train") | few
-    asked: np.ndarray = np.isin(generator, [*seen, *chosen.unseen])
-    kept = np.flatnonzero(asked & np.where(in_test, tested, trainable))
-    kept = kept[np.argsort(_array(index, "image_id")[kept])]
+        known &= (split != "train") | few_shots(index, split, groups, chosen.shots, chosen.repeat)
+    asked = np.isin(generator, [*seen, *chosen.unseen])
+    in_test: np.ndarray = split == "test"
+    kept = np.flatnonzero(asked & np.where(in_test, tested, known))
+    kept = kept[np.argsort(cells(index, "image_id")[kept])]
     for column in ("pixel_sha256", "bytes_sha256", "native_sha256"):
         hashes = index[column].to_numpy(object) if column in index else np.full(len(index), None)
-        refuse_twins(_array(index, "image_id")[kept], generator[kept], split[kept], hashes[kept], column)
-    columns = {name: _array(index, name)[kept] for name in ("image_id", "shard", "row", "generator", "training_set")}
+        refuse_twins(cells(index, "image_id")[kept], generator[kept], split[kept], hashes[kept], column)
+    columns = {name: cells(index, name)[kept] for name in ("image_id", "shard", "row", "generator", "training_set")}
     table = pd.DataFrame(
         {
             **columns,
             "openness": np.where(unseen_row, "unseen", "seen")[kept],
             "split": split[kept],
             "class_index": class_index(columns["generator"], seen),
-            **({} if groups is None else {"group": groups[kept]}),
         }
     )
+    for name, values in (("weights", cells(index, "weights")[kept]), ("group", groups[kept])):
+        if (values != "").any():
+            table[name] = values
     manifest = Manifest(
         protocol=rule.name,
         fold=chosen.name,
@@ -200,6 +222,7 @@ def build_manifest(
         suite=dataset.suite,
         crop_size=dataset.crop_size,
         held_out=chosen.held_out,
+        hold_out=chosen.hold_out,
         shots=chosen.shots,
         repeat=chosen.repeat,
         data=dataset.path,
@@ -209,25 +232,29 @@ def build_manifest(
     return manifest
 
 
-def _split(rule: Protocol, index: pd.DataFrame, groups: np.ndarray | None) -> np.ndarray:
+def _groups(rule: Protocol, index: pd.DataFrame) -> np.ndarray:
+    """What belongs together, str (N,): by the protocol, else by the data set; empty for an image alone."""
+    return group_names(index, rule.group) if rule.group else own_groups(index)
+
+
+def _split(rule: Protocol, index: pd.DataFrame, groups: np.ndarray) -> np.ndarray:
     """The split of every row, str (N,)."""
-    return split_sources(index, rule.shares) if groups is None else split_groups(groups, rule.shares, rule.group_seed)
+    return split_groups(groups, rule.shares, rule.group_seed) if rule.group else split_sources(index, rule.shares)
 
 
 def _training_images(rule: Protocol, index: pd.DataFrame) -> dict[str, int] | None:
     """Generator -> training images that there are; None where the folds do not depend on it."""
     if not rule.shots:
         return None
-    groups = group_names(index, rule.group) if rule.group else None
-    return dict(Counter(_array(index, "generator")[_split(rule, index, groups) == "train"].tolist()))
+    return dict(Counter(cells(index, "generator")[_split(rule, index, _groups(rule, index)) == "train"].tolist()))
 
 
-def _folds(dataset: Dataset, rule: Protocol, index: pd.DataFrame) -> list[Fold]:
-    return rule.folds(generator_architectures(dataset), dataset.sources(), _training_images(rule, index))
+def folds_of(dataset: Dataset, rule: Protocol, index: pd.DataFrame) -> list[Fold]:
+    return rule.folds(generator_architectures(dataset), learned_of(dataset), _training_images(rule, index))
 
 
 def _named_fold(dataset: Dataset, rule: Protocol, name: str | None, index: pd.DataFrame) -> Fold:
-    return rule.fold(generator_architectures(dataset), name, dataset.sources(), _training_images(rule, index))
+    return rule.fold(generator_architectures(dataset), name, learned_of(dataset), _training_images(rule, index))
 
 
 def _header(manifest: Manifest) -> dict[str, object]:
@@ -242,23 +269,35 @@ def _header(manifest: Manifest) -> dict[str, object]:
     }
     # Left out where nothing is: manifests from before there were such protocols keep their ids.
     few = {"shots": manifest.shots, "repeat": manifest.repeat} if manifest.shots else {}
-    return header | ({"held_out": manifest.held_out} if manifest.held_out else {}) | few
+    held_out: dict[str, object] = {"held_out": manifest.held_out} if manifest.held_out else {}
+    held_out |= {} if manifest.hold_out == "training_set" else {"hold_out": manifest.hold_out}
+    return header | held_out | few
 
 
 def _manifest_id(header: Mapping[str, object], table: pd.DataFrame) -> str:
-    rows = table.to_csv(index=False, header=False, lineterminator="\n")
-    return hashlib.sha256((json.dumps(header, sort_keys=True) + "\n" + rows).encode()).hexdigest()
+    return hashlib.sha256((json.dumps(header, sort_keys=True) + "\n").encode() + _csv(table)).hexdigest()
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    """The rows, each text quoted that holds a comma, a quote or a line break."""
+    rows = io.BytesIO()
+    plain = pv.WriteOptions(include_header=False, quoting_style="none")
+    try:
+        pv.write_csv(pa.Table.from_pandas(table, preserve_index=False), rows, plain)
+    except pa.ArrowInvalid:  # there is such a text; Arrow quotes all or none, pandas is slower
+        return table.to_csv(index=False, header=False, lineterminator="\n").encode()
+    return rows.getvalue()
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
     """Write a checked manifest as Parquet, atomically. Raises what :func:`check_manifest` raises, writing nothing."""
     check_manifest(manifest)
     metadata = {_METADATA_KEY: json.dumps({**_header(manifest), "manifest_id": manifest.manifest_id}).encode()}
-    schema = _schema(list(manifest.table.columns))
+    schema = schema_of(manifest.table.columns)
     table = pa.Table.from_pandas(manifest.table, schema=schema, preserve_index=False).replace_schema_metadata(metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
     with publishing(path) as partial:
-        pq.write_table(table, partial, compression="zstd")
+        pq.write_table(table, partial, compression="zstd", row_group_size=_ROW_GROUP)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -283,6 +322,7 @@ def read_manifest(path: Path) -> Manifest:
         suite=header.suite,
         crop_size=header.crop_size,
         held_out=header.held_out,
+        hold_out=header.hold_out,
         shots=header.shots,
         repeat=header.repeat,
     )
@@ -293,13 +333,14 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def _check_cells(table: pa.Table, path: Path) -> None:
-    if table.schema.remove_metadata() not in (_schema(COLUMNS), _schema(GROUPED)):
-        raise DatasetError(f"{path}: has other columns than the schema, {', '.join(COLUMNS)}.")
+    schema = schema_of(table.column_names)
+    if not schema.equals(table.schema.remove_metadata()):
+        raise DatasetError(f"{path}: has other columns than the schema, {', '.join(schema.names)}.")
     for name, column in zip(table.column_names, table.columns, strict=True):
         if column.null_count:
             raise DatasetError(f"{path} is not a readable manifest (column {name} has empty cells): split again.")
         # As an array of text every cell would take as much memory as the longest one.
-        lengths = pc.call_function("binary_length", [column]) if name not in _INTEGERS and len(column) else None
+        lengths = pc.call_function("binary_length", [column]) if name not in INTEGERS and len(column) else None
         if lengths is not None and pc.call_function("max", [lengths]).as_py() > _LONGEST_TEXT:
             raise DatasetError(
                 f"{path} is not a readable manifest (column {name} has a text of more than {_LONGEST_TEXT} bytes):"
@@ -309,7 +350,8 @@ def _check_cells(table: pa.Table, path: Path) -> None:
 
 def _header_document(table: pa.Table, path: Path) -> dict[str, Any]:
     try:
-        document: object = json.loads((table.schema.metadata or {})[_METADATA_KEY])
+        metadata: dict[bytes, bytes] = table.schema.metadata or {}
+        document: object = json.loads(metadata[_METADATA_KEY])
     except (KeyError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is no manifest: it has no readable header; split again.") from error
     if not isinstance(document, dict):
@@ -340,7 +382,7 @@ def split_dataset(dataset: Dataset, protocol: Protocol | str | Path, folder: Pat
     """
     rule = find_protocol(dataset, protocol)
     index = originals(dataset.index())
-    folds = _folds(dataset, rule, index)
+    folds = folds_of(dataset, rule, index)
     target = folder or manifest_folder(dataset)
     paths: list[Path] = []
     for fold in track(folds, description="split", unit="fold") if len(folds) > 1 else folds:
@@ -379,7 +421,7 @@ def open_manifests(
     rule = find_protocol(dataset, protocol)
     index = originals(dataset.index())
     if fold_name == "all":
-        folds = _chosen(rule, _folds(dataset, rule, index), shots, repeats)
+        folds = _chosen(rule, folds_of(dataset, rule, index), shots, repeats)
     else:
         folds = [_named_fold(dataset, rule, fold_name, index)]
     manifests = [build_manifest(dataset, rule, fold, index) for fold in folds]

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..core.errors import DatasetError, LeakError
-from ..core.text import printable
-from .leaks import refuse_repeated_ids
+from .leaks import refuse_repeated_ids, refuse_torn_groups
+from .manifest_columns import class_index, columns_of
 from .splitting import SPLITS
 
 if TYPE_CHECKING:
     from .manifest import Manifest
 
-COLUMNS = ("image_id", "shard", "row", "generator", "training_set", "openness", "split", "class_index")
-GROUPED = (*COLUMNS, "group")
-"""Columns of a manifest whose protocol splits by groups."""
-
-
-def class_index(generator: np.ndarray, seen: Sequence[str]) -> np.ndarray:
-    """Index int64 (N,) of generators, str (N,), among the seen ones; -1 for any other."""
-    index = {name: i for i, name in enumerate(seen)}
-    return np.array([index.get(name, -1) for name in generator], dtype=np.int64)
-
 
 def check_manifest(manifest: Manifest) -> None:
     """LeakError or DatasetError unless the manifest keeps every promise."""
-    if tuple(manifest.table.columns) not in (COLUMNS, GROUPED):
-        raise DatasetError(f"manifest columns are {', '.join(manifest.table.columns)}; expected {', '.join(COLUMNS)}.")
+    present = tuple(manifest.table.columns)
+    if present != columns_of(present):
+        raise DatasetError(f"manifest columns are {', '.join(present)}; expected {', '.join(columns_of(present))}.")
     if not manifest.unseen and not manifest.shots:
         raise DatasetError("nobody is unseen in the manifest: only one with few shots may be a closed set.")
     ids, generator, split = (manifest.column(name) for name in ("image_id", "generator", "split"))
@@ -52,28 +42,16 @@ def check_manifest(manifest: Manifest) -> None:
         raise LeakError("the manifest's class_index does not agree with its seen generators.")
     _refuse_missing_classes(manifest, set(zip(generator.tolist(), split.tolist(), strict=True)))
     if manifest.held_out:
-        _refuse_mixed_content(manifest, ids, generator, split)
+        _refuse_mixed(manifest, ids, generator, split)
     if manifest.shots:
         _refuse_other_shots(manifest)
-    if "group" in manifest.table:
-        _refuse_torn_groups(manifest, ids, split)
+    refuse_torn_groups(ids, manifest.column("group"), split)
 
 
 def _refuse_other_shots(manifest: Manifest) -> None:
     for generator, count in manifest.rows("train")["generator"].value_counts().items():
         if count != manifest.shots:
             raise DatasetError(f"generator {generator} has {count} training images in a manifest of {manifest.shots}.")
-
-
-def _refuse_torn_groups(manifest: Manifest, ids: np.ndarray, split: np.ndarray) -> None:
-    """No group is in two splits, whoever made its images."""
-    first: dict[str, int] = {}
-    for i, group in enumerate(manifest.column("group").tolist()):
-        j = first.setdefault(group, i)
-        if split[i] != split[j]:
-            raise LeakError(
-                f"group {printable(group, 60)} is torn: {ids[j]} is in {split[j]} and {ids[i]} in {split[i]}."
-            )
 
 
 def _refuse_missing_classes(manifest: Manifest, present: set[tuple[str, str]]) -> None:
@@ -84,20 +62,19 @@ def _refuse_missing_classes(manifest: Manifest, present: set[tuple[str, str]]) -
         raise DatasetError(f"the manifest has images of {generator}, which it calls neither seen nor unseen.")
 
 
-def _refuse_mixed_content(manifest: Manifest, ids: np.ndarray, generator: np.ndarray, split: np.ndarray) -> None:
-    """The held-out training set is in test only, and whoever has it is tested on nothing else."""
-    held_out = manifest.column("training_set") == manifest.held_out
+def _refuse_mixed(manifest: Manifest, ids: np.ndarray, generator: np.ndarray, split: np.ndarray) -> None:
+    """What is held out is in test only, and whoever has it is tested on nothing else."""
+    what = f"held-out {manifest.hold_out.replace('_', ' ')} {manifest.held_out}"
+    held_out = manifest.column(manifest.hold_out) == manifest.held_out
     leaked = np.flatnonzero(held_out & (split != "test"))
     if len(leaked):
         raise LeakError(
-            f"{len(leaked)} images of the held-out training set {manifest.held_out} lie outside test, first "
-            f"{ids[leaked[0]]} of {generator[leaked[0]]} in {split[leaked[0]]}."
+            f"{len(leaked)} images of the {what} lie outside test, first {ids[leaked[0]]} of {generator[leaked[0]]} in "
+            f"{split[leaked[0]]}."
         )
     if not np.isin(generator[held_out], manifest.seen).any():
-        raise DatasetError(f"no seen generator has an image of the held-out training set {manifest.held_out}.")
+        raise DatasetError(f"no seen generator has an image of the {what}.")
     mixed = np.flatnonzero((split == "test") & ~held_out & np.isin(generator, generator[held_out]))
     if len(mixed):
-        raise DatasetError(
-            f"{generator[mixed[0]]} is tested on the held-out training set {manifest.held_out} and on another one, "
-            f"first {ids[mixed[0]]}."
-        )
+        others = "another one" if manifest.hold_out == "training_set" else "others"
+        raise DatasetError(f"{generator[mixed[0]]} is tested on the {what} and on {others}, first {ids[mixed[0]]}.")

@@ -22,7 +22,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ from .scores import Scores
 
 @dataclass
 class Context:
-    """What a method is told about its surroundings while it is fitted.
+    """What the harness tells a method while it is fitted.
 
     Attributes
     ----------
@@ -166,6 +166,30 @@ class Method(ABC):
     def load(cls, folder: Path) -> Method:
         """The method that :meth:`save` wrote."""
 
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """This method with one more class, learned from a few images without training; it stays as it is itself.
+
+        Parameters
+        ----------
+        images : numpy.ndarray
+            uint8 (n, S, S, 3), n >= 1, of one source.
+        class_name : str
+            The source; ``class_scores`` of the result have one more column, the last one.
+
+        Raises
+        ------
+        UsageError
+            From a method that has neither references nor features: this is optional.
+        """
+        raise UsageError(f"{self.name} cannot take another source without training: fit it again with that source.")
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """Rows (N, D) for uint8 (N, S, S, 3), close to each other where images are alike to this method.
+
+        UsageError from a method that has none: this is optional.
+        """
+        raise UsageError(f"{self.name} has no embedding of images that they could be grouped by.")
+
     def to(self, device: torch.device) -> Method:
         """Move networks to a device before ``predict``; methods without networks need not override it."""
         return self
@@ -253,7 +277,7 @@ def _read(text: str, default: object) -> Any:
 
 def _refuse_broken(path: Path, name: str) -> None:
     """UsageError if the method of a file breaks the contract; it is forgotten then."""
-    from .contract import contract_faults  # which is about what stands above
+    from .contract import contract_faults  # imported here: that module imports this one
 
     faults = contract_faults(_METHODS.get(name))
     if faults:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..core.errors import OsbenchError, RunError
+from ..core.errors import OsbenchError, RunError, UsageError
 from .contract import answer_fault, card_faults, contract_faults
 from .images import ImageSet
 from .method import Context, Method, get_method
@@ -41,16 +41,16 @@ class ContractError(RunError):
 
 @dataclass(frozen=True)
 class Check:
-    """One promise, looked at.
+    """The result of one check.
 
     Attributes
     ----------
     name : str
-        What was looked at.
+        What was checked.
     fault : str or None
         What is wrong, in one line; None if the promise is kept.
     skipped : str or None
-        Why it could not be looked at.
+        Why it could not be checked.
     """
 
     name: str
@@ -252,6 +252,8 @@ class _Examination:
             return
         yield self.judged("one image at a time", lambda: self.batches_fault(method, answers))
         yield self.judged("save and load", lambda: self.load_fault(method, answers))
+        if self.cls.enroll is not Method.enroll:
+            yield self.judged("enroll", lambda: self.enroll_fault(method, answers))
         yield self.judged("same seed, same answers", self.seed_fault)
         if learns:
             yield Check("learns an easy problem", self.learning_fault(answers))
@@ -262,15 +264,14 @@ class _Examination:
         except Exception as error:
             return Check(name, _line(error))
 
-    def fitted(self, train: ImageSet, epochs: int | None) -> Method:
-        """A fit of seed 0."""
+    def fitted(self, train: ImageSet, epochs: int | None, seed: int = 0) -> Method:
         if epochs is not None and "epochs" in self.cls.defaults:
             method = self.cls(**{**self.options, "epochs": epochs})
         else:
             method = self.cls(**self.options)
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         device = torch.device("cpu")
-        context = Context(0, device, folder, CLASSES, train.crop_size, epochs, method.options)
+        context = Context(seed, device, folder, CLASSES, train.crop_size, epochs, method.options)
         method.fit(train, self.val, context)
         return method.to(device)
 
@@ -299,6 +300,26 @@ class _Examination:
         changed = [rule for rule in answers if fault is None and not _alike(answers[rule], again[rule], slice(None))]
         return fault or (f"after save and load rule '{changed[0]}' gives other answers" if changed else None)
 
+    def enroll_fault(self, method: Method, answers: Mapping[str, Scores]) -> str | None:
+        strangers = self.test.subset(self.test.class_index < 0)
+        try:
+            joined = method.enroll(strangers[: len(strangers) // 2], "stranger")
+        except UsageError:  # it says that it cannot
+            return None
+        after = joined.predict(self.test.pixels)
+        fault = answer_fault(after, joined.rejections, len(self.test), len(CLASSES) + 1)
+        if fault is not None:
+            return f"after enroll: {fault}"
+        unchanged = method.predict(self.test.pixels)
+        changed = [rule for rule in answers if not _alike(answers[rule], unchanged[rule], slice(None))]
+        if changed:
+            return f"enroll changes the method itself (rule '{changed[0]}'); it must return another one"
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        joined.save(folder)
+        again = self.cls.load(folder).to(torch.device("cpu")).predict(self.test.pixels)
+        lost = [rule for rule in after if rule not in again or not _alike(after[rule], again[rule], slice(None))]
+        return f"after enroll, save and load rule '{lost[0]}' gives other answers" if lost else None
+
     def seed_fault(self) -> str | None:
         fits: list[Method] = []
         few = self.train.subset(np.arange(0, len(self.train), 3))
@@ -311,9 +332,21 @@ class _Examination:
             touched = [name for name, value in _global_states().items() if value != before[name]]
             if touched:
                 return f"fit draws from the global generator of {touched[0]}; make one from context.seed"
-        first, second = (method.predict(self.test.pixels) for method in fits)
-        changed = [rule for rule in first if not _alike(first[rule], second[rule], slice(None))]
-        return f"two fits with one seed give other answers (rule '{changed[0]}')" if changed else None
+        if self.cls.card.deterministic:
+            fits.append(self.fitted(few, self.epochs, seed=1))
+        first, *others = (method.predict(self.test.pixels) for method in fits)
+        changed = [
+            (number, rule)
+            for number, other in enumerate(others)
+            for rule in first
+            if not _alike(first[rule], other[rule], slice(None))
+        ]
+        if not changed:
+            return None
+        number, rule = changed[0]
+        if number == 0:
+            return f"two fits with one seed give other answers (rule '{rule}')"
+        return f"the card says deterministic, and another seed gives other answers (rule '{rule}')"
 
     def learning_fault(self, answers: Mapping[str, Scores]) -> str | None:
         seen = self.test.class_index >= 0

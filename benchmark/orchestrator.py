@@ -1,4 +1,4 @@
-"""The one loop over an experiment: every entry, manifest and seed; what fails costs only its own rows."""
+"""The one loop over an experiment: every entry, manifest and seed. A failed fit costs only its own rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OPEN_METRICS = ("auc_af1_crr", "af1", "crr")
 
 @dataclass
 class ExperimentRuns:
-    """What became of an experiment.
+    """The runs of an experiment, and what is missing.
 
     Parameters
     ----------

@@ -150,6 +150,12 @@ class Predictions:
             {rule: values[positions] for rule, values in self.other_candidate.items()},
         )
 
+    def of_rules(self, rules: Sequence[str]) -> Predictions:
+        """The answers by some of the rules."""
+        others = {rule: values for rule, values in self.other_candidate.items() if rule in rules}
+        known = {rule: self.known_score[rule] for rule in rules}
+        return Predictions(self.image_ids, self.class_scores, self.candidate, known, others)
+
     def to_table(self, *, compact: bool = False) -> pa.Table:
         """The columns of the file. compact: class scores rounded to float16, unless one is beyond its range."""
         half = compact and bool((np.abs(self.class_scores) <= np.finfo(np.float16).max).all())

@@ -10,6 +10,9 @@ from .shots.curves import ShotCurves
 
 SCHEMA_VERSION = 2
 
+AGREES, CONTRADICTS, CANNOT_TELL, BY_CONSTRUCTION = "agrees", "contradicts", "cannot tell", "by construction"
+"""Verdicts on a difference."""
+
 
 @dataclass(frozen=True)
 class Value:
@@ -61,7 +64,8 @@ class Comparison:
     difference, low, high, p_value : float
         Mean over seeds, its 95 % interval, two-sided p; NaN where undefined.
     verdict : str
-        Whether the direction is that of the printed difference.
+        Whether the direction is that of the printed difference, or whether the metric is fixed for a side that never
+        rejects.
     published : float, optional
         The printed difference.
     """

@@ -1,4 +1,4 @@
-"""The table of an experiment: its numbers, its differences, and what a paper prints beside them.
+"""The table of an experiment: its numbers, its differences, and what a paper prints.
 
 ``results.json`` holds the tables of any number of experiments, ``RESULTS.md`` is the same for people. No number in
 either is typed by hand: they are derived from the runs' predictions; printed ones stand in the experiment's file.
@@ -24,16 +24,33 @@ from ..core.text import printable
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .experiment import CRR_EACH, F1_EACH, Experiment
 from .manifest import Manifest
-from .metrics import METRICS, bootstrap_intervals, defined_metrics, paired_difference, per_generator_intervals
+from .metrics import (
+    FIXED_WITHOUT_REJECTION,
+    METRICS,
+    bootstrap_intervals,
+    defined_metrics,
+    paired_difference,
+    per_generator_intervals,
+)
 from .metrics.intervals import Interval
-from .result import Comparison, Made, Result, Results, Row, ShotsResult, Value
+from .result import (
+    AGREES,
+    BY_CONSTRUCTION,
+    CANNOT_TELL,
+    CONTRADICTS,
+    Comparison,
+    Made,
+    Result,
+    Results,
+    Row,
+    ShotsResult,
+    Value,
+)
 from .results_text import results_markdown
 from .runs import Run
 
 JSON_FILE, PAGE_FILE = "results.json", "RESULTS.md"
 REPLICATES = 1000
-
-AGREES, CONTRADICTS, CANNOT_TELL = "agrees", "contradicts", "cannot tell"
 
 _MAX_BYTES = 64 << 20
 
@@ -177,6 +194,7 @@ def _comparisons(
                 thresholds=(thresholds[0], thresholds[1]),
                 replicates=replicates,
             )
+            fixed = metric in FIXED_WITHOUT_REJECTION and any(a.never_rejects for side in sides for a in side)
             yield Comparison(
                 better=one.better,
                 than=one.than,
@@ -185,7 +203,7 @@ def _comparisons(
                 low=_rounded(found.low),
                 high=_rounded(found.high),
                 p_value=_rounded(found.p_value),
-                verdict=verdict(published, found.low, found.high),
+                verdict=BY_CONSTRUCTION if fixed else verdict(published, found.low, found.high),
                 published=published,
             )
 

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 
 from ..core.markdown import markdown_table
-from .result import Made, Result, Results, ShotsResult, Value
+from .result import BY_CONSTRUCTION, Made, Result, Results, ShotsResult, Value
 from .shots.curves import ShotCurves
 from .shots.text import crossing_cells, gap_text, line_rows
 
@@ -26,7 +26,8 @@ Written by `osbench run` from the runs' predictions; the same in `results.json`.
 "here" is a mean over training seeds with a 95 % interval over seeds and images of these generators; "published" is
 what a paper prints, "difference" is here minus published. A verdict compares directions only: *agrees* or *contradicts*
 if the 95 % interval of the difference between two rows (on the same images, Student's t over seeds) lies on one side of
-0, else *cannot tell*. Few seeds give wide intervals; the verdicts are not corrected for their number.
+0, else *cannot tell*. *By construction*: one of the two rows never rejects, so that this metric says nothing of its
+training (a CRR of 0, an AUROC of 0.5). Few seeds give wide intervals; the verdicts are not corrected for their number.
 """
 
 
@@ -161,7 +162,7 @@ def _differences(result: Result) -> str:
             "-" if c.published is None else f"{c.published:+.3f}",
             f"{c.difference:+.3f} ({c.low:+.3f} to {c.high:+.3f})" if math.isfinite(c.difference) else "-",
             _plain(c.p_value),
-            c.verdict if c.published is not None else "",
+            "" if c.published is None and c.verdict != BY_CONSTRUCTION else c.verdict,
         ]
         for c in result.comparisons
     ]

@@ -82,6 +82,10 @@ class Config:
         document = [self.options, self.crop_size, self.method_sha256]
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
 
+    def hash_on(self, manifest_id: str) -> str:
+        """A short hash of everything that makes two runs of one method and seed different."""
+        return hashlib.sha256(f"{self.key} {manifest_id}".encode()).hexdigest()[:8]
+
 
 @dataclass(frozen=True)
 class ManifestInfo:
@@ -123,6 +127,34 @@ class ManifestInfo:
             crop_size=manifest.crop_size,
             counts=manifest.counts(),
         )
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A source that joined a run after its fit, from a few images.
+
+    Parameters
+    ----------
+    name : str
+        Of the source.
+    images : int
+        How many there were.
+    images_sha256 : str
+        Over their pixels, in the order in which they were given.
+    run : str
+        ``method/run`` of the run that it joined, as its folders were called.
+    run_sha256 : str
+        Of that run's ``run.json``.
+    created : str
+        When, ISO 8601.
+    """
+
+    name: Label
+    images: Annotated[int, Limits(least=1, most=2**31)]
+    images_sha256: Sha256
+    run: Label
+    run_sha256: Sha256
+    created: Annotated[str, Limits(longest=40)]
 
 
 @dataclass(frozen=True)
@@ -183,6 +215,9 @@ class RunInfo:
         What the entry is called on a board; empty for the method's own name. No part of a run's identity.
     normalised_distances : tuple of str
         Rules whose known score is the negative of a distance divided by the standard deviation of its class.
+    enrolled : tuple of Enrolled
+        Sources that joined after the fit, in this order behind ``manifest.seen``. The answers of such a run are those
+        of the run that they joined; only its model knows them.
     seconds_per_image : dict
         Part of the method -> seconds that it took for each image when it was made, whether kept from before or not.
     """
@@ -204,6 +239,7 @@ class RunInfo:
     training_free: bool = False
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
     label: Annotated[str, Limits(longest=200)] = ""
+    enrolled: Annotated[tuple[Enrolled, ...], Limits(longest=1000)] = ()
     seconds_per_image: Seconds = field(default_factory=dict[str, float])
 
     def to_json(self) -> dict[str, Any]:
@@ -222,6 +258,10 @@ class RunInfo:
         both = set(info.manifest.seen) & set(info.manifest.unseen)
         if both:
             raise RunError(f"{where}: manifest.seen and manifest.unseen both name {min(both)}.")
+        names = [*info.manifest.seen, *(one.name for one in info.enrolled)]
+        twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+        if twice is not None:
+            raise RunError(f"{where}: enrolled names {printable(twice)}, which is a source already.")
         try:
             datetime.fromisoformat(info.created)
         except ValueError as error:

@@ -83,8 +83,11 @@ class Run:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The seen generators; ``candidate`` i of the predictions means ``class_names[i]``."""
-        return self.info.manifest.seen
+        """The sources that the model knows: the seen generators, then those that joined later.
+
+        ``candidate`` i of the predictions means ``class_names[i]``.
+        """
+        return (*self.info.manifest.seen, *(one.name for one in self.info.enrolled))
 
     @property
     def model(self) -> Path:
@@ -108,7 +111,7 @@ class Run:
         staging: Path | None = None,
         compact: bool = False,
     ) -> Run:
-        """Publish a run: everything is written beside the target and renamed into place in one step.
+        """Publish a run: everything is written next to the target and renamed into place in one step.
 
         Parameters
         ----------
@@ -124,26 +127,12 @@ class Run:
         compact : bool
             See :meth:`~.predictions.Predictions.to_table`.
         """
-        document = info.to_json()
-        RunInfo.from_json(document, str(folder))  # what is written can be read again
-        if predictions.check().rules != info.rules:
-            raise RunError(f"{folder}: answers by {', '.join(predictions.rules)}, not by {', '.join(info.rules)}.")
-
-        if predictions.n_classes != len(info.manifest.seen):
-            raise RunError(
-                f"{folder}: class scores for {predictions.n_classes} generators; {len(info.manifest.seen)} are seen."
-            )
-
-        def fill(partial: Path) -> None:
-            write_predictions(predictions, partial / PREDICTIONS_FILE, compact=compact)
-            (partial / RUN_FILE).write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
         if staging is None:
             with publishing_folder(folder) as partial:
-                fill(partial)
+                write_run_files(partial, info, predictions, compact=compact)
         else:
             staging.mkdir(parents=True, exist_ok=True)
-            fill(staging)
+            write_run_files(staging, info, predictions, compact=compact)
             if folder.exists():
                 shutil.rmtree(folder)
             os.replace(staging, folder)
@@ -171,8 +160,18 @@ class Run:
         raise unknown_name(f"rejection rule of {self.method}", name, self.rules)
 
     def manifest(self) -> Manifest:
-        """The manifest of this run, from the ``manifests`` folder of the runs it lies in."""
-        return find_manifest(self.folder.resolve().parents[1], self.manifest_id)
+        """The manifest of this run, from its own folder ``manifests`` or that of the runs it lies in."""
+        alone = (self.folder / MANIFESTS_FOLDER).is_dir()
+        return find_manifest(self.folder if alone else self.folder.resolve().parents[1], self.manifest_id)
+
+    def check_as_fitted(self) -> None:
+        """RunError if a source joined after the fit: the published answers are not those of such a run's model."""
+        if self.info.enrolled:
+            joined = self.info.enrolled[0]
+            raise RunError(
+                f"{printable(self.folder)}: '{joined.name}' joined it after its fit, so its answers are those of "
+                f"{joined.run}: it can attribute images, and cannot be scored, laundered or stand on a board."
+            )
 
     def predictions(self, manifest: Manifest | None = None) -> Predictions:
         """The answers by every rule, checked against a manifest and in the order of its val and test rows.
@@ -245,6 +244,7 @@ class Run:
         Score
             Metrics with intervals, of every generator, and who was taken for whom.
         """
+        self.check_as_fitted()
         manifest = manifest or self.manifest()
         answers = self.answers(rule, manifest)
         rows = surface(answers, self.laundered(manifest), answers.threshold(threshold_rule))
@@ -264,6 +264,20 @@ class Run:
         made = self.info.manifest
         rows = [(self.method, self.seed, rule, made.fold, made.manifest_id, str(self.folder)) for rule in self.rules]
         return pd.DataFrame(rows, columns=["method", "seed", "rule", "fold", "manifest_id", "run"])
+
+
+def write_run_files(folder: Path, info: RunInfo, predictions: Predictions, *, compact: bool = False) -> None:
+    """``run.json`` and ``predictions.parquet`` into a folder that is not published yet; RunError if they do not fit."""
+    document = info.to_json()
+    RunInfo.from_json(document, str(folder))  # what is written can be read again
+    if predictions.check().rules != info.rules:
+        raise RunError(f"{folder}: answers by {', '.join(predictions.rules)}, not by {', '.join(info.rules)}.")
+    if predictions.n_classes != len(info.manifest.seen):
+        raise RunError(
+            f"{folder}: class scores for {predictions.n_classes} generators; {len(info.manifest.seen)} are seen."
+        )
+    write_predictions(predictions, folder / PREDICTIONS_FILE, compact=compact)
+    (folder / RUN_FILE).write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def answers_to_test(predictions: Predictions, manifest: Manifest) -> Predictions:
@@ -312,12 +326,12 @@ def list_runs(runs_dir: Path) -> list[Run]:
 
 
 def no_runs(runs_dir: Path) -> str:
-    """What to say of a folder without runs; names the one that was meant, where it can be told."""
+    """The error message for a folder without runs; it names the folder that was probably meant."""
     return f"{_here(runs_dir)} holds no run.{_runs_nearby(runs_dir) or f' Run `{_evaluate(runs_dir)}` first.'}"
 
 
 def only_run(runs_dir: Path = RUNS) -> Run:
-    """The run in a folder of runs, for somebody who names none; RunError if there is none, UsageError for several."""
+    """The only run in a folder of runs; RunError if there is none, UsageError for several."""
     runs = list_runs(runs_dir)
     if len(runs) > 1:
         some = ", ".join(printable(run.folder) for run in runs[:_NAMED_RUNS])
@@ -388,7 +402,7 @@ def _may_be_run(folder: Path, refused: list[Refused]) -> bool:
 
 
 def store_manifest(runs_dir: Path, manifest: Manifest) -> Path:
-    """Keep a manifest beside the runs on it, so that they can be scored without the dataset."""
+    """Keep a manifest with the runs on it, so that they can be scored without the dataset."""
     path = runs_dir / MANIFESTS_FOLDER / f"{manifest.manifest_id}.parquet"
     if not path.exists():
         write_manifest(manifest, path)

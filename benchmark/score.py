@@ -108,8 +108,8 @@ class Score:
         generators*) and, of several seeds, over training (*this method*). Where nobody is unseen, those that need no
         unseen image.
     new_generator : dict of str to Interval
-        ``crr`` and ``auroc_macro`` with intervals over unseen generators (*a generator nobody has tested*); empty where
-        nobody is unseen.
+        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*); empty where nobody is
+        unseen.
     per_generator : dict of str to GeneratorScore
         Seen generators, then unseen ones.
     confusion : Confusion
@@ -273,7 +273,7 @@ def _mean_curve(tests: Sequence[Outcome]) -> Curve:
 
 
 def confusion(test: Outcome, manifest: Manifest, threshold: float) -> Confusion:
-    """Who was taken for whom at a threshold."""
+    """Which generator was taken for which, at a threshold."""
     n = test.n_classes
     truth = np.where(test.truth >= 0, test.truth, n + test.unseen_group)
     answer = np.where(test.known_score >= threshold, test.candidate, n)

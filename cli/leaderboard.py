@@ -25,7 +25,7 @@ def command() -> None:
     "--data",
     type=click.Path(path_type=Path),
     default=None,
-    help="The dataset, for its manifests and sample images.  [default: the folder 'data' beside RUNS, if it is one]",
+    help="The dataset, for its manifests and sample images.  [default: the folder 'data' next to RUNS, if it is one]",
 )
 @click.option(
     "--manifest",

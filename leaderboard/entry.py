@@ -15,11 +15,14 @@ import pandas as pd
 from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers
 from ..benchmark.card import MethodCard
 from ..benchmark.content import ContentRow, content_rows
-from ..benchmark.metrics import defined_metrics, defined_per_generator, primary_metric
+from ..benchmark.metrics import Outcome, defined_metrics, defined_per_generator, primary_metric
 from ..benchmark.metrics.intervals import Interval, interval_of
 from ..benchmark.metrics.paired import Side, side_of
 from ..benchmark.metrics.resampling import Resamples, replicate
+from ..benchmark.primary_rule import Separation, separation_of
+from ..benchmark.robustness.laundering_score import LAUNDERING, Af1, laundering_replicates, shared_cells
 from ..benchmark.robustness.surface import SURFACE_METRICS, SurfaceRow
+from ..benchmark.robustness.treatments import Cell
 from ..benchmark.run_info import Config, Git, Hardware, RunInfo, Seconds
 from ..benchmark.score import Confusion, GeneratorScore, confusion, generator_scores, new_generator_intervals
 from ..core.documents import Limits, from_json, to_json
@@ -31,6 +34,46 @@ Surface = Sequence[SurfaceRow]
 
 
 @dataclass(frozen=True)
+class Robustness:
+    """What one fit answers to laundered images by one rule: its surface, and its aF1 on resamples of the images."""
+
+    rows: Surface = ()
+    af1: Af1 = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """An entry as one side of every pair, by each score that ranks."""
+
+    primary: Side
+    laundering: Side | None = None
+
+
+@dataclass(frozen=True)
+class Laundering:
+    """What laundering leaves of an entry, the second score that ranks.
+
+    Parameters
+    ----------
+    score : Interval
+        Mean aF1 over the treatments, at the threshold of the clean validation images.
+    cells : tuple of Cell
+        The treatments, without the clean one.
+    rank, rank_low, rank_high : int, optional
+        As those of an entry, by this score.
+    unranked : str
+        Why it is not ranked; empty if it is.
+    """
+
+    score: Interval
+    cells: Annotated[tuple[Cell, ...], Limits(longest=10_000)]
+    rank: int | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    unranked: str = ""
+
+
+@dataclass(frozen=True)
 class Entry:
     """One method by one rejection rule over its seeds, with all that a board says of it.
 
@@ -39,11 +82,17 @@ class Entry:
     id : str
         For links: the same for the same method, rule, settings and code on every board.
     rank : int, optional
-        1 is best; entries that cannot be separated share one. None without a value to rank by.
+        1 is best; entries that cannot be separated share one. None if it is not ranked.
     rank_low, rank_high : int, optional
         The ranks that are possible.
+    unranked : str
+        Why it is not ranked; empty if it is.
     method, rule : str
         The method and its rejection rule.
+    primary_rule : bool
+        Whether its fit is ranked by this rule (:mod:`~osbench.benchmark.primary_rule`).
+    separation : Separation
+        What the seen validation images say about the rule, by which one is chosen.
     name : str
         What the entry is called: the method, or the label that an experiment gives to its configuration.
     variant : str
@@ -51,6 +100,8 @@ class Entry:
         for a lone one.
     seeds : tuple of int
         Of the fits that it is the mean of.
+    trainings : int
+        How many different answers these fits gave: seeds that answer alike are one training.
     runs : tuple of str
         Their folders, below the folder that the board was built from.
     config : Config
@@ -72,8 +123,8 @@ class Entry:
     metrics : dict of str to Interval
         Means over the seeds, with intervals over images and seeds (*these generators*).
     new_generator : dict of str to Interval
-        ``crr`` and ``auroc_macro`` with intervals over unseen generators (*a generator nobody has tested*); empty where
-        nobody is unseen.
+        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*); empty where nobody is
+        unseen.
     per_generator : dict of str to GeneratorScore
         Seen generators, then unseen ones.
     card : MethodCard
@@ -86,6 +137,8 @@ class Entry:
         Known scores of every source, of the first seed.
     content : tuple of ContentRow
         Answers by training set, where the manifest holds one out.
+    laundering : Laundering, optional
+        One number for that, where all seeds were asked.
     robustness : tuple of SurfaceRow
         Means over the seeds under every treatment that all of them were asked about.
     seconds_per_image : dict
@@ -96,11 +149,15 @@ class Entry:
     rank: int | None
     rank_low: int | None
     rank_high: int | None
+    unranked: str
     method: str
     rule: str
+    primary_rule: bool
+    separation: Separation
     name: str
     variant: str
     seeds: tuple[int, ...]
+    trainings: int
     runs: tuple[str, ...]
     config: Config
     code_sha256: str
@@ -119,6 +176,7 @@ class Entry:
     confusion: Confusion
     curve: EntryCurve | None
     histogram: Histogram | None
+    laundering: Laundering | None = None
     content: Annotated[tuple[ContentRow, ...], Limits(longest=100_000)] = ()
     robustness: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
     seconds_per_image: Seconds = field(default_factory=dict)
@@ -143,8 +201,9 @@ class Entry:
             name: getattr(self, name)
             for name in ("rank", "rank_low", "rank_high", "name", "method", "rule", "variant", "id", "code_sha256")
         }
+        row |= {"unranked": self.unranked, "primary_rule": self.primary_rule, "trainings": self.trainings}
         row |= {"crop_size": self.config.crop_size, "seeds": list(self.seeds)}
-        named = dict(self.metrics)
+        named = self.metrics | ({LAUNDERING: self.laundering.score} if self.laundering else {})
         for generator, score in self.per_generator.items():
             for name in ("f1", "crr", "auroc"):
                 interval = getattr(score, name)
@@ -152,24 +211,27 @@ class Entry:
                     named[f"{generator}/{name}"] = interval
         for name, interval in named.items():
             row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
-        ranks = dict.fromkeys(("rank", "rank_low", "rank_high"), "Int64")
-        return pd.DataFrame([row]).astype(ranks)
+        ranks = ["rank", "rank_low", "rank_high"]
+        if self.laundering is not None:
+            row |= {f"{LAUNDERING}_{name}": getattr(self.laundering, name) for name in ranks}
+            ranks += [f"{LAUNDERING}_{name}" for name in ranks]
+        return pd.DataFrame([row]).astype(dict.fromkeys(ranks, "Int64"))
 
 
 def entry_of(
     seeds: Sequence[Answers],
-    surfaces: Sequence[Surface],
+    robustness: Sequence[Robustness],
     resamples: Resamples,
     pool: Executor | None = None,
-) -> tuple[Entry, Side]:
-    """An entry without its place on a board, and itself as one side of every pair.
+) -> tuple[Entry, Sides]:
+    """An entry without its place on a board (:mod:`.placing`), and itself as one side of every pair.
 
     Parameters
     ----------
     seeds : sequence of Answers
         Of one method by one rule, one for each seed.
-    surfaces : sequence of sequences of SurfaceRow
-        The robustness of each seed; an empty one where it was never robustness.
+    robustness : sequence of Robustness
+        Of each seed; an empty one where it was never asked.
     resamples : Resamples
         Shared by the whole board.
     pool : concurrent.futures.Executor, optional
@@ -180,16 +242,22 @@ def entry_of(
     tests = [answers.test for answers in seeds]
     metrics = defined_metrics(len(manifest.unseen))
     found = replicate(tests, thresholds, metrics | defined_per_generator(len(manifest.unseen)), resamples, pool)
+    under = [own.af1 for own in robustness]
+    left = laundering_replicates(under, resamples.seed)
     entry = Entry(
         id=_identity(first, seeds[0].rule),
         rank=None,
         rank_low=None,
         rank_high=None,
+        unranked="",
         method=first.method,
         rule=seeds[0].rule,
+        primary_rule=False,
+        separation=separation_of([answers.validation for answers in seeds]),
         name=printable(first.label) or first.method,
         variant="",
         seeds=tuple(answers.info.seed for answers in seeds),
+        trainings=len({_answer_hash(test) for test in tests}),
         runs=(),
         config=first.config,
         code_sha256=first.code_sha256,
@@ -209,10 +277,16 @@ def entry_of(
         curve=entry_curve(tests) if manifest.unseen else None,
         histogram=entry_histogram(seeds[0], thresholds[0]),
         content=_content(seeds, thresholds),
-        robustness=mean_surface(surfaces),
+        laundering=Laundering(interval_of(left, LAUNDERING), shared_cells(under)) if left else None,
+        robustness=mean_surface([own.rows for own in robustness]),
         seconds_per_image=_seconds_per_image([answers.info for answers in seeds]),
     )
-    return entry, side_of(found, primary_metric(len(manifest.unseen)))
+    primary = side_of(found, primary_metric(len(manifest.unseen)))
+    return entry, Sides(primary, side_of(left, LAUNDERING) if left else None)
+
+
+def _answer_hash(test: Outcome) -> bytes:
+    return hashlib.sha256(test.candidate.tobytes() + test.known_score.tobytes()).digest()
 
 
 def _seconds_per_image(infos: Sequence[RunInfo]) -> dict[str, float]:

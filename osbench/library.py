@@ -1,4 +1,4 @@
-"""What a user's Python says of methods: evaluate, score, attribute. The command line says the same."""
+"""The Python interface to methods: evaluate, score, attribute. The command line offers the same."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import pandas as pd
 from .benchmark.answers import DEFAULT_THRESHOLD_RULE
 from .benchmark.attribute import Attribution, NotAttributed
 from .benchmark.attribute import attribute as attribute_files
+from .benchmark.discover import Discovery
+from .benchmark.discover import discover as discover_in_files
+from .benchmark.enroll import Enrollment
+from .benchmark.enroll import enroll as enroll_files
 from .benchmark.experiment import Configuration, Experiment
 from .benchmark.manifest import Manifest
 from .benchmark.method import Method, get_method
@@ -187,16 +191,89 @@ def attribute(
     list of Attribution or NotAttributed
         One per file, in order; a file that cannot be read costs its own answer only.
     """
-    files = [images] if isinstance(images, str | Path) else list(images)
-    opened = run if isinstance(run, Run) else Run.open(Path(run))
     return attribute_files(
-        [Path(file) for file in files],
-        opened,
+        _files(images),
+        _run(run),
         rule=rule,
         threshold_rule=threshold_rule,
         method_file=method_file,
         caption=caption,
     )
+
+
+def enroll(
+    name: str,
+    images: str | Path | Sequence[str | Path],
+    run: Run | str | Path,
+    out: str | Path,
+    *,
+    method_file: str | None = None,
+) -> Enrollment:
+    """Add a source to a fitted run from a few of its images, without training again.
+
+    Parameters
+    ----------
+    name : str
+        What the source is called.
+    images : str, Path or sequence of them
+        Files of one size.
+    run : Run, str or Path
+        A run with its model, or the folder of one; it is not changed.
+    out : str or Path
+        Folder of the new run; nothing lies there yet.
+    method_file : str, optional
+        File of a method that is not installed.
+
+    Returns
+    -------
+    Enrollment
+        ``.run`` is the new run, for :func:`attribute`. UsageError and DatasetError as
+        :func:`osbench.benchmark.enroll.enroll`.
+    """
+    return enroll_files(name, _files(images), _run(run), Path(out), method_file=method_file)
+
+
+def discover(
+    images: str | Path | Sequence[str | Path],
+    run: Run | str | Path,
+    *,
+    out: str | Path | None = None,
+    rule: str = NATIVE,
+    threshold_rule: str = DEFAULT_THRESHOLD_RULE,
+    method_file: str | None = None,
+) -> Discovery:
+    """Group the pictures that a run rejects into likely new sources.
+
+    Parameters
+    ----------
+    images : str, Path or sequence of them
+        Files.
+    run : Run, str or Path
+        A run with its model, or the folder of one.
+    out : str or Path, optional
+        New or empty folder for a contact sheet of every group.
+    rule, threshold_rule : str
+        Rejection rule, and how its threshold is chosen.
+    method_file : str, optional
+        File of a method that is not installed.
+
+    Returns
+    -------
+    Discovery
+        ``.groups``, the largest first, each with the paths of its images.
+    """
+    place = None if out is None else Path(out)
+    return discover_in_files(
+        _files(images), _run(run), out=place, rule=rule, threshold_rule=threshold_rule, method_file=method_file
+    )
+
+
+def _files(images: str | Path | Sequence[str | Path]) -> list[Path]:
+    return [Path(one) for one in ([images] if isinstance(images, str | Path) else images)]
+
+
+def _run(run: Run | str | Path) -> Run:
+    return run if isinstance(run, Run) else Run.open(Path(run))
 
 
 def _named(method: str | type[Method] | Method) -> tuple[str, dict[str, Option]]:

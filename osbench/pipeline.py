@@ -30,7 +30,7 @@ from .leaderboard.folds import Folds, build_fold_boards
 
 @dataclass(frozen=True)
 class PipelineResult:
-    """What a finished pipeline left behind.
+    """The results of a finished pipeline.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def run(
     jobs: int = 1,
     device: str = "cpu",
 ) -> PipelineResult:
-    """Walk the whole pipeline of an experiment below a folder: ``data``, ``runs``, ``leaderboard``, ``RESULTS.md``.
+    """Run the whole pipeline of an experiment below a folder: ``data``, ``runs``, ``leaderboard``, ``RESULTS.md``.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...benchmark.attribute import read_centre_crop
+from ...benchmark.pictures_alike import read_picture
 from ...core.errors import DatasetError
 from ...core.foreign import read_foreign
 from ...core.text import printable
@@ -53,7 +53,7 @@ class CaptionFile(Describer):
     def _look_at_files(self, size: int) -> None:
         """An image file stands for its centre crop, which is what ``osbench attribute`` looks at."""
         for file, caption in self._files.items():
-            self.captions[pixel_sha256(read_centre_crop(self.path.parent / file, size))] = caption
+            self.captions[pixel_sha256(read_picture(self.path.parent / file, size).pixels)] = caption
         self._files = {}
 
 

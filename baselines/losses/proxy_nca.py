@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -55,6 +56,14 @@ class ProxyNCA(nn.Module):
         super().__init__()
         self.preset = preset
         self.proxies = nn.Parameter(torch.randn(n_classes, embedding_dim) / 8)
+
+    def with_proxy(self, proxy: np.ndarray) -> ProxyNCA:
+        """These proxies and one more (D,), as the last class."""
+        joined = ProxyNCA(len(self.proxies) + 1, self.proxies.shape[1], self.preset).to(self.proxies.device)
+        with torch.no_grad():
+            joined.proxies[:-1] = self.proxies
+            joined.proxies[-1] = torch.from_numpy(proxy)
+        return joined.eval()
 
     def embed(self, features: Tensor) -> Tensor:
         """Network features (B, D) -> the embeddings (B, D) that the distances are measured on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -71,6 +72,17 @@ class ClipKnn(UsesEncoder):
             hits += [(self._vote(similarity, k)[0] == labels).sum() for k in choices]
         self.k = choices[int(hits.argmax())]
 
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """The images join the training images."""
+        joined = copy.copy(self)
+        joined.class_names = (*self.class_names, class_name)
+        joined.train_features = np.concatenate([self.train_features, self.features(images)])
+        joined.labels = np.append(self.labels, np.full(len(images), len(self.class_names), self.labels.dtype))
+        return joined
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        return self.features(images)
+
     def similarities(self, features: np.ndarray) -> np.ndarray:
         """Cosines (N, M) to the training images."""
         return features @ self.train_features.T
@@ -91,9 +103,7 @@ class ClipKnn(UsesEncoder):
         nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
         cells = self.labels[nearest] + n_classes * np.arange(len(similarity))[:, None]
         votes = np.bincount(cells.ravel(), minlength=n_classes * len(similarity)).reshape(-1, n_classes) / k
-        nearest_of_class = [
-            np.partition(similarity[:, self.labels == c], -k, axis=1)[:, -k:].mean(1) for c in range(n_classes)
-        ]
+        nearest_of_class = [_largest(similarity[:, self.labels == c], k).mean(1) for c in range(n_classes)]
         means = np.stack(nearest_of_class, axis=1)
         return np.lexsort((means, votes))[:, -1], votes, means
 
@@ -120,3 +130,9 @@ class ClipKnn(UsesEncoder):
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise CheckpointError(f"{folder} holds no usable {cls.name} model: {error}") from error
         return method
+
+
+def _largest(values: np.ndarray, k: int) -> np.ndarray:
+    """The k largest of each row, unordered; all of a class that has fewer images."""
+    k = min(k, values.shape[1])
+    return np.partition(values, -k, axis=1)[:, -k:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from ...benchmark.method_code import code_sha256
 from ...benchmark.options import Choices, one_of
 from ..cameras.pretrained import CAMERA, SCRATCH, load_pretrained, pinned
 from ..cameras.pretraining import cached_camera_weights
+from ..few_images import reference_of
 from ..inputs import Inputs
 from ..losses.proxy_nca import PRESETS, ProxyNCA, ProxyPreset
 from ..networks import EmbeddingNetwork, build_network, network_names, scale_pixels
@@ -156,6 +157,21 @@ class Proposed(TrainedMethod):
         candidate = class_distance.argmin(1)
         known = -normalised[np.arange(len(candidate)), candidate]
         return {"native": Scores(-class_distance, known, candidate)}
+
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """A centroid and a sigma more (:func:`.few_images.reference_of`), and the centroid as a proxy."""
+        centroid, sigma = reference_of(self.embed(images), self.sigmas)
+        joined = self.with_class(class_name)
+        joined.model = AttributionModel(self.model.network, self.head.with_proxy(centroid))
+        joined.centroids, joined.sigmas = np.vstack([self.centroids, centroid]), np.append(self.sigmas, sigma)
+        return joined
+
+    @property
+    def head(self) -> ProxyNCA:
+        """The proxies."""
+        head = self.model.head
+        assert isinstance(head, ProxyNCA)
+        return head
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"centroids": self.centroids, "sigmas": self.sigmas}

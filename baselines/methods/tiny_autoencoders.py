@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from ..classifier import Classifier, SoftmaxHead
 from ..inputs import Inputs
 from ..networks import scale_pixels
 from ..rejection import Activations, LinearHead, RejectionRule, rule_names
-from ..trained import AttributionModel, check_training_images
+from ..trained import AttributionModel, TrainedMethod, check_training_images
 from ..training import Recipe, Validation, seeded_torch, train_network
 
 PATCH = 64
@@ -278,6 +278,10 @@ class TinyAutoencoders(Classifier):
     @property
     def _network(self) -> Any:
         return self.model.network
+
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """UsageError: every class has an autoencoder of its own, which a few images cannot train."""
+        return super(TrainedMethod, self).enroll(images, class_name)
 
     def rule(self, name: str, arrays: dict[str, np.ndarray] | None = None) -> RejectionRule:
         return OwnError(arrays) if name == OwnError.name else super().rule(name, arrays)

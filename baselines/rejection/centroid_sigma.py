@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.errors import RunError
+from ..few_images import reference_of
 from .feature_space import blocks, class_means
 from .rule import Activations, LinearHead, RejectionRule, register_rule
 
@@ -48,6 +49,11 @@ class CentroidSigma(RejectionRule):
     def fit(self, train: Activations, held_out: Activations, head: LinearHead | None) -> None:
         centroids, sigmas = references(train.features, train.labels, train.logits.shape[1])
         self.arrays = {"centroids": centroids, "sigmas": sigmas}
+
+    def enroll(self, features: np.ndarray) -> CentroidSigma:
+        centroid, sigma = reference_of(features, self.arrays["sigmas"])
+        centroids, sigmas = self.arrays["centroids"], self.arrays["sigmas"]
+        return CentroidSigma({"centroids": np.vstack([centroids, centroid]), "sigmas": np.append(sigmas, sigma)})
 
     def known_score(self, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
         k = self.candidate(logits)

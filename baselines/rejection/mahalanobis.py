@@ -21,8 +21,15 @@ class Mahalanobis(RejectionRule):
         white = white.astype(np.float32)  # half the size on disk
         self.arrays = {"centre": centre, "whitening": white, "means": (means - centre) @ white.T.astype(np.float64)}
 
+    def enroll(self, features: np.ndarray) -> Mahalanobis:
+        return Mahalanobis(self.arrays | {"means": np.vstack([self.arrays["means"], self.whitened(features).mean(0)])})
+
+    def whitened(self, features: np.ndarray) -> np.ndarray:
+        """Features (N, D) less the overall mean, with the identity as their shared covariance; float64."""
+        return (compact(features) - self.arrays["centre"]) @ self.arrays["whitening"].astype(np.float64).T
+
     def known_score(self, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        white = (compact(features) - self.arrays["centre"]) @ self.arrays["whitening"].astype(np.float64).T
+        white = self.whitened(features)
         return -np.min([((white - mean) ** 2).sum(1) for mean in self.arrays["means"]], axis=0)
 
 

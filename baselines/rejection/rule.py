@@ -56,6 +56,14 @@ class RejectionRule(ABC):
         """
         self.arrays = {}
 
+    def enroll(self, features: np.ndarray) -> RejectionRule | None:
+        """This rule for one class more, the last, of which n images show their features (n, D).
+
+        None: it cannot describe a class by a few images; such a rule gives no answers from then on. Rules that learned
+        nothing need nothing.
+        """
+        return None if self.arrays else self
+
     @abstractmethod
     def known_score(self, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
         """(N,) float64 from features (N, D) and logits (N, K)."""

@@ -35,6 +35,10 @@ class VirtualLogitMatching(RejectionRule):
         alpha = max(float(train.logits.max(1).mean()), 0.0) / residual if residual > 0 else 0.0
         self.arrays = {"origin": origin, "principal": principal.astype(np.float32), "alpha": np.array([alpha])}
 
+    def enroll(self, features: np.ndarray) -> VirtualLogitMatching:
+        """The same: the principal space is that of all images together."""
+        return self
+
     def known_score(self, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
         centred = compact(features) - self.arrays["origin"]
         residual = _residual(centred, self.arrays["principal"].astype(np.float64))

@@ -38,6 +38,7 @@ from .rates import (
     macro_f1,
 )
 from .summary import (
+    FIXED_WITHOUT_REJECTION,
     METRICS,
     PER_GENERATOR,
     PRIMARY,
@@ -51,6 +52,7 @@ from .summary import (
 from .thresholds import ThresholdRule, accept_threshold, choose_threshold, threshold_names, threshold_rule
 
 __all__ = [
+    "FIXED_WITHOUT_REJECTION",
     "METRICS",
     "PER_GENERATOR",
     "PRIMARY",

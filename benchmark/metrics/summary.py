@@ -18,6 +18,9 @@ from .tally import Tally
 PRIMARY, CLOSED_PRIMARY = "auc_af1_crr", "accuracy"
 """What ranks, and what ranks where nobody is unseen."""
 
+FIXED_WITHOUT_REJECTION = ("crr", "crr_pooled", "crr_worst", "auroc", "auroc_macro", "fpr95_id", "fpr95_ood")
+"""Metrics with one value for every rule that gives all images the same known score: its CRR is 0 by construction."""
+
 
 @dataclass(frozen=True)
 class Metric:

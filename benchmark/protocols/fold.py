@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
+
+HeldColumn = Literal["training_set", "weights"]
+"""What a fold can hold out, by the column of the data set."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One choice of unseen generators and, under some protocols, of a training set or of a few training images.
+    """One choice of unseen generators and, under some protocols, of something held out or of a few training images.
 
     Parameters
     ----------
@@ -18,7 +22,10 @@ class Fold:
     unseen : tuple of str
         The unseen generators, sorted; empty under a closed-set protocol.
     held_out : str
-        The training set whose images, whoever made them, stay out of train and val; empty if there is none.
+        The training set, or the weights, whose images, whoever made them, stay out of train and val; empty if there is
+        none.
+    hold_out : str
+        Column of the data set that ``held_out`` is a value of.
     shots : int
         Training images of every seen generator; 0 for all that there are.
     repeat : int
@@ -30,6 +37,7 @@ class Fold:
     name: str
     unseen: tuple[str, ...]
     held_out: str = ""
+    hold_out: HeldColumn = "training_set"
     shots: int = 0
     repeat: int = 0
     seen: tuple[str, ...] = ()
@@ -96,29 +104,6 @@ def too_few_images(fold: Fold, images: Mapping[str, int]) -> list[str]:
         Generator -> training images.
     """
     return sorted(name for name in fold.seen if images.get(name, 0) < fold.shots)
-
-
-def hold_out(folds: Iterable[Fold], sources: Collection[str]) -> list[Fold]:
-    """Every fold once for each training set of its seen generators, whether or not it can be held out."""
-    return [
-        Fold(f"{fold.name}/{held_out}", fold.unseen, held_out)
-        for fold in folds
-        for held_out in sorted(set[str]().union(*_seen_training_sets(fold, sources).values()))
-    ]
-
-
-def emptied(fold: Fold, sources: Collection[str]) -> list[str]:
-    """Seen generators that would have no training image, sorted."""
-    return sorted(name for name, sets in _seen_training_sets(fold, sources).items() if sets == {fold.held_out})
-
-
-def _seen_training_sets(fold: Fold, sources: Collection[str]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for source in sources:
-        generator, training_set = source.split("/")
-        if generator not in fold.unseen:
-            found.setdefault(generator, set()).add(training_set)
-    return found
 
 
 def plain(name: str) -> str:

@@ -15,7 +15,8 @@ from ...core.documents import to_json
 from ...core.errors import DatasetError, UsageError, unknown_name
 from ...core.schema import Limits
 from ...core.text import printable
-from .fold import Fold, Shots, emptied, hold_out, plain, short, too_few_images
+from .fold import Fold, HeldColumn, Shots, plain, short, too_few_images
+from .holding_out import Learned, hindered, hold_out, nothing_to_hold_out, refusal
 
 SUFFIXES = (".yaml", ".yml")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
@@ -69,11 +70,12 @@ class Protocol:
     description : str
         One paragraph for people.
     hold_out : str, optional
-        ``training_set``: every fold also holds a training set out.
+        ``training_set`` or ``weights``: every fold also holds one of them out.
     ratios : tuple of float
         Shares of train, val and test inside every source, or of the groups; they add up to 1.
     group : str, optional
-        A column of the data set: images of one value are in one split, whoever made them.
+        A column of the data set: images of one value are in one split, whoever made them. Without it, images that
+        the data set itself says belong together are (:func:`..splitting.own_groups`).
     group_seed : int, optional
         Shuffles the groups as ``numpy.random.RandomState`` does; without it they are split in the order of a hash.
     shots : tuple of int
@@ -87,7 +89,7 @@ class Protocol:
     name: str
     unseen: Unseen | Literal["none"]
     description: Annotated[str, Limits(longest=2000)] = ""
-    hold_out: Literal["training_set"] | None = None
+    hold_out: HeldColumn | None = None
     ratios: tuple[_Ratio, _Ratio, _Ratio] = (0.8, 0.1, 0.1)
     group: Annotated[str, Limits(shortest=1, longest=100)] | None = None
     group_seed: Annotated[int, Limits(least=0, most=2**32 - 1)] | None = None
@@ -120,7 +122,7 @@ class Protocol:
             raise UsageError("'group_seed' shuffles groups: say which column they are in, e.g. 'group: character'.")
 
     @classmethod
-    def of_unseen(cls, names: Sequence[str], name: str | None = None) -> Protocol:
+    def of_unseen(cls, names: Sequence[str], name: str | None = None, hold_out: HeldColumn | None = None) -> Protocol:
         """The protocol under which these generators are unseen and all others are seen.
 
         Parameters
@@ -129,6 +131,8 @@ class Protocol:
             Generators of a data set; whether they exist is known once it is split.
         name : str, optional
             What the protocol is called; without it ``unseen-flux+midjourney``, or a hash of names that are many or odd.
+        hold_out : str, optional
+            As of :class:`Protocol`; without a name, it ends in ``-across-weights``, for example.
 
         Raises
         ------
@@ -136,10 +140,11 @@ class Protocol:
             No name at all, or a name that cannot be one.
         """
         unseen = tuple(sorted(set(names)))
+        held = f"-across-{hold_out.replace('_', '-')}" if hold_out else ""
         joined = f"unseen-{'+'.join(unseen)}"
-        if not _NAME.fullmatch(joined):
+        if not _NAME.fullmatch(joined + held):
             joined = f"unseen-{len(unseen)}-{hashlib.sha256(joined.encode()).hexdigest()[:12]}"
-        return cls(joined if name is None else name, Unseen(generators=unseen))
+        return cls(joined + held if name is None else name, Unseen(generators=unseen), hold_out=hold_out)
 
     @property
     def shares(self) -> tuple[Fraction, ...]:
@@ -158,7 +163,7 @@ class Protocol:
     def folds(
         self,
         generators: Iterable[str] | Mapping[str, str],
-        sources: Collection[str] = (),
+        sources: Collection[Learned] = (),
         images: Mapping[str, int] | None = None,
     ) -> list[Fold]:
         """All folds over the given generators, in a fixed order.
@@ -167,8 +172,8 @@ class Protocol:
         ----------
         generators : iterable or mapping of str
             Generators -> their architectures in the catalog; in a plain collection every name is its own architecture.
-        sources : collection of str
-            Names ``generator/training_set``; only protocols that hold a training set out look at them.
+        sources : collection of Learned
+            Only protocols that hold something out look at them.
         images : mapping of str to int, optional
             Generator -> training images that there are; only protocols with shots look at them. Without it, as many
             as anybody asks for. A generator that has none cannot be seen.
@@ -176,8 +181,8 @@ class Protocol:
         Raises
         ------
         DatasetError
-            An unseen architecture is missing, fewer than two generators would stay seen, no training set can be held
-            out, or no generator has as many training images as the smallest number of shots.
+            An unseen architecture is missing, fewer than two generators would stay seen, nothing can be held out, or no
+            generator has as many training images as the smallest number of shots.
         """
         candidates = self._candidates(generators, sources, images)
         possible = [fold for fold in candidates if not self._lacking(fold, sources, images)]
@@ -188,23 +193,20 @@ class Protocol:
                     f"protocol '{self.name}' asks for {min(self.shots)} training images of every seen generator or "
                     f"more, and {', '.join(lacking)} has fewer: generate more images."
                 )
-            raise DatasetError(
-                f"protocol '{self.name}' can hold no training set out: each one of this dataset "
-                f"({', '.join(sorted({fold.held_out for fold in candidates}))}) is the only one of a seen generator "
-                f"({', '.join(lacking)}): generate a second training set for those, or use another protocol."
-            )
+            assert self.hold_out is not None
+            raise DatasetError(nothing_to_hold_out(self.name, self.hold_out, candidates, sources))
         return possible
 
     def _candidates(
         self,
         generators: Iterable[str] | Mapping[str, str],
-        sources: Collection[str],
+        sources: Collection[Learned],
         images: Mapping[str, int] | None,
     ) -> list[Fold]:
         """All folds, those too that would leave a seen generator without enough training images."""
         folds = self._generator_folds(generators)
         if self.hold_out:
-            return hold_out(folds, sources)
+            return hold_out(folds, self.hold_out, sources)
         if not self.shots:
             return folds
         few = Shots(self.shots, self.repeats, self.classes)
@@ -218,11 +220,11 @@ class Protocol:
         _refuse_many(self.name, len(folds) * few.count(len(able) - len(folds[0].unseen)))
         return [each for fold in folds for each in few.folds(fold, able)]
 
-    def _lacking(self, fold: Fold, sources: Collection[str], images: Mapping[str, int] | None) -> list[str]:
-        """Seen generators without enough training images for a fold."""
+    def _lacking(self, fold: Fold, sources: Collection[Learned], images: Mapping[str, int] | None) -> list[str]:
+        """Seen generators because of which a fold cannot be."""
         if self.shots:
             return too_few_images(fold, images) if images is not None else []
-        return emptied(fold, sources) if self.hold_out else []
+        return hindered(fold, sources)
 
     def _generator_folds(self, generators: Iterable[str] | Mapping[str, str]) -> list[Fold]:
         table = (
@@ -266,13 +268,13 @@ class Protocol:
         self,
         generators: Iterable[str] | Mapping[str, str],
         name: str | None = None,
-        sources: Collection[str] = (),
+        sources: Collection[Learned] = (),
         images: Mapping[str, int] | None = None,
     ) -> Fold:
         """The fold of that name (``rotate/stylegan+taming`` or ``stylegan+taming``); parameters as in :meth:`folds`.
 
-        Without a name: the only fold there is, or a UsageError that lists the choices. DatasetError for a training
-        set that exists but cannot be held out, and for more shots than a generator has training images.
+        Without a name: the only fold there is, or a UsageError that lists the choices. DatasetError for something that
+        exists but cannot be held out, and for more shots than a generator has training images.
         """
         folds = self.folds(generators, sources, images)
         if name is None and len(folds) == 1:
@@ -283,19 +285,18 @@ class Protocol:
         for fold in self._candidates(generators, sources, images):
             if name in (fold.name, short(fold.name)):
                 if fold not in folds:
-                    raise self._impossible(fold, self._lacking(fold, sources, images))
+                    raise (
+                        self._impossible(fold, self._lacking(fold, sources, images))
+                        if self.shots
+                        else refusal(fold, sources)
+                    )
                 return fold
         raise unknown_name(f"fold of protocol {self.name}", name, map(short, by_name))
 
     def _impossible(self, fold: Fold, lacking: Sequence[str]) -> DatasetError:
-        if self.shots:
-            return DatasetError(
-                f"fold {fold.name} needs {fold.shots} training images of every seen generator, and "
-                f"{', '.join(lacking)} has fewer: generate more images, or choose another fold."
-            )
         return DatasetError(
-            f"fold {fold.name} would leave no training image of {', '.join(lacking)}: generate another training set "
-            "for it, or choose another fold."
+            f"fold {fold.name} needs {fold.shots} training images of every seen generator, and "
+            f"{', '.join(lacking)} has fewer: generate more images, or choose another fold."
         )
 
 

@@ -82,6 +82,8 @@ def launder_runs(
     DatasetError
         Bad images.
     """
+    for run in runs:
+        run.check_as_fitted()
     frames = load_test_frames(dataset, manifest, _crop_size(runs))
     lacking = {cell: _too_small(frames, cell) for cell in grid.cells()}
     left_out = {cell: count for cell, count in lacking.items() if count}

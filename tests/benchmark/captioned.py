@@ -40,7 +40,8 @@ def captioned_index(
 def without_pictures(index: pd.DataFrame, path: Path = Path("captioned")) -> Dataset:
     """A data set that is its index alone."""
     sources = sorted(set(index["generator"] + "/" + index["training_set"]))
-    records = [{"generator": source.split("/")[0]} for source in sources]
+    parts = [source.split("/") for source in sources]
+    records = [{"generator": generator, "training_set": training_set} for generator, training_set in parts]
     return cast(
         Dataset,
         SimpleNamespace(

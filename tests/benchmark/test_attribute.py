@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from osbench.benchmark.attribute import Attribution, NotAttributed, attribute, read_centre_crop
+from osbench.benchmark.attribute import Attribution, NotAttributed, attribute
 from osbench.benchmark.evaluate import evaluate
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.method import Method
+from osbench.benchmark.pictures_alike import read_picture
 from osbench.benchmark.runs import Run
 from osbench.core.errors import RunError, UsageError
 from osbench.generation.dataset import Dataset
@@ -77,7 +78,7 @@ def test_the_centre_is_cut_out_and_nothing_is_resampled(size: tuple[int, int], t
     path = save_noise(tmp_path / "x.png", (100, 100, 100), size)
     pixels = np.asarray(Image.open(path))
     top, left = (size[1] - 32) // 2, (size[0] - 32) // 2
-    assert (read_centre_crop(path, 32) == pixels[top : top + 32, left : left + 32]).all()
+    assert (read_picture(path, 32).pixels == pixels[top : top + 32, left : left + 32]).all()
 
 
 def test_a_bad_file_costs_its_own_answer(run: Run, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ BROKEN = {
     "fit-of-two": (("def fit(self, train, val, context)", "def fit(self, train, val)"), "fit cannot be called as fit("),
     "predict-of-two": (("def predict(self, images)", "def predict(self, images, device)"), "predict cannot be called"),
     "captions-unread": (
-        ("    rejections =", "    reads_captions = True\n    rejections ="),
+        ("    rejections", "    reads_captions = True\n    rejections"),
         "predict(images, captions=None)",
     ),
     "no-subclass": (("class MeanColour(Method)", "class MeanColour"), "is no subclass of"),

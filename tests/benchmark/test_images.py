@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -177,7 +178,7 @@ def test_a_truncated_shard_is_a_one_line_error(own_dataset: Dataset) -> None:
 
 def test_a_manifest_of_another_dataset_is_refused(dataset: Dataset, manifest: Manifest) -> None:
     table = manifest.table.assign(image_id=["f" * 32, *manifest.table["image_id"].tolist()[1:]])
-    stranger = Manifest(**{**vars(manifest), "table": table})
+    stranger = dataclasses.replace(manifest, table=table)
     with pytest.raises(DatasetError, match="has no image ffff"):
         load_images(dataset, stranger)
 
@@ -251,7 +252,7 @@ def test_captions_are_the_prompts(dataset: Dataset, manifest: Manifest, monkeypa
     assert images.captions is not None
     expected = index.set_index("image_id")["prompt"]
     for name, caption in zip(images.image_ids, images.captions, strict=True):
-        assert caption == expected[name]
+        assert caption == (expected[name] if isinstance(expected[name], str) else None)
     some = images.subset(np.array([5, 2]))
     assert some.captions is not None
     assert some.captions.tolist() == [images.captions[5], images.captions[2]]

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from osbench.benchmark.manifest import (
-    COLUMNS,
     Manifest,
+    _csv,
     build_manifest,
     check_manifest,
     open_manifests,
@@ -29,7 +29,8 @@ from osbench.benchmark.manifest import (
     split_dataset,
     write_manifest,
 )
-from osbench.benchmark.protocols import Protocol, load_protocol
+from osbench.benchmark.manifest_columns import COLUMNS
+from osbench.benchmark.protocols import Learned, Protocol, load_protocol
 from osbench.core.errors import DatasetError, LeakError, UsageError
 from osbench.generation.dataset import Dataset
 from osbench.generation.generate import generate
@@ -43,7 +44,8 @@ ARCHITECTURES = {"progan": "ProGAN", "stylegan": "StyleGAN", "taming": "Taming",
 def fake_dataset(index: pd.DataFrame) -> Dataset:
     """A dataset that consists of its index only: for cases that real images cannot make."""
     names = sorted(set(index["generator"] + "/" + index["training_set"]))
-    records = [{"generator": n.split("/")[0], "architecture": ARCHITECTURES[n.split("/")[0]]} for n in names]
+    parts = [name.split("/") for name in names]
+    records = [{"generator": g, "training_set": t, "architecture": ARCHITECTURES[g]} for g, t in parts]
     return cast(
         Dataset,
         SimpleNamespace(
@@ -144,6 +146,23 @@ def test_written_and_read_back_it_is_the_same(manifest: Manifest, tmp_path: Path
     pd.testing.assert_frame_equal(again.table, manifest.table, check_dtype=False)
     assert dataclasses.replace(again, table=manifest.table) == manifest
     assert [p.name for p in path.parent.iterdir()] == ["fang2023.parquet"]
+
+
+def test_who_changes_the_rows_of_a_split_changes_nobody_elses(manifest: Manifest) -> None:
+    before = manifest.rows("test")
+    mine = manifest.rows("test")
+    mine["generator"] = "another"
+    pd.testing.assert_frame_equal(manifest.rows("test"), before)
+    pd.testing.assert_frame_equal(manifest.rows("train", "val", "test"), manifest.table.reset_index(drop=True))
+    assert set(before["split"]) == {"test"}
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"), max_size=5) | st.sampled_from(["a,b", 'a"b', "a\nb"]), min_size=1)
+)
+def test_rows_are_hashed_as_pandas_writes_them(names: list[str]) -> None:
+    table = pd.DataFrame({"generator": names, "row": np.arange(len(names)), "split": "test"})
+    assert _csv(table) == table.to_csv(index=False, header=False, lineterminator="\n").encode()
 
 
 def test_split_dataset_writes_one_manifest_per_fold(own_dataset: Dataset) -> None:
@@ -288,7 +307,7 @@ def test_refuses_a_repeated_id(manifest: Manifest) -> None:
     with pytest.raises(LeakError, match=f"image id {ids[0]} appears 2 times"):
         check_manifest(tampered(manifest, image_id=ids))
     index = small_index()
-    index.loc[5, "image_id"] = index.loc[6, "image_id"]
+    index.loc[5, "image_id"] = str(index.loc[6, "image_id"])
     with pytest.raises(LeakError, match="appears 2 times"):
         build_manifest(fake_dataset(index), "fang2023")
 
@@ -489,7 +508,9 @@ def test_held_out_content_is_in_test_only_and_alone_there(contents: dict[str, se
     dataset = fake_dataset(fake_index({f"{g}/{t}": 10 for g, sets in contents.items() for t in sets}))
     whole = build_manifest(dataset, "fang2023").table.set_index("image_id")
     try:
-        folds = load_protocol("cross-content").folds(ARCHITECTURES, dataset.sources())
+        folds = load_protocol("cross-content").folds(
+            ARCHITECTURES, [Learned(g, t) for g, sets in contents.items() for t in sets]
+        )
     except DatasetError:
         folds = []
     for fold in folds:
@@ -592,3 +613,79 @@ def test_resyntheses_are_in_no_split() -> None:
 def test_the_id_of_a_few_shot_manifest_never_changes() -> None:
     manifest = build_manifest(without_pictures(captioned_index()), "fewshot", "shots=2,repeat=1")
     assert manifest.manifest_id == "5c815cc9cab40e8ed835e54b8ea9432f7458e5f9f1eae1eae12583a4e1b26398"
+
+
+def weighted_index(weights: int = 3, scenes: int = 20) -> pd.DataFrame:
+    """Four generators with several weights that show the same scenes, and the scenes themselves."""
+    parts = [fake_index({f"{g}/x": scenes}).assign(weights=f"w{k}") for g in ARCHITECTURES for k in range(weights)]
+    index = pd.concat([*parts, fake_index({"untouched/x": scenes})], ignore_index=True)
+    names = index["generator"] + index["weights"].fillna("")
+    unique = names + index["row"].astype(str)
+    content = index["row"].map("scene {}".format)
+    return index.assign(image_id=unique, pixel_sha256=unique, bytes_sha256=unique, content_id=content)
+
+
+def weighted_dataset(index: pd.DataFrame) -> Dataset:
+    found = index[["generator", "weights"]].drop_duplicates().itertuples(index=False)
+    records = [
+        {"generator": g, "training_set": "x", "architecture": ARCHITECTURES.get(g, "no network")}
+        | ({"weights_id": w} if isinstance(w, str) else {"pictures": {"shows": "original"}})
+        for g, w in found
+    ]
+    names = [f"{r['generator']}/x" + (f".{r['weights_id']}" if "weights_id" in r else "") for r in records]
+    given = {"path": Path("fake"), "index": lambda: index, "info": {"sources": records}, "sources": lambda: names}
+    return cast(Dataset, SimpleNamespace(**given, suite="fake", crop_size=32))
+
+
+def test_cross_weights_trains_on_two_weights_and_tests_on_the_third(tmp_path: Path) -> None:
+    manifest = build_manifest(weighted_dataset(weighted_index()), "cross-weights", "w1")
+    assert (manifest.hold_out, manifest.held_out) == ("weights", "w1")
+    counts = manifest.counts()
+    for generator in ("progan", "taming"):
+        assert counts[f"{generator}/x.w0"] == counts[f"{generator}/x.w2"] == {"train": 16, "val": 2, "test": 0}
+        assert counts[f"{generator}/x.w1"] == {"train": 0, "val": 0, "test": 2}
+    for generator in ("stylegan", "ldm"):
+        assert f"{generator}/x.w0" not in counts
+        assert counts[f"{generator}/x.w1"] == {"train": 0, "val": 0, "test": 2}
+    assert counts["untouched/x"] == {"train": 16, "val": 2, "test": 2}
+    write_manifest(manifest, tmp_path / "m.parquet")
+    again = read_manifest(tmp_path / "m.parquet")
+    assert dataclasses.replace(again, table=manifest.table) == manifest
+    pd.testing.assert_frame_equal(again.table, manifest.table)
+
+
+@pytest.mark.parametrize("protocol", ["fang2023", "cross-weights"])
+def test_no_picture_is_in_two_splits(protocol: str) -> None:
+    fold = "w0" if protocol == "cross-weights" else None
+    table = build_manifest(weighted_dataset(weighted_index()), protocol, fold).table
+    assert (table.groupby("group")["split"].nunique() == 1).all()
+    assert set(table["group"]) == {f"scene {i}" for i in range(20)}
+
+
+def test_refuses_a_group_in_two_splits(tmp_path: Path) -> None:
+    manifest = build_manifest(weighted_dataset(weighted_index()), "fang2023")
+    moved = (manifest.table["generator"] == "progan") & (manifest.table["split"] == "train")
+    bad = tampered(manifest, split=manifest.table["split"].mask(moved & (moved.cumsum() == 1), "val"))
+    with pytest.raises(LeakError, match=r"group scene [0-9]+ is torn"):
+        write_manifest(bad, tmp_path / "m.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_refuses_held_out_weights_outside_test() -> None:
+    manifest = build_manifest(weighted_dataset(weighted_index()), "cross-weights", "w1")
+    moved = (manifest.table["weights"] == "w0") & (manifest.table["split"] == "train")
+    bad = tampered(manifest, weights=manifest.table["weights"].mask(moved & (moved.cumsum() == 1), "w1"))
+    with pytest.raises(LeakError, match="1 images of the held-out weights w1 lie outside test"):
+        check_manifest(bad)
+
+
+def test_two_weights_are_too_few_to_cross() -> None:
+    with pytest.raises(DatasetError, match=r"progan has w0 w1, taming has w0 w1\): take the suite mini-matched"):
+        build_manifest(weighted_dataset(weighted_index(weights=2)), "cross-weights", "w0")
+
+
+def test_sources_that_show_other_pictures_are_refused() -> None:
+    index = weighted_index()
+    index = index[(index["generator"] != "taming") | (index["row"] > 0)]
+    with pytest.raises(DatasetError, match=r"source taming/x.w0 lacks 1 of 20 pictures .* first scene 0"):
+        build_manifest(weighted_dataset(index), "fang2023")

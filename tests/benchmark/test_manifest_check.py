@@ -3,11 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from osbench.benchmark.manifest import Manifest, build_manifest, open_manifests, read_manifest, write_manifest
-from osbench.benchmark.manifest_check import COLUMNS, GROUPED, check_manifest, class_index
+from osbench.benchmark.manifest_check import check_manifest
+from osbench.benchmark.manifest_columns import COLUMNS
 from osbench.core.errors import DatasetError, LeakError
 
 from .captioned import captioned_index, without_pictures
@@ -20,14 +20,10 @@ def few() -> Manifest:
     return build_manifest(without_pictures(captioned_index()), "fewshot", FEW)
 
 
-def test_class_indices() -> None:
-    assert class_index(np.array(["b", "x", "a"]), ("a", "b")).tolist() == [1, -1, 0]
-
-
 def test_a_manifest_of_groups_is_written_with_them_and_read_again(few: Manifest, tmp_path: Path) -> None:
     write_manifest(few, tmp_path / "few.parquet")
     again = read_manifest(tmp_path / "few.parquet")
-    assert tuple(again.table.columns) == GROUPED
+    assert tuple(again.table.columns) == (*COLUMNS, "group")
     assert (again.shots, again.repeat, again.unseen, again.manifest_id) == (3, 1, (), few.manifest_id)
     assert again.table.equals(few.table)
 

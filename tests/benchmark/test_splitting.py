@@ -6,13 +6,15 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osbench.benchmark.splitting import (
+    SPLITS,
     few_shots,
     group_names,
     originals,
+    own_groups,
     split_counts,
     split_groups,
     split_sources,
@@ -91,7 +93,9 @@ def test_images_without_a_group_are_refused() -> None:
 def test_only_originals_are_split() -> None:
     index = captioned_index(("flow", "gan"), 3, 1)
     assert originals(index) is index
-    roles = index.assign(role=["original", "resynthesis", None, "original", "resynthesis", "resynthesis"])
+    roles = index.assign(
+        role=pd.Series(["original", "resynthesis", None, "original", "resynthesis", "resynthesis"], index.index)
+    )
     assert originals(roles)["image_id"].tolist() == ["flow-000-0", "flow-002-0", "gan-000-0"]
 
 
@@ -127,6 +131,77 @@ def test_a_repeat_draws_other_shots_and_rows_may_come_in_any_order() -> None:
 def test_without_groups_every_image_is_one() -> None:
     index = captioned_index(("flow", "gan"), 10, 1)
     split = split_sources(index, TENTHS)
-    chosen = few_shots(index, split, None, 3, 0)
+    chosen = few_shots(index, split, np.full(len(index), ""), 3, 0)
     assert Counter(index["generator"][chosen]) == {"flow": 3, "gan": 3}
     assert set(split[chosen]) == {"train"}
+
+
+def grouped_index(source: np.ndarray, group: np.ndarray) -> pd.DataFrame:
+    """Images with ids of their own; an empty group is none."""
+    parts = [name.split("/") for name in source.tolist()]
+    ids = [f"{name}-{i:05}" for i, name in enumerate(source.tolist())]
+    table = pd.DataFrame({"image_id": ids, "generator": [g for g, _ in parts], "training_set": [t for _, t in parts]})
+    return table.assign(group=pd.Series([name or None for name in group.tolist()], table.index))
+
+
+def counts(split: np.ndarray) -> tuple[int, ...]:
+    return tuple(int((split == name).sum()) for name in SPLITS)
+
+
+@pytest.mark.parametrize("scenes", [10, 37, 600])
+def test_pictures_that_all_sources_show_are_split_exactly_and_alike(scenes: int) -> None:
+    source = np.repeat([f"g{k}/pictures" for k in range(5)], scenes)
+    group = np.tile([f"scene {i}" for i in range(scenes)], 5)
+    split = split_sources(grouped_index(source, group), TENTHS)
+    each = split.reshape(5, scenes)
+    assert (each == each[0]).all()
+    assert counts(each[0]) == split_counts(scenes, TENTHS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 6), min_size=30, max_size=60), st.integers(1, 3), st.randoms(use_true_random=False))
+def test_no_group_straddles_and_sizes_are_near(sizes: list[int], sources: int, random: object) -> None:
+    group = np.concatenate([np.repeat(f"g{k}", size * sources) for k, size in enumerate(sizes)])
+    source = np.tile([f"s{k}/x" for k in range(sources)], sum(sizes))
+    split = split_sources(grouped_index(source, group), TENTHS)
+    for name in set(group.tolist()):
+        assert len(set(split[group == name].tolist())) == 1
+    for name in set(source.tolist()):
+        found = counts(split[source == name])
+        wanted = split_counts(sum(sizes), TENTHS)
+        assert all(abs(a - b) <= max(sizes) for a, b in zip(found, wanted, strict=True))
+    shuffled = np.arange(len(group))
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    again = split_sources(grouped_index(source, group).iloc[shuffled], TENTHS)
+    assert (again == split[shuffled]).all()
+
+
+def test_sources_without_groups_are_split_as_ever_beside_those_that_have_some() -> None:
+    source = np.repeat(["a/x", "b/x"], 40)
+    group = np.array([""] * 40 + [f"{i // 2}" for i in range(40)])
+    index = grouped_index(source, group)
+    alone = split_sources(index.iloc[:40].drop(columns="group"), TENTHS)
+    both = split_sources(index, TENTHS)
+    assert (both[:40] == alone).all()
+    assert (both[40::2] == both[41::2]).all()
+
+
+def test_an_image_without_a_group_is_one_of_its_own() -> None:
+    source = np.repeat("a/x", 40)
+    group = np.array(["scene"] * 4 + [""] * 36)
+    split = split_sources(grouped_index(source, group), TENTHS)
+    assert counts(split) == (32, 4, 4)
+    assert len(set(split[:4].tolist())) == 1
+
+
+def test_too_few_groups_in_one_line() -> None:
+    source = np.repeat("a/x", 20)
+    group = np.repeat(["one", "two"], 10)
+    with pytest.raises(DatasetError, match="source a/x has 20 images in 2 groups, too few for train/val/test"):
+        split_sources(grouped_index(source, group), TENTHS)
+
+
+def test_the_column_group_counts_before_the_content() -> None:
+    index = pd.DataFrame({"group": ["a", None, None], "content_id": ["x", "y", None]})
+    assert own_groups(index).tolist() == ["a", "y", ""]
+    assert own_groups(pd.DataFrame({"image_id": ["i", "j"]})).tolist() == ["", ""]

@@ -37,7 +37,7 @@ function cardBlock(entry) {
     el("div", { class: "two" },
       bullets("Faithful to the paper", card.faithful, "faithful"), bullets("Not the same", card.deviations, "deviations")),
     el("dl", { class: "facts small" }, pairs([
-      ["Rejection", entry.rule], ["Options", optionsText(entry) || "defaults"], ["Seeds", entry.seeds.join(", ")],
+      ["Rejection", entry.rule], ["Not ranked", entry.unranked], ["Options", optionsText(entry) || "defaults"], ["Seeds", `${entry.seeds.join(", ")}${entry.card.deterministic ? " (draws nothing at random)" : ""}`],
       ["Crop", `${entry.config.crop_size} × ${entry.config.crop_size} px`],
       ["Threshold", entry.threshold_rule], ["Input", card.input_range], ["Precision", entry.precision],
       ["Licence", card.licence], ["Hardware", entry.hardware], ["Time per seed", duration(entry.wall_time_s)],
@@ -86,8 +86,9 @@ function claimsBlock(entry) {
     claimRow("These generators", near, "near", `Other images of ${list(board.unseen.map(titleOf))}.`),
     claimRow("A new generator", far, "far",
       !known ? `${count} unseen generator${count === 1 ? "" : "s"} cannot tell: fewer than five, so no claim about generators outside this board.`
+        : far.kind === "generators over folds" ? "Nineteen in twenty such generators, drawn like those that the folds of this protocol leave out in turn."
         : far.high - far.low > 0.6 ? `${count} unseen generators that differ this much cannot tell: no claim about generators outside this board.`
-          : `A generator drawn like the ${count} unseen ones here.`));
+          : `Nineteen in twenty generators drawn like the ${count} unseen ones here.`));
 }
 
 // --- confusion -----------------------------------------------------------------------------------------------------

@@ -51,6 +51,7 @@ def test_what_was_told_comes_before_what_is_near():
     describer.learn(train)
     describer.tell(asked, ["said", None, "said too", None, None, None])
     assert describer.of(asked) == ["said", "alpha", "said too", "beta", "gamma", "gamma"]
+    assert train.captions is not None
     assert describer.of(train.pixels) == list(train.captions)
     describer.tell(asked[:1], ["  "])
     with pytest.raises(DatasetError, match=r"1 of 6 images have an empty caption .*captions=FILE"):

@@ -65,12 +65,10 @@ def test_the_caption_counts(clip, tmp_path):
 
 def test_captions_of_the_data_set(clip, tmp_path):
     """As many captions as classes, which come with the images: without them the nearest known one is taken."""
-    sets = [
-        replace(images, captions=np.array(["zzz zz", "a b c", "qrs"], object)[images.class_index])
-        for images in (TRAIN, VAL)
-    ]
-    method = fit(clip, "dataset", tmp_path, *sets)
-    told = method.predict(VAL.pixels, list(sets[1].captions))["never"]
+    texts = np.array(["zzz zz", "a b c", "qrs"], object)
+    train, val = (replace(images, captions=texts[images.class_index]) for images in (TRAIN, VAL))
+    method = fit(clip, "dataset", tmp_path, train, val)
+    told = method.predict(val.pixels, list(texts[val.class_index]))["never"]
     assert (told.candidate == VAL.class_index).mean() > 0.8
     (tmp_path / "saved").mkdir()
     method.save(tmp_path / "saved")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from osbench.benchmark import metrics
 from osbench.benchmark.metrics import (
+    FIXED_WITHOUT_REJECTION,
     METRICS,
     PER_GENERATOR,
     PRIMARY,
@@ -65,6 +67,18 @@ def test_each_entry_is_the_public_function_of_its_name() -> None:
     assert values["accuracy"] == metrics.closed_set_accuracy(outcome)
     assert values["macro_f1"] == metrics.macro_f1(outcome)
     assert set(PER_GENERATOR) == {"f1_per_class", "crr_per_generator", "auroc_per_generator"}
+
+
+def test_what_a_rule_that_never_rejects_has_by_construction() -> None:
+    """One known score for all images, whatever the candidates: which metrics cannot move."""
+    values: dict[str, set[float]] = {name: set() for name in METRICS}
+    for seed in range(4):
+        outcome = simulated(seed=seed)
+        candidate = np.random.default_rng(seed).integers(0, outcome.n_classes, len(outcome))
+        constant = replace(outcome, candidate=candidate, known_score=np.zeros(len(outcome)))
+        for name, value in all_metrics(constant, 0.0).items():
+            values[name].add(value)
+    assert {name for name, found in values.items() if len(found) == 1} == set(FIXED_WITHOUT_REJECTION)
 
 
 def test_a_closed_set_has_the_metrics_that_need_no_unseen_image() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from osbench.benchmark.protocols.fold import Fold, Shots, emptied, hold_out, plain, short, too_few_images
+from osbench.benchmark.protocols.fold import Fold, Shots, plain, short, too_few_images
 
 CLOSED = Fold("few", ())
 
@@ -39,7 +39,7 @@ def test_fewer_generators_than_anybody_asks_for_are_all_seen() -> None:
 
 def test_shots_of_an_open_set_keep_who_is_unseen() -> None:
     (fold,) = Shots((2,), 1).folds(Fold("few/c", ("c",)), "abc")
-    assert fold == Fold("few/c,shots=2,repeat=0", ("c",), "", 2, 0, ("a", "b"))
+    assert fold == Fold("few/c,shots=2,repeat=0", ("c",), shots=2, repeat=0, seen=("a", "b"))
     (named,) = Shots((2,), 1).folds(Fold("few", ("c",)), "abc")
     assert named.name == "few/shots=2,repeat=0"
 
@@ -47,13 +47,6 @@ def test_shots_of_an_open_set_keep_who_is_unseen() -> None:
 def test_generators_with_too_few_images() -> None:
     (fold,) = Shots((3,), 1).folds(CLOSED, "abc")
     assert too_few_images(fold, {"a": 3, "b": 2}) == ["b", "c"]
-
-
-def test_held_out_training_sets() -> None:
-    sources = ["a/x", "a/y", "b/x", "u/z"]
-    folds = hold_out([Fold("p", ("u",))], sources)
-    assert [fold.name for fold in folds] == ["p/x", "p/y"]
-    assert [emptied(fold, sources) for fold in folds] == [["b"], []]
 
 
 def test_names() -> None:

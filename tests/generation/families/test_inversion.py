@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 import torch
 
@@ -18,16 +21,20 @@ pytestmark = pytest.mark.numeric
 
 def gans() -> list[Generator]:
     torch.manual_seed(0)
-    three = {"channel_base": 64, "channel_max": 8, "num_layers": 4, "num_critical": 1, "margin_size": 4}
-    found: list[Generator] = [
+    three: dict[str, Any] = {"channel_base": 64, "channel_max": 8, "num_layers": 4, "num_critical": 1, "margin_size": 4}
+    found: Sequence[Generator] = (
         ProGAN(16, 4, [8, 8, 8]),
         ProjectedGAN(4, 16, channels=[8, 8, 8]),
         StyleGAN(16, 4, 4, [8, 8, 8]),
         StyleGAN2(4, 0, 4, 16, channel_base=64, channel_max=8),
         StyleGAN3(4, 0, 4, 16, **three),
         TextGAN(16, "cat dog", 4, 4, 4, 4, {"num_layers": 1}, {"channel_base": 64, "channel_max": 8}),
-    ]
-    return [gan.eval().requires_grad_(False) for gan in found]
+    )
+    for gan in found:
+        gan.eval().requires_grad_(False)
+        for parameter in gan.parameters():  # some begin at zero, and nothing would depend on them
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return list(found)
 
 
 GANS = gans()
