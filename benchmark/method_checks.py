@@ -226,7 +226,7 @@ def _missing(cls: type[Method], options: Mapping[str, Any]) -> tuple[str | None,
 
 
 class _Examination:
-    """Fits a method three times on easy images and asks it about others."""
+    """Fits a method several times on easy images and asks it about others."""
 
     def __init__(
         self, cls: type[Method], options: dict[str, Any], crop_size: int, epochs: int | None, folder: Path
@@ -255,6 +255,8 @@ class _Examination:
         if self.cls.enroll is not Method.enroll:
             yield self.judged("enroll", lambda: self.enroll_fault(method, answers))
         yield self.judged("same seed, same answers", self.seed_fault)
+        if method.training_free:
+            yield self.judged("training-free", lambda: self.training_fault(answers))
         if learns:
             yield Check("learns an easy problem", self.learning_fault(answers))
 
@@ -347,6 +349,12 @@ class _Examination:
         if number == 0:
             return f"two fits with one seed give other answers (rule '{rule}')"
         return f"the card says deterministic, and another seed gives other answers (rule '{rule}')"
+
+    def training_fault(self, answers: Mapping[str, Scores]) -> str | None:
+        few = self.train.subset(np.arange(0, len(self.train), 2))
+        other = self.fitted(few, self.epochs).predict(self.test.pixels)
+        changed = [rule for rule in answers if not _alike(answers[rule], other[rule], slice(None))]
+        return f"other training images give other answers (rule '{changed[0]}')" if changed else None
 
     def learning_fault(self, answers: Mapping[str, Scores]) -> str | None:
         seen = self.test.class_index >= 0

@@ -8,7 +8,7 @@ from collections import Counter
 from ..core.markdown import markdown_table
 from .result import BY_CONSTRUCTION, Made, Result, Results, ShotsResult, Value
 from .shots.curves import ShotCurves
-from .shots.text import crossing_cells, gap_text, line_rows
+from .shots.text import crossing_cells, gap_text, line_rows, shot_names
 
 _SIZES = {
     "images_per_source": "images per source",
@@ -56,10 +56,10 @@ def shots_markdown(result: ShotsResult) -> str:
     """Lines over shots for people, and where they cross."""
     curves = result.curves
     parts = [
-        f"## {result.experiment}, {curves.title} ({result.suite_version})",
+        f"## {result.experiment}: {curves.title} ({result.suite_version})",
         _title_line(result),
         *([_sizes(result)] if result.published_setting else []),
-        markdown_table(["entry", *(f"{shots} shots" for shots in curves.shots)], line_rows(curves)),
+        markdown_table(["entry", *shot_names(curves)], line_rows(curves)),
         _intervals(curves),
     ]
     if curves.crossings:

@@ -33,6 +33,10 @@ BROKEN = {
         (".mean(0) for k in range", ".mean(0) + np.random.default_rng().normal(0, 9, 3) for k in range"),
         "same seed, same answers: two fits with one seed give other answers",
     ),
+    "not-training-free": (
+        ("    rejections", "    training_free = True\n    rejections"),
+        "training-free: other training images give other answers (rule 'distance')",
+    ),
     "guesses": ((ANSWER, ANSWER.replace("distance.argmin(1)", "0 * distance.argmin(1)")), "problem: 0.33 of the easy"),
 }
 

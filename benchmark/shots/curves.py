@@ -143,7 +143,7 @@ class ShotCurves:
     def title(self) -> str:
         """What tells it from other curves of the same runs."""
         unseen = f", unseen: {', '.join(self.unseen)}" if self.unseen else ""
-        return f"{self.suite}, {self.protocol}, {self.classes} classes{unseen}"
+        return f"suite {self.suite}, protocol {self.protocol}, {self.classes} classes{unseen}"
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON document; undefined numbers are None."""

@@ -23,6 +23,9 @@ from ..runs import NATIVE, Run
 from .curves import Crossing, Gap, ShotCurves, ShotLine, ShotPoint
 from .draws import LEVEL, Cell, Draws, bounds, mean_cell
 
+_ROUNDING = 1e-9
+"""Means of the same answers, added in another order, differ by less."""
+
 
 def shot_curves(
     runs: Sequence[Run],
@@ -172,10 +175,10 @@ class _Panel:
 
 
 def crossing_of(shots: FloatArray, above: FloatArray) -> FloatArray:
-    """Where lines come to lie at or above zero for good, (B,), from their values (B, S) at shots (S,), ascending.
+    """Where lines come to lie above zero for good, (B,), from their values (B, S) at shots (S,), ascending.
 
     Between the numbers of shots lines are straight on a logarithmic scale, as they are drawn. The first of these
-    numbers where a line is nowhere below, infinity where its end is.
+    numbers where a line is above everywhere, infinity where its end is not: who is as good does not outperform.
 
     Examples
     --------
@@ -183,11 +186,11 @@ def crossing_of(shots: FloatArray, above: FloatArray) -> FloatArray:
     >>> crossing_of(np.array([1.0, 4.0, 10.0]), above).tolist()
     [2.0, 1.0, inf]
     """
-    below = above < 0
-    last = above.shape[1] - 1 - np.argmax(below[:, ::-1], axis=1)  # the last number of shots below zero
+    below = above <= _ROUNDING
+    last = above.shape[1] - 1 - np.argmax(below[:, ::-1], axis=1)  # the last number of shots that is not above zero
     rows, after = np.arange(len(above)), np.minimum(last + 1, above.shape[1] - 1)
     fall, rise = above[rows, last], above[rows, after]
-    share = np.divide(-fall, rise - fall, out=np.zeros(len(above)), where=rise > fall)
+    share = np.divide(-fall, rise - fall, out=np.zeros(len(above)), where=rise > fall).clip(0, 1)
     found = shots[last] * (shots[after] / shots[last]) ** share
     found = np.where(below[:, -1], np.inf, found)
     return np.where(below.any(axis=1), found, shots[0])

@@ -10,11 +10,16 @@ from .curves import Crossing, Gap, ShotCurves, ShotLine, ShotPoint
 
 def curves_text(curves: ShotCurves) -> str:
     """One line for each method, then the crossings."""
-    rows = [["method", *(f"{shots} shots" for shots in curves.shots)], *line_rows(curves)]
+    rows = [["method", *shot_names(curves)], *line_rows(curves)]
     parts = [f"{curves.title}: {curves.metric}, mean over repeats (95 % intervals)", text_columns(rows)]
     if curves.crossings:
         parts.append(text_columns([["trained", "is above", "from shots", "95 %"], *crossing_rows(curves)]))
     return "\n".join(parts)
+
+
+def shot_names(curves: ShotCurves) -> list[str]:
+    """What the columns of :func:`line_rows` are called."""
+    return [f"{shots} shot{'' if shots == 1 else 's'}" for shots in curves.shots]
 
 
 def line_rows(curves: ShotCurves) -> list[list[str]]:

@@ -61,7 +61,7 @@ def test_lines_lie_beside_the_boards_and_on_every_page(site: tuple[Folds, Path])
 
 def test_the_text_is_that_of_the_lines(site: tuple[Folds, Path]) -> None:
     text = folds_text(site[0])
-    assert text.splitlines()[0].startswith("captioned, fewshot, 5 classes: accuracy")
+    assert text.splitlines()[0].startswith("suite captioned, protocol fewshot, 5 classes: accuracy")
     assert "strong   free      1 or fewer" in text
 
 

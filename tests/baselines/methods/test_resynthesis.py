@@ -200,3 +200,19 @@ def test_a_row_says_what_it_is() -> None:
     assert row.label == "resynthesis (prompt, log-spectrum, wrong-caption)"
     assert "log-spectrum" in row.described().deviations[0]
     assert row.described().faithful == Resynthesis.card.faithful
+
+
+@pytest.mark.parametrize(
+    ("options", "free"),
+    [
+        ({"via": "prompt"}, True),
+        ({"via": "inversion"}, True),
+        ({"via": "reference", "source": "mini-text"}, True),
+        ({"via": "reference"}, False),  # of the suite, if it is known; else of the training images
+        ({"via": "reference", "source": "train"}, False),
+        ({}, False),
+        ({"via": "prompt", "captions": "nearest"}, False),  # the nearest caption of a training image
+    ],
+)
+def test_it_is_training_free_where_no_training_image_counts(options: dict[str, str], free: bool) -> None:
+    assert Resynthesis(**options).training_free is free

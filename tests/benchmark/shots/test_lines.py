@@ -165,9 +165,9 @@ ABOVE = hnp.arrays(
 
 
 def literal_crossing(shots: list[int], values: list[float]) -> float:
-    """Walk back from the end as long as the line is at or above zero."""
+    """Walk back from the end as long as the line is above zero."""
     k = len(values)
-    while k > 0 and values[k - 1] >= 0:
+    while k > 0 and values[k - 1] > 0:
         k -= 1
     if k == 0:
         return shots[0]

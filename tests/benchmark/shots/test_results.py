@@ -75,7 +75,7 @@ def test_they_are_written_beside_the_tables_and_replaced_whole(
     assert read_results(data).shots == (found,)
     text = page.read_text()
     for part in (
-        "## few, mini-text, fewshot, 5 classes (v1)",
+        "## few: suite mini-text, protocol fewshot, 5 classes (v1)",
         "Few shots. [A paper](https://example.org).",
         "| most shots | 20 | 5 |",
         "### Where is the crossing?",

@@ -40,8 +40,8 @@ def test_gaps() -> None:
 
 def test_the_whole_text() -> None:
     text = curves_text(CURVES)
-    assert text.splitlines()[0].startswith("mini-text, fewshot, 5 classes: accuracy, mean over repeats")
+    assert text.splitlines()[0].startswith("suite mini-text, protocol fewshot, 5 classes: accuracy, mean over repeats")
     assert "clip-linear  resynthesis  3.0" in text
     assert curves_text(replace(CURVES, unseen=("gan",), crossings=())).startswith(
-        "mini-text, fewshot, 5 classes, unseen: gan: accuracy"
+        "suite mini-text, protocol fewshot, 5 classes, unseen: gan: accuracy"
     )
