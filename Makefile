@@ -95,7 +95,7 @@ reference: demo  ## hours: all methods with three seeds, the paper's tables, the
 	for name in reference fang2023-table3 fang2023-table2; do \
 		$(BIN)/osbench run $$name $(REFERENCE) --out build/reference/$$name || exit 1; done
 	cp build/demo/data/README.md DATASET_CARD.md
-	$(BIN)/python -m osbench.leaderboard.readme build/reference/reference/leaderboard README.md
+	$(BIN)/python -m osbench.leaderboard.readme build/reference/reference/leaderboard README.md mini
 
 clean:  ## remove what was built (not .venv)
 	rm -rf build

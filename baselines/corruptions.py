@@ -19,9 +19,6 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 Corruption = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 
-CORRUPTIONS: dict[str, Corruption] = {}
-"""By name. Each returns float or uint8 (S, S, 3) on the scale 0..255, not yet clipped."""
-
 
 def corrupt(image: np.ndarray, name: str, severity: int, rng: np.random.Generator) -> np.ndarray:
     """``image`` uint8 (S, S, 3) under one corruption, as uint8 of the same shape."""
@@ -40,14 +37,6 @@ def corrupt_at_random(images: np.ndarray, rate: float, rng: np.random.Generator)
     return out
 
 
-def _corruption(name: str) -> Callable[[Corruption], Corruption]:
-    def register(function: Corruption) -> Corruption:
-        CORRUPTIONS[name] = function
-        return function
-
-    return register
-
-
 def _level(severity: int, *levels: float) -> float:
     return levels[severity - 1]
 
@@ -55,19 +44,16 @@ def _level(severity: int, *levels: float) -> float:
 # -- noise -------------------------------------------------------------------------------------------------------------
 
 
-@_corruption("gaussian-noise")
 def _gaussian_noise(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     return image + rng.normal(0.0, _level(severity, 6, 12, 20, 32, 48), image.shape)
 
 
-@_corruption("shot-noise")
 def _shot_noise(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     """Poisson noise of a sensor that collects this many photons at full white."""
     photons = _level(severity, 500, 160, 60, 25, 12)
     return rng.poisson(image * (photons / 255.0)) * (255.0 / photons)
 
 
-@_corruption("impulse-noise")
 def _impulse_noise(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     hit = rng.random(image.shape) < _level(severity, 0.01, 0.03, 0.06, 0.12, 0.2)
     return np.where(hit, 255 * rng.integers(0, 2, image.shape), image)
@@ -76,7 +62,6 @@ def _impulse_noise(image: np.ndarray, severity: int, rng: np.random.Generator) -
 # -- blur --------------------------------------------------------------------------------------------------------------
 
 
-@_corruption("defocus-blur")
 def _defocus_blur(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     """A disc whose rim is anti-aliased."""
     radius = _level(severity, 0.8, 1.2, 1.7, 2.5, 3.5)
@@ -85,7 +70,6 @@ def _defocus_blur(image: np.ndarray, severity: int, rng: np.random.Generator) ->
     return _filtered(image, (radius + 0.5 - np.hypot(y, x)).clip(0, 1))
 
 
-@_corruption("motion-blur")
 def _motion_blur(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     """A straight line of random direction, one pixel wide."""
     half = _level(severity, 1.0, 1.75, 2.5, 4.0, 6.0)
@@ -97,7 +81,6 @@ def _motion_blur(image: np.ndarray, severity: int, rng: np.random.Generator) -> 
     return _filtered(image, (half + 0.5 - np.abs(along)).clip(0, 1) * (1.0 - np.abs(across)).clip(0, 1))
 
 
-@_corruption("glass-blur")
 def _glass_blur(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     """A share of the pixels is taken from random places nearby, as seen through frosted glass."""
     size, reach = image.shape[0], int(_level(severity, 1, 1, 2, 2, 3))
@@ -107,7 +90,6 @@ def _glass_blur(image: np.ndarray, severity: int, rng: np.random.Generator) -> n
     return image[y, x]
 
 
-@_corruption("zoom-blur")
 def _zoom_blur(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     """The mean of the image and of seven views zoomed into its middle."""
     size, picture = image.shape[0], Image.fromarray(image)
@@ -122,7 +104,6 @@ def _zoom_blur(image: np.ndarray, severity: int, rng: np.random.Generator) -> np
 # -- weather and light -------------------------------------------------------------------------------------------------
 
 
-@_corruption("fog")
 def _fog(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     """White light scattered by a cloud: smooth noise at four scales, blended over the image."""
     size = image.shape[0]
@@ -135,12 +116,10 @@ def _fog(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarr
     return image * (1.0 - thickness) + 235.0 * thickness
 
 
-@_corruption("brightness")
 def _brightness(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     return image + _level(severity, 20, 35, 55, 75, 95)
 
 
-@_corruption("contrast")
 def _contrast(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     mean = image.mean((0, 1))
     return mean + (image - mean) * _level(severity, 0.7, 0.5, 0.35, 0.22, 0.12)
@@ -149,7 +128,6 @@ def _contrast(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.
 # -- geometry and coding -----------------------------------------------------------------------------------------------
 
 
-@_corruption("elastic")
 def _elastic(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     """Displaced along a smooth random field, whose standard deviation is the severity's, in pixels."""
     size, strength = image.shape[0], _level(severity, 0.4, 0.7, 1.0, 1.5, 2.2)
@@ -159,7 +137,6 @@ def _elastic(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.n
     return np.stack([ndimage.map_coordinates(p, places, order=1, mode="reflect") for p in planes], axis=-1)
 
 
-@_corruption("pixelate")
 def _pixelate(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     size = image.shape[0]
     small = max(1, round(size * _level(severity, 0.85, 0.7, 0.55, 0.4, 0.3)))
@@ -167,7 +144,6 @@ def _pixelate(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.
     return np.asarray(reduced.resize((size, size), Image.Resampling.NEAREST))
 
 
-@_corruption("jpeg")
 def _jpeg(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndarray:
     stream = io.BytesIO()
     Image.fromarray(image).save(stream, "JPEG", quality=int(_level(severity, 80, 55, 35, 20, 10)))
@@ -177,3 +153,21 @@ def _jpeg(image: np.ndarray, severity: int, rng: np.random.Generator) -> np.ndar
 def _filtered(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Every channel correlated with a non-negative kernel of any sum; mirrored at the border."""
     return ndimage.correlate(image.astype(np.float32), (kernel / kernel.sum())[..., None], mode="reflect")
+
+
+CORRUPTIONS: dict[str, Corruption] = {
+    "gaussian-noise": _gaussian_noise,
+    "shot-noise": _shot_noise,
+    "impulse-noise": _impulse_noise,
+    "defocus-blur": _defocus_blur,
+    "motion-blur": _motion_blur,
+    "glass-blur": _glass_blur,
+    "zoom-blur": _zoom_blur,
+    "fog": _fog,
+    "brightness": _brightness,
+    "contrast": _contrast,
+    "elastic": _elastic,
+    "pixelate": _pixelate,
+    "jpeg": _jpeg,
+}
+"""By name. Each returns float or uint8 (S, S, 3) on the scale 0..255, not yet clipped."""

@@ -24,21 +24,32 @@ FORMAT_VERSION = 1
 
 
 class FeatureCache:
-    """Rows of ``dim`` float32 numbers under the SHA-256 of what they describe.
+    """Rows of ``dim`` numbers, float32 unless ``dtype`` says otherwise, under the SHA-256 of what they describe.
 
     The file only grows, by whole records of (hash, values): a process that is killed while it writes leaves at most
     one incomplete record, which the next one cuts off. Several processes may use one file at the same time.
 
     name: begins the file's name, for people. recipe: JSON-able, everything that the values depend on besides the
-    content: the hash of the weights and the preprocessing. folder: default ``features/`` in the user's cache.
+    content: the hash of the weights and the preprocessing. folder: default ``features/`` in the user's cache. doing:
+    what is made, for the progress bar.
     """
 
-    def __init__(self, name: str, recipe: dict[str, Any], dim: int, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        recipe: dict[str, Any],
+        dim: int,
+        folder: Path | None = None,
+        *,
+        dtype: str = "<f4",
+        doing: str = "",
+    ) -> None:
         identity = json.dumps([FORMAT_VERSION, recipe, dim], sort_keys=True)
         key = hashlib.sha256(identity.encode()).hexdigest()[:16]
         self.path = (folder or cache_folder() / "features") / f"{name}-{key}.rows"
-        self.name, self.dim = name, dim
-        self._record = np.dtype([("content", "V32"), ("values", "<f4", (dim,))])
+        self.name, self.dim, self.doing = name, dim, doing or f"{name} features"
+        self._record = np.dtype([("content", "V32"), ("values", dtype, (dim,))])
+        self._dtype = np.dtype(dtype)
         self._rows: dict[bytes, np.ndarray] = {}
         self._read = 0
         self._writable = True
@@ -50,7 +61,7 @@ class FeatureCache:
         *,
         batch_size: int = 64,
     ) -> np.ndarray:
-        """float32 (N, dim) of N contents: the bytes of texts, or an array (N, ...) such as images.
+        """Rows (N, dim) of N contents: the bytes of texts, or an array (N, ...) such as images.
 
         ``compute(positions)`` makes the rows (B, dim) of those contents that are not cached yet; equal contents are
         computed once. Every batch is stored as soon as it is made. Raises :class:`RunError` for values that are not
@@ -62,15 +73,15 @@ class FeatureCache:
         first = {digest: i for i, digest in reversed(list(enumerate(digests)))}
         missing = np.array(sorted(i for digest, i in first.items() if digest not in self._rows), dtype=np.int64)
         if len(missing):
-            with progress_bar(f"{self.name} features", len(missing), "row") as bar:
+            with progress_bar(self.doing, len(missing), "row") as bar:
                 for start in range(0, len(missing), batch_size):
                     positions = missing[start : start + batch_size]
-                    values = np.asarray(compute(positions), np.float32)
+                    values = np.asarray(compute(positions), self._dtype)
                     if not np.isfinite(values).all():
-                        raise RunError(f"{self.name} features are not finite; the weights are damaged.")
+                        raise RunError(f"{self.doing} are not finite; the weights are damaged.")
                     self._store([digests[i] for i in positions], values)
                     bar.update(len(positions))
-        out = np.empty((len(digests), self.dim), np.float32)
+        out = np.empty((len(digests), self.dim), self._dtype)
         for i, digest in enumerate(digests):
             out[i] = self._rows[digest]
         return out

@@ -166,7 +166,7 @@ class PairwiseMethod(TrainedMethod):
 
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Train on pairs (or take what was trained before), then compute references from the training images."""
-        check_training_images(train, val, context)
+        check_training_images(train, val, context, least=2)  # pairs of one class
         self.device, self.class_names, self.crop_size = context.device, context.class_names, train.crop_size
         with seeded_torch(context.seed):
             self.model = self.build(len(context.class_names), train.crop_size)

@@ -239,8 +239,8 @@ class TrainedMethod(Method):
             method.rejections = tuple(settings["rejections"])  # type: ignore[misc]
             method.device = torch.device("cpu")
             method.model = method.build(len(method.class_names), method.crop_size)
-            method.model.load_state_dict({k: torch.from_numpy(v) for k, v in _under("model.", tensors).items()})
-            method.restore(_under("rejection.", tensors))
+            method.model.load_state_dict({k: torch.from_numpy(v) for k, v in under("model.", tensors).items()})
+            method.restore(under("rejection.", tensors))
         except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
             raise CheckpointError(f"{folder} holds no usable {cls.name} model: {error}") from error
         method.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -270,8 +270,8 @@ def validation_of(logits: np.ndarray, labels: np.ndarray) -> Validation:
     return Validation(float((logits.argmax(1) == labels).mean()), loss)
 
 
-def check_training_images(train: ImageSet, val: ImageSet, context: Context) -> None:
-    """:class:`RunError` unless there are two classes, two training images of each, and no unseen image."""
+def check_training_images(train: ImageSet, val: ImageSet, context: Context, *, least: int = 1) -> None:
+    """:class:`RunError` unless there are two classes, ``least`` training images of each, and no unseen image."""
     for name, images in (("training", train), ("validation", val)):
         if len(images) and images.class_index.min() < 0:
             raise RunError(f"the {name} images contain unseen generators: refused, split the dataset again")
@@ -280,10 +280,11 @@ def check_training_images(train: ImageSet, val: ImageSet, context: Context) -> N
     if len(context.class_names) < 2:
         raise RunError(f"attribution needs at least two seen classes, there is {len(context.class_names)}")
     counts = np.bincount(train.class_index, minlength=len(context.class_names))
-    if counts.min() < 2:
+    if counts.min() < least:
         k = int(counts.argmin())
-        raise RunError(f"class '{context.class_names[k]}' has {counts[k]} training image(s), needs at least two")
+        raise RunError(f"class '{context.class_names[k]}' has {counts[k]} training image(s), needs at least {least}")
 
 
-def _under(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def under(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors whose names begin with a prefix, without it."""
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

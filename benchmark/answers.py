@@ -55,6 +55,12 @@ class Answers:
             test=outcome_of(_take(scores, is_test), manifest, "test"),
         )
 
+    @property
+    def never_rejects(self) -> bool:
+        """Whether all known scores are one number: no threshold tells images apart, whatever was trained."""
+        scores = np.concatenate([self.validation.known_score, self.test.known_score])
+        return bool(np.ptp(scores) == 0)
+
     def threshold(self, threshold_rule: str = DEFAULT_THRESHOLD_RULE) -> float:
         """The threshold that a rule chooses; an oracle looks at the test images. UsageError for an unknown rule."""
         return choose_threshold(threshold_rule, self.validation, self.test)
@@ -91,15 +97,14 @@ class Answers:
 def outcome_of(scores: Scores, manifest: Manifest, split: str) -> Outcome:
     """Answers to all images of ``val`` or ``test``, in the order of the manifest, with the truth."""
     rows = manifest.rows(split)
-    n_unseen = len(manifest.unseen) if split == "test" else 0
-    groups = {name: i for i, name in enumerate(manifest.unseen)}
+    unseen_group = pd.Index(manifest.unseen, dtype=object).get_indexer(pd.Index(rows["generator"]))
     return Outcome(
         truth=np.asarray(rows["class_index"], dtype=np.int64),
-        unseen_group=np.array([groups.get(name, -1) for name in rows["generator"]], dtype=np.int64),
+        unseen_group=unseen_group,
         candidate=scores.candidate,
         known_score=scores.known_score.astype(np.float64),
         n_classes=len(manifest.seen),
-        n_unseen=n_unseen,
+        n_unseen=len(manifest.unseen) if split == "test" else 0,
     )
 
 

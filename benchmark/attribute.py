@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.documents import to_json
-from ..core.errors import DatasetError, OsbenchError, RunError
+from ..core.errors import DatasetError, OsbenchError, RunError, UsageError
 from ..core.text import printable
 from .answers import DEFAULT_THRESHOLD_RULE
 from .method import Method
@@ -81,6 +81,7 @@ def attribute(
     rule: str = NATIVE,
     threshold_rule: str = DEFAULT_THRESHOLD_RULE,
     method_file: str | None = None,
+    caption: str | None = None,
 ) -> list[Attribution | NotAttributed]:
     """Attribute image files with the model of a run.
 
@@ -99,20 +100,26 @@ def attribute(
         How the threshold is chosen; no oracle.
     method_file : str, optional
         The user's own file where the method is defined, if it is not registered.
+    caption : str, optional
+        What the images show, for a method that reads captions. Without it, such a method describes them itself.
 
     Returns
     -------
     list
-        One answer per image, in their order. RunError for a run without model or manifest.
+        One answer per image, in their order. RunError for a run without model or manifest; UsageError for a caption
+        that the method does not read.
     """
     answers = run.answers(rule)
     threshold, validation = answers.blind_threshold(threshold_rule), answers.validation.known_score
     method = load_model(run, method_file)
+    if caption is not None and not method.reads_captions:
+        raise UsageError(f"method {method.name} reads no captions: leave out --caption.")
     found: list[Attribution | NotAttributed] = []
     for start in range(0, len(images), _BATCH):
         batch = [picture_or_error(Path(path), run.info.config.crop_size) for path in images[start : start + _BATCH]]
         crops = [one.pixels for one in batch if not isinstance(one, NotAttributed)]
-        scores = ask_model(method, answers.rule, np.stack(crops), len(run.class_names)) if crops else None
+        asked = (method, answers.rule, np.stack(crops), len(run.class_names), caption) if crops else None
+        scores = ask_model(*asked) if asked else None
         row = 0
         for path, one in zip(images[start : start + _BATCH], batch, strict=True):
             if isinstance(one, NotAttributed):
@@ -124,13 +131,14 @@ def attribute(
     return found
 
 
-def ask_model(method: Method, rule: str, pixels: np.ndarray, n_classes: int) -> Scores:
+def ask_model(method: Method, rule: str, pixels: np.ndarray, n_classes: int, caption: str | None = None) -> Scores:
     """The answers of a run's model by one rule; RunError if they are not what the run promises."""
+    told: dict[str, Any] = {} if caption is None else {"captions": [caption] * len(pixels)}
     try:
-        found = method.predict(pixels)
+        found = method.predict(pixels, **told)
     except OsbenchError:
         raise
-    except Exception as error:  # a model that somebody else made need not fit its own method
+    except Exception as error:  # a model of somebody else may not match its method
         raise RunError(
             f"the model of {method.name} gives no answer: {type(error).__name__}: {printable(error)}"
         ) from error

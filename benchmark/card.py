@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from ..core.documents import Limits
 
@@ -27,6 +27,11 @@ class MethodCard:
         Numbers printed in the paper, metric name -> value; never mixed with ours.
     input_range : str
         What the network sees for pixel values 0..255, e.g. ``"0..1"``.
+    deterministic : bool
+        Whether fitting draws nothing at random, so that every seed gives the same answers: then one fit is enough for
+        a rank. Seeds with different answers prove the contrary.
+    kind : str
+        ``method``, or ``floor`` for what a method should not fall below: never ranked.
     """
 
     title: Text
@@ -37,3 +42,5 @@ class MethodCard:
     licence: Text = "Apache-2.0"
     published: Annotated[dict[str, float], Limits(longest=100)] = field(default_factory=dict[str, float])
     input_range: Text = "0..1"
+    deterministic: bool = False
+    kind: Literal["method", "floor"] = "method"

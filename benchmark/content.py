@@ -1,9 +1,9 @@
-"""What a run loses on content that no image of its training had: its answers by training set.
+"""What a run loses on content, or on weights, that no image of its training had: its answers by these.
 
-A fold that holds a training set out has no test images of trained content from the generators concerned, so the seen
+A fold that holds something out has no test images of what was trained from the generators concerned, so the seen
 validation images stand for it. Two cautions: the threshold is chosen by them (accept-95 rejects at most 5 % of them),
 and a method may have stopped its training by them, so that the loss looks rather too large; and training sets differ in
-difficulty, so that one fold should be read beside the others.
+difficulty, so that one fold should be compared with the others.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 
 from .manifest import Manifest
+from .manifest_columns import cells
 from .metrics import Outcome
 
 
 @dataclass(frozen=True)
 class ContentRow:
-    """The answers to the images of one split, openness and training set.
+    """The answers to the images of one split, openness and training set, or weights.
 
     Parameters
     ----------
@@ -29,8 +30,8 @@ class ContentRow:
         ``val`` or ``test``.
     openness : str
         ``seen`` or ``unseen``.
-    training_set : str
-        The content.
+    part : str
+        The training set, or the weights; ``-`` for images of a generator that has no weights.
     held_out : bool
         Whether it is the held-out one.
     images : int
@@ -43,7 +44,7 @@ class ContentRow:
 
     split: Literal["val", "test"]
     openness: Literal["seen", "unseen"]
-    training_set: str
+    part: str
     held_out: bool
     images: int
     accuracy: float | None
@@ -51,7 +52,7 @@ class ContentRow:
 
 
 def content_rows(validation: Outcome, test: Outcome, manifest: Manifest, threshold: float) -> list[ContentRow]:
-    """One row for the images of every split, openness and training set; empty unless the manifest holds one out."""
+    """One row for the images of every split, openness and training set or weights; empty unless one is held out."""
     if not manifest.held_out:
         return []
     return [*_rows("val", validation, manifest, threshold), *_rows("test", test, manifest, threshold)]
@@ -59,18 +60,18 @@ def content_rows(validation: Outcome, test: Outcome, manifest: Manifest, thresho
 
 def _rows(split: Literal["val", "test"], answers: Outcome, manifest: Manifest, threshold: float) -> list[ContentRow]:
     rows = manifest.rows(split)
-    openness, training_set = (np.asarray(rows[name], dtype=str) for name in ("openness", "training_set"))
+    openness, part = cells(rows, "openness"), cells(rows, manifest.hold_out)
     right: np.ndarray = answers.candidate == answers.truth
     rejected: np.ndarray = answers.known_score < threshold
     found: list[ContentRow] = []
-    for known, content in sorted(set(zip(openness.tolist(), training_set.tolist(), strict=True))):
-        members = (openness == known) & (training_set == content)
+    for known, name in sorted(set(zip(openness.tolist(), part.tolist(), strict=True))):
+        members = (openness == known) & (part == name)
         found.append(
             ContentRow(
                 split=split,
                 openness=known,
-                training_set=content,
-                held_out=content == manifest.held_out,
+                part=name or "-",
+                held_out=name == manifest.held_out,
                 images=int(np.sum(members)),
                 accuracy=float(np.mean(right[members])) if known == "seen" else None,
                 rejected=float(np.mean(rejected[members])),
@@ -84,7 +85,7 @@ def content_table(rows: Sequence[ContentRow]) -> str:
     table = pd.DataFrame(
         [
             (
-                row.training_set,
+                row.part,
                 "yes" if row.held_out else "no",
                 row.split,
                 row.openness,
@@ -94,7 +95,7 @@ def content_table(rows: Sequence[ContentRow]) -> str:
             )
             for row in rows
         ],
-        columns=["training set", "held out", "split", "", "images", "accuracy", "rejected"],
+        columns=["part", "held out", "split", "", "images", "accuracy", "rejected"],
     )
-    head = "by content; validation images stand for trained content, and set the threshold:"
+    head = "by what is held out; validation images stand for what was trained, and set the threshold:"
     return f"{head}\n{table.to_string(index=False)}"

@@ -1,4 +1,4 @@
-"""What every method promises, as far as it can be told without training one.
+"""What every method promises, as far as it can be checked without training one.
 
 A method file that breaks a promise is refused when it is opened. What only shows when a method is fitted is looked for
 by :mod:`.method_checks`.
@@ -50,7 +50,7 @@ def card_faults(card: MethodCard) -> list[str]:
 def answer_fault(answers: object, rejections: Collection[str], images: int, classes: int | None = None) -> str | None:
     """What is wrong with the answers of ``predict`` to so many images; None if nothing is.
 
-    Without ``classes``, the number of seen generators, the width of the class scores is not looked at.
+    Without ``classes``, the number of seen generators, the width of the class scores is not checked.
     """
     if not isinstance(answers, Mapping):
         return f"predict returns a {type(answers).__name__}; it must return a dict, rejection rule -> Scores"
@@ -90,8 +90,11 @@ def _call_faults(cls: type[Method]) -> list[str]:
             function = cast("classmethod[Any, ..., Any]", function).__func__
         try:
             inspect.signature(function).bind(None, *arguments)
+            if name == "predict" and cls.reads_captions:
+                inspect.signature(function).bind(None, *arguments, captions=None)
         except TypeError as error:
-            faults.append(f"{name} cannot be called as {name}({', '.join(arguments)}): {error}")
+            named = ", captions=None" if name == "predict" and cls.reads_captions else ""
+            faults.append(f"{name} cannot be called as {name}({', '.join(arguments)}{named}): {error}")
     return faults
 
 

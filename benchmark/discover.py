@@ -1,5 +1,8 @@
 """Which new sources are behind the images that a run rejects? Groups them by what its method sees in them."""
 
+# scipy and scikit-learn have no types for what is used here.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 import math

@@ -8,9 +8,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-import torch
-
-from ..generation.record import library_versions as image_library_versions
+from ..generation.versions import library_versions as image_library_versions
 from .run_info import Git, Hardware
 
 _LIBRARIES = ("osbench", "datasets", "pandas", "safetensors", "scikit-learn", "scipy")
@@ -51,16 +49,22 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return result.stdout
 
 
-def hardware(device: torch.device) -> Hardware:
-    """Processor, cores, memory in GB, and the device that did the work."""
+def hardware(device: str) -> Hardware:
+    """Processor, cores, memory in GB, and the device that did the work: ``cpu``, ``cuda`` or ``cuda:N``."""
     return Hardware(
-        device=str(device),
-        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        device=device,
+        device_name=_accelerator(device) if device.startswith("cuda") else _processor(),
         processor=_processor(),
         cores=os.cpu_count(),
         memory_gb=_memory_gb(),
         system=f"{platform.system()} {platform.machine()}",
     )
+
+
+def _accelerator(device: str) -> str:
+    import torch  # takes seconds, and who asks about an accelerator has it loaded
+
+    return torch.cuda.get_device_name(device)
 
 
 def _processor() -> str:

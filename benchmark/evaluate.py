@@ -6,7 +6,6 @@ unfinished fit continues from the method's own checkpoints. A run that was damag
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -89,8 +88,7 @@ class Plan:
     @property
     def config_hash(self) -> str:
         """Of everything that makes two runs of one method and seed different."""
-        document = f"{self.config.key} {self.manifest.manifest_id}"
-        return hashlib.sha256(document.encode()).hexdigest()[:8]
+        return self.config.hash_on(self.manifest.manifest_id)
 
     @property
     def fit_folder(self) -> Path:
@@ -223,7 +221,7 @@ def _warn_of_other_code(cls: type[Method], runs: Sequence[Run]) -> None:
 
 
 def _config(cls: type[Method], given: dict[str, Any], epochs: int | None, crop_size: int) -> Config:
-    """Defaults apart from given values, and what they resolve to: the identity of a run besides data and seed."""
+    """Defaults apart from given values, and what they resolve to: the identity of a run, apart from data and seed."""
     if epochs is not None and "epochs" in cls.defaults:
         given = given | {"epochs": epochs}
     return Config(
@@ -263,6 +261,7 @@ def _run_seed(plan: Plan, images: ImageSet) -> None:
             info,
             rules=predictions.rules,
             precision=method.precision,
+            seconds_per_image={part: round(seconds, 6) for part, seconds in method.seconds_per_image.items()},
             wall_time_s=round(_seconds(plan.fit_folder), 3),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -287,16 +286,17 @@ def _fitted(plan: Plan, images: ImageSet) -> Method:
     except SafetensorError as error:  # its text for a full disk, among others
         raise RunError(f"{partial}: the fitted model cannot be written: {error}") from error
     method = method.to(device)
-    _check_loaded(method, plan.cls.load(partial).to(device), images.split("val")[:_CHECKED_IMAGES])
+    _check_loaded(method, plan.cls.load(partial).to(device), images.split("val"))
     model.parent.mkdir(exist_ok=True)
     os.replace(partial, model)
     return method
 
 
-def _check_loaded(method: Method, loaded: Method, pixels: np.ndarray) -> None:
-    """RunError unless a method that was saved and loaded answers as it did before."""
+def _check_loaded(method: Method, loaded: Method, images: ImageSet) -> None:
+    """RunError unless a method that was saved and loaded answers as it did before, to the first images."""
+    few = images.subset(np.arange(min(len(images), _CHECKED_IMAGES)))
     try:
-        before, after = ask(method, pixels), ask(loaded, pixels)
+        before, after = (ask(one, few.pixels, few.captions) for one in (method, loaded))
     except RunError as error:
         raise RunError(f"method {method.name}: {error}") from error
     for rule, scores in before.items():
@@ -328,6 +328,8 @@ def _context(plan: Plan, method: Method) -> Context:
         crop_size=plan.config.crop_size,
         epochs=method.options.get("epochs"),
         options=method.options,
+        suite=plan.manifest.suite,
+        sources=tuple(name for name, count in plan.manifest.counts().items() if count["train"]),
     )
 
 
@@ -343,7 +345,8 @@ def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Sc
     with progress_bar(description, len(images), "img") as bar:
         for number, (pixels, _, positions) in enumerate(images.batches(PREDICT_BATCH), 1):
             try:
-                for rejection, scores in ask(method, pixels).items():
+                captions = None if images.captions is None else images.captions[positions]
+                for rejection, scores in ask(method, pixels, captions).items():
                     parts.setdefault(rejection, []).append(scores)
             except RunError as error:
                 where = f"method {method.name}, batch {number} (from image {images.image_ids[positions[0]]})"
@@ -352,9 +355,15 @@ def _predict(method: Method, images: ImageSet, description: str) -> dict[str, Sc
     return {rejection: Scores.concatenate(batches) for rejection, batches in parts.items()}
 
 
-def ask(method: Method, pixels: np.ndarray) -> dict[str, Scores]:
-    """Answers to uint8 (N, S, S, 3), by rejection rule; RunError unless each rule has N rows of finite scores."""
-    answers = method.predict(pixels)
+def ask(
+    method: Method, pixels: np.ndarray, captions: Sequence[str | None] | np.ndarray | None = None
+) -> dict[str, Scores]:
+    """Answers to uint8 (N, S, S, 3), by rejection rule; RunError unless each rule has N rows of finite scores.
+
+    The captions, a text or None for each image, go to a method that reads them.
+    """
+    known: dict[str, Any] = {"captions": list(captions)} if method.reads_captions and captions is not None else {}
+    answers = method.predict(pixels, **known)
     fault = answer_fault(answers, method.rejections, len(pixels))
     if fault is not None:
         raise RunError(f"{fault}.")
@@ -399,11 +408,12 @@ def _run_info(plan: Plan) -> RunInfo:
         code_sha256=code_sha256(plan.cls),
         versions=library_versions(),
         git=git_revision(),
-        hardware=hardware(torch_device(plan.device)),
+        hardware=hardware(str(torch_device(plan.device))),
         precision=plan.cls.precision,
         wall_time_s=0.0,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         normalised_distances=plan.cls.normalised_distances,
         label=method.label,
+        training_free=method.training_free,
     )
     return RunInfo.from_json(info.to_json(), f"method {plan.cls.name}")

@@ -7,6 +7,8 @@
     count: 200                        # images per source; without it, the suite's
     protocol: fang2023
     fold: all                         # of a protocol with several
+    shots: [1, 5]                     # of a protocol with shots, where not all of them are wanted
+    repeats: 2                        # likewise; without it, all
     seeds: 3                          # seeds 0 to 2
     epochs: 20                        # of entries that do not say their own
     rules: [native, never, msp]       # rows of a table and of the board; without it, every rule of a method
@@ -17,12 +19,13 @@
     columns: [auc_af1_crr, af1, crr]  # of the table of results
     compare:                          # differences of two entries, on the same images
       - {better: proposed, than: dct-cnn, metrics: [af1, crr]}
-    published:                        # what a paper prints, beside ours
+    published:                        # what a paper prints, next to ours
       paper: Fang, Nguyen and Stamm, BMVC 2023
       url: https://arxiv.org/abs/2308.11557
       setting: {images_per_source: 10000}
       values:
         proposed: {af1: 0.900, crr: 0.645}
+      ahead: {resynthesis: 10}        # with few shots: up to so many it is ahead of trained entries, then they are
 
 Experiments of the package lie in ``benchmark/experiments``; anybody's file has the same form.
 """
@@ -105,16 +108,20 @@ class Published:
         Where it is printed.
     setting : dict of str to int
         Sizes of the paper's experiment: ``images_per_source``, ``sources``, ``crop_size`` (pixels) and
-        ``train_per_class`` (training images of a class).
+        ``train_per_class`` (training images of a class); of few shots ``sources``, ``test_per_source``, ``most_shots``
+        and ``repeats``.
     values : dict
         Label of an entry -> metric -> number. ``f1.ProGAN`` is the F1 of a seen architecture, ``crr.StyleGAN`` the
         rejection rate of an unseen one.
+    ahead : dict of str to int
+        Label of a training-free entry -> up to how many shots it is ahead of the trained ones, which are with more.
     """
 
     paper: Label
     url: Annotated[str, Limits(longest=500)] = ""
     setting: dict[str, int] = field(default_factory=dict[str, int])
     values: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+    ahead: dict[str, Positive] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True)
@@ -137,6 +144,10 @@ class Experiment:
         A packaged protocol, one that is stored with the dataset, or the path of a protocol file.
     fold : str, optional
         A fold of the protocol, or ``all``; not needed where there is only one.
+    shots : tuple of int
+        Of all folds, those with these numbers of shots; all without it.
+    repeats : int, optional
+        Of all folds, those of the first so many repeats; all without it.
     seeds : int
         Every entry is fitted with seeds 0 to ``seeds - 1``.
     rules : tuple of str, optional
@@ -162,6 +173,8 @@ class Experiment:
     count: Positive | None = None
     protocol: Label = PROTOCOL
     fold: Label | None = None
+    shots: Annotated[tuple[Positive, ...], Limits(longest=1000, unique=True)] = ()
+    repeats: Positive | None = None
     seeds: Annotated[int, Limits(least=1, most=1000)] = 1
     rules: Rules | None = None
     epochs: Positive | None = None
@@ -170,6 +183,10 @@ class Experiment:
     compare: Annotated[tuple[Difference, ...], Limits(longest=1000)] = ()
     published: Published | None = None
     notes: Annotated[tuple[Annotated[str, Limits(longest=2000)], ...], Limits(longest=50)] = ()
+
+    def __post_init__(self) -> None:
+        if (self.shots or self.repeats) and self.fold != "all":
+            raise UsageError("'shots' and 'repeats' choose among all folds: say 'fold: all' as well.")
 
     def configuration(self, label: str) -> Configuration:
         """The configuration of an entry, with the experiment's epochs and rules where it has none of its own.
@@ -202,7 +219,7 @@ def load_experiment(name: str | Path) -> Experiment:
     ----------
     name : str or Path
         The name of a packaged experiment, or the path of a YAML file. A suite, protocol or method file that it names by
-        a relative path lies beside it.
+        a relative path lies next to it.
 
     Returns
     -------
@@ -242,7 +259,7 @@ def _check_labels(experiment: Experiment, where: str) -> None:
         for label in (one.better, one.than):
             if label not in experiment.entries:
                 raise unknown_name(f"label under 'compare' of {where}", label, experiment.entries)
-    for label in experiment.published.values if experiment.published else ():
+    for label in (*experiment.published.values, *experiment.published.ahead) if experiment.published else ():
         if label not in experiment.entries:
             raise unknown_name(f"label under 'published' of {where}", label, experiment.entries)
 

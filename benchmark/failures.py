@@ -1,4 +1,4 @@
-"""A failure in one line for whoever reads the log, and in full in a file for whoever mends it."""
+"""A failure: one line for the log, and the whole traceback in a file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def describe_failure(error: Exception, runs_dir: Path, name: str) -> str:
 
 
 def free_memory() -> None:
-    """Give back what a failed method held. Call it outside the ``except`` block: the error keeps its frames alive."""
+    """Free what a failed method held. Call it outside the ``except`` block: the error keeps its frames alive."""
     gc.collect()
     if torch.cuda.is_initialized():
         with contextlib.suppress(RuntimeError):  # after some errors a GPU answers nothing more to this process

@@ -17,7 +17,10 @@ from .manifest import Manifest
 
 @dataclass(frozen=True)
 class StoredFrame:
-    """One image as it is stored: encoded bytes, its size in pixels, the square that a method gets of it, its place."""
+    """One image as it is stored: encoded bytes, its size in pixels, the square that a method gets of it, its place.
+
+    caption: the text that it was made from, None if there is none.
+    """
 
     image_id: str
     data: bytes
@@ -25,6 +28,7 @@ class StoredFrame:
     width: int
     crop: Box
     where: str
+    caption: str | None = None
 
     def decode(self) -> np.ndarray:
         """The whole frame, uint8 (height, width, 3); DatasetError, naming shard and image, if it is damaged."""
@@ -53,16 +57,17 @@ def _read(dataset: Dataset, wanted: pd.DataFrame, size: int) -> Iterator[StoredF
     for shard, rows in wanted.groupby("shard", sort=True):
         dataset.check_shard(ledger[str(shard)])
         encoded = dataset.read_images(str(shard), rows["row"].tolist())
-        places = rows[["image_id", "crop_x", "crop_y"]].itertuples(index=False, name=None)
-        for data, (name, x, y) in zip(encoded, places, strict=True):
-            yield _frame(name, data, Box(x + margin, y + margin, size, size), f"{dataset.path / str(shard)}, {name}")
+        places = rows.astype({"prompt": object})[["image_id", "crop_x", "crop_y", "prompt"]]
+        for data, (name, x, y, caption) in zip(encoded, places.itertuples(index=False, name=None), strict=True):
+            crop, text = Box(x + margin, y + margin, size, size), caption if isinstance(caption, str) else None
+            yield _frame(name, data, crop, f"{dataset.path / str(shard)}, {name}", text)
 
 
-def _frame(name: str, data: bytes, crop: Box, where: str) -> StoredFrame:
+def _frame(name: str, data: bytes, crop: Box, where: str, caption: str | None) -> StoredFrame:
     try:
         height, width = frame_size(data)
     except DatasetError as error:
         raise DatasetError(f"{where}: {error}") from error
     if crop.x < 0 or crop.y < 0 or crop.x + crop.width > width or crop.y + crop.height > height:
         raise DatasetError(f"{where}: its crop leaves the stored {width}x{height} frame. Run 'osbench verify'.")
-    return StoredFrame(name, data, height, width, crop, where)
+    return StoredFrame(name, data, height, width, crop, where, caption)

@@ -44,6 +44,9 @@ class ImageSet:
         str (N,).
     class_index : numpy.ndarray
         int64 (N,), index into the manifest's seen generators, -1 = unseen.
+    captions : numpy.ndarray or None
+        Texts (N,) that the images were made from, None for an image without; None instead of the array where no image
+        has one.
     """
 
     store: np.ndarray
@@ -53,6 +56,7 @@ class ImageSet:
     generator: np.ndarray
     openness: np.ndarray
     split_name: np.ndarray
+    captions: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -84,6 +88,7 @@ class ImageSet:
             self.generator[selection],
             self.openness[selection],
             self.split_name[selection],
+            None if self.captions is None else self.captions[selection],
         )
 
     def split(self, name: str) -> ImageSet:
@@ -175,7 +180,14 @@ def load_images(
         generator=manifest.column("generator"),
         openness=manifest.column("openness"),
         split_name=manifest.column("split"),
+        captions=_captions(index, rows),
     )
+
+
+def _captions(index: pd.DataFrame, rows: np.ndarray) -> np.ndarray | None:
+    """The column ``prompt`` of some rows of a dataset's index as texts."""
+    prompts = index["prompt"].iloc[rows]
+    return None if prompts.isna().all() else prompts.astype(object).where(prompts.notna(), None).to_numpy()
 
 
 def index_positions(image_ids: np.ndarray, index: pd.DataFrame, dataset: Dataset) -> np.ndarray:

@@ -1,11 +1,12 @@
-"""What would make a test image a known one: one id twice, or one picture on both sides of a border."""
+"""What would make a test image a known one: an id twice, or one picture, or one scene, on both sides of a border."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from ..core.errors import LeakError
+from ..core.errors import DatasetError, LeakError
+from ..core.text import printable
 
 
 def refuse_repeated_ids(ids: np.ndarray) -> None:
@@ -59,4 +60,46 @@ def refuse_twins(ids: np.ndarray, generator: np.ndarray, split: np.ndarray, hash
             raise LeakError(
                 f"images {ids[j]} ({generator[j]}, {split[j]}) and {ids[i]} ({generator[i]}, {split[i]}) have the same "
                 f"{column}: remove one of them from its source."
+            )
+
+
+def refuse_torn_groups(ids: np.ndarray, group: np.ndarray, split: np.ndarray) -> None:
+    """LeakError if images of one group lie in two splits, whoever made them.
+
+    Parameters
+    ----------
+    ids, group, split : numpy.ndarray
+        str (N,); an empty group is none.
+    """
+    first: dict[str, int] = {}
+    for i, name in enumerate(group.tolist()):
+        j = first.setdefault(name, i)
+        if name and split[i] != split[j]:
+            raise LeakError(
+                f"group {printable(name, 60)} is torn: {ids[j]} is in {split[j]} and {ids[i]} in {split[i]}."
+            )
+
+
+def refuse_missing_content(index: pd.DataFrame, source: np.ndarray) -> None:
+    """DatasetError unless all sources that show pictures show the same ones: else what is shown says who made it.
+
+    Parameters
+    ----------
+    index : pandas.DataFrame
+        Of a whole dataset, N rows.
+    source : numpy.ndarray
+        str (N,), names of sources.
+    """
+    if "content_id" not in index or not index["content_id"].notna().to_numpy().any():
+        return
+    shown = index["content_id"].notna().to_numpy()
+    content = index["content_id"].to_numpy()
+    sets = {name: set(content[shown & (source == name)].tolist()) for name in sorted(set(source[shown].tolist()))}
+    every = set[str]().union(*sets.values())
+    for name, own in sets.items():
+        lacking = every - own
+        if lacking:
+            raise DatasetError(
+                f"source {name} lacks {len(lacking)} of {len(every)} pictures that others show, first"
+                f" {printable(min(lacking), 60)}: run the same `osbench generate` for all sources with one --count."
             )

@@ -1,4 +1,4 @@
-"""Where the manifests of a dataset lie, and the protocols that are stored beside them."""
+"""Where the manifests of a dataset lie, and the protocols that are stored with them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def manifest_folder(dataset: Dataset) -> Path:
 
 
 def find_protocol(dataset: Dataset, protocol: Protocol | str | Path) -> Protocol:
-    """The protocol that somebody means for a dataset.
+    """The protocol of a name or a file, for a dataset.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ from .scores import Scores
 
 @dataclass
 class Context:
-    """What a method is told about its surroundings while it is fitted.
+    """What the harness tells a method while it is fitted.
 
     Attributes
     ----------
@@ -54,6 +54,10 @@ class Context:
         Number of epochs asked for, None = the method's own default.
     options : dict[str, Any]
         The method's resolved hyper-parameters (also ``method.options``).
+    suite : str
+        The suite that the images are of; empty if there is none.
+    sources : tuple[str, ...]
+        Names ``generator/training_set`` of the suite's sources that the training images are of.
     """
 
     seed: int
@@ -63,6 +67,8 @@ class Context:
     crop_size: int
     epochs: int | None = None
     options: dict[str, Any] = field(default_factory=dict[str, Any])
+    suite: str = ""
+    sources: tuple[str, ...] = ()
 
 
 class Method(ABC):
@@ -81,6 +87,9 @@ class Method(ABC):
     limits : Mapping[str, Limit]
         What its value may be, for hyper-parameters that not every value of the default's type makes sense of
         (:mod:`.options`). The limits of base classes hold too.
+    reads_captions : bool
+        Whether ``predict(images, captions=...)`` takes the images' captions as well: a text for each image, None for
+        one without. They are handed over where the dataset has them, and are not there for a single photograph.
     """
 
     name: ClassVar[str]
@@ -89,11 +98,20 @@ class Method(ABC):
     normalised_distances: ClassVar[tuple[str, ...]] = ()
     defaults: ClassVar[dict[str, Any]] = {}
     limits: ClassVar[Mapping[str, Limit]] = {}
+    reads_captions: ClassVar[bool] = False
 
     options: dict[str, Any]
 
     precision: str = "float32"
     """Of the arithmetic that it was trained in; a run records it."""
+
+    training_free: bool = False
+    """Whether training images make no difference to it: one fit stands for any number of them. A run records it."""
+
+    @property
+    def seconds_per_image(self) -> dict[str, float]:
+        """What the dear parts of an answer cost: name of the part -> seconds per image; a run records it."""
+        return {}
 
     def __init__(self, **options: Any) -> None:
         """Keep ``defaults`` overridden by ``options`` in ``self.options``.
@@ -135,6 +153,7 @@ class Method(ABC):
     def predict(self, images: np.ndarray) -> dict[str, Scores]:
         """Answer for uint8 (N, S, S, 3): one :class:`Scores` per name in ``rejections``, from one forward pass.
 
+        A method with ``reads_captions`` takes a second argument, ``captions: Sequence[str | None] | None = None``.
         All rules share their ``class_scores``; ``known_score`` and ``candidate`` are each rule's own.
         """
 
@@ -258,7 +277,7 @@ def _read(text: str, default: object) -> Any:
 
 def _refuse_broken(path: Path, name: str) -> None:
     """UsageError if the method of a file breaks the contract; it is forgotten then."""
-    from .contract import contract_faults  # which is about what stands above
+    from .contract import contract_faults  # imported here: that module imports this one
 
     faults = contract_faults(_METHODS.get(name))
     if faults:

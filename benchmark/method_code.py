@@ -12,11 +12,14 @@ import inspect
 import sys
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .method import Method
+if TYPE_CHECKING:
+    from .audit.probe import Probe
+    from .method import Method
 
 
-def code_sha256(cls: type[Method]) -> str:
+def code_sha256(cls: type[Method] | type[Probe]) -> str:
     """SHA-256 over the code of the method's module and, in turn, of every module around it that it imports.
 
     Comments, docstrings and layout do not count, nor what happens to be loaded. ``osbench.baselines.methods.proposed``

@@ -36,16 +36,16 @@ def load_model(run: Run, method_file: str | None = None) -> Method:
     _check_files(run)
     try:
         return cls.load(run.model)
-    except Exception as error:  # a model folder may come from anybody; what its reader makes of it is one line
+    except Exception as error:  # a model folder may come from anybody: any error is one line
         kind = "" if isinstance(error, OsbenchError) else f"{type(error).__name__}: "
         raise RunError(f"{printable(run.model)} cannot be loaded: {kind}{printable(error, 400)}") from error
 
 
 def _check_files(run: Run) -> None:
     """RunError for a model folder with something else than regular files of its own: links out, pipes, devices."""
-    home = run.folder.resolve()
+    root = run.folder.resolve()
     for path in [run.model, *run.model.rglob("*")]:
-        if not path.resolve().is_relative_to(home):
+        if not path.resolve().is_relative_to(root):
             raise RunError(f"{printable(path)} leads out of the run: refused.")
         if not path.is_dir():
             check_regular(path, RunError)

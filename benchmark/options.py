@@ -1,4 +1,4 @@
-"""What a method's hyper-parameters may be, said beside their defaults and checked before anything is trained::
+"""What a method's hyper-parameters may be, stated next to their defaults and checked before anything is trained::
 
 defaults = {"lr": 1e-3, "batch_size": 32, "pool": "avg"}
 limits = {"lr": above(0), "batch_size": at_least(1), "pool": one_of("avg", "max")}

@@ -1,4 +1,4 @@
-"""The one loop over an experiment: every entry, manifest and seed; what fails costs only its own rows."""
+"""The one loop over an experiment: every entry, manifest and seed. A failed fit costs only its own rows."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .failures import describe_failure, free_memory
 from .fits import Fit, run_fits
 from .manifest import Manifest
 from .method import get_method, method_names
-from .metrics import METRICS
+from .metrics import defined_metrics
 from .metrics.tally import Tally
 from .robustness.asking import launder_runs
 from .robustness.treatments import Cell, Grid
 from .run_info import Option
 from .runs import NATIVE, Run
 
-SHOWN_METRICS = ("auc_af1_crr", "af1", "crr", "accuracy")
+OPEN_METRICS = ("auc_af1_crr", "af1", "crr")
 
 
 @dataclass
 class ExperimentRuns:
-    """What became of an experiment.
+    """The runs of an experiment, and what is missing.
 
     Parameters
     ----------
@@ -66,8 +66,10 @@ class Summary:
         How many rejection rules and training seeds there are.
     wall_time_s : float
         Of a seed (training and answers, mean).
-    auc_af1_crr, af1, crr, accuracy : float
-        Means over seeds, at the threshold of the seen validation images.
+    auc_af1_crr, af1, crr : float, optional
+        Means over seeds, at the threshold of the seen validation images; None where nobody is unseen.
+    accuracy : float
+        The same.
     """
 
     label: str
@@ -76,9 +78,9 @@ class Summary:
     rules: int
     seeds: int
     wall_time_s: float
-    auc_af1_crr: float
-    af1: float
-    crr: float
+    auc_af1_crr: float | None
+    af1: float | None
+    crr: float | None
     accuracy: float
 
 
@@ -144,12 +146,9 @@ def run_experiment(
         if reason is not None:
             found.missing[label] = reason
             get_logger().warning("%s is left out: %s", label, reason)
-    parts = [
-        _Part(label, manifest, _plans(experiment, label, dataset, manifest, out, device))
-        for manifest in manifests
-        for label in experiment.entries
-        if label not in found.missing
-    ]
+    parts = _parts(
+        experiment, [name for name in experiment.entries if name not in found.missing], dataset, manifests, out, device
+    )
     _refuse_twins(parts)
     if jobs > 1:
         _fit_ahead(found, parts, dataset, jobs, check)
@@ -192,15 +191,52 @@ def _options(own: Configuration) -> dict[str, Option]:
     return dict(own.options) | ({"epochs": own.epochs} if own.epochs and "epochs" in cls.defaults else {})
 
 
+def _parts(
+    experiment: Experiment,
+    labels: Sequence[str],
+    dataset: Dataset,
+    manifests: Sequence[Manifest],
+    out: Path,
+    device: str,
+) -> list[_Part]:
+    """Every entry on every manifest; one that is training-free once for all that ask the same question."""
+    answered = {label: _answered(experiment, label, dataset, manifests, out, device) for label in labels}
+    return [
+        _Part(label, manifest, _plans(experiment, label, dataset, manifest, out, device))
+        for manifest in manifests
+        for label in labels
+        if manifest.manifest_id in answered[label]
+    ]
+
+
+def _answered(
+    experiment: Experiment, label: str, dataset: Dataset, manifests: Sequence[Manifest], out: Path, device: str
+) -> set[str]:
+    """The ids of the manifests that an entry is fitted for."""
+    own = experiment.configuration(label)
+    if not get_method(own.method or label)(**own.options).training_free:
+        return {manifest.manifest_id for manifest in manifests}
+    alike: dict[str, list[Manifest]] = {}
+    for manifest in manifests:
+        alike.setdefault(manifest.question, []).append(manifest)
+    chosen: set[str] = set()
+    for group in alike.values():
+        finished = (m for m in group if all(map(is_finished, _plans(experiment, label, dataset, m, out, device))))
+        chosen.add(next(finished, group[0]).manifest_id)
+    return chosen
+
+
 def _plans(
     experiment: Experiment, label: str, dataset: Dataset, manifest: Manifest, out: Path, device: str
 ) -> list[Plan]:
     own = experiment.configuration(label)
+    # A repeat of few shots draws everything anew: other images and another initialisation.
+    first = experiment.seeds * manifest.repeat
     return plan_fits(
         own.method or label,
         dataset,
         manifest,
-        seeds=range(experiment.seeds),
+        seeds=range(first, first + experiment.seeds),
         out=out,
         device=device,
         options=own.options,
@@ -272,12 +308,13 @@ def summarize(found: ExperimentRuns, manifests: Sequence[Manifest]) -> list[Summ
 
 
 def _summary(label: str, runs: list[Run], manifest: Manifest) -> Summary:
-    numbers: dict[str, list[float]] = {name: [] for name in SHOWN_METRICS}
+    defined = defined_metrics(len(manifest.unseen))
+    numbers: dict[str, list[float]] = {name: [] for name in (*OPEN_METRICS, "accuracy") if name in defined}
     for run in runs:
         answers = run.answers(NATIVE, manifest)
         tally = Tally(answers.test, answers.threshold())
         for name, values in numbers.items():
-            values.append(float(METRICS[name].kernel(tally)[0]))
+            values.append(float(defined[name].kernel(tally)[0]))
     return Summary(
         label=label,
         fold=manifest.fold,
@@ -285,5 +322,6 @@ def _summary(label: str, runs: list[Run], manifest: Manifest) -> Summary:
         rules=len(runs[0].rules),
         seeds=len(runs),
         wall_time_s=float(np.mean([run.info.wall_time_s for run in runs])),
-        **{name: float(np.mean(values)) for name, values in numbers.items()},
+        accuracy=float(np.mean(numbers.pop("accuracy"))),
+        **{name: float(np.mean(numbers[name])) if name in numbers else None for name in OPEN_METRICS},
     )

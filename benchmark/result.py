@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from ..core.schema import Limits, Number
+from .shots.curves import ShotCurves
 
 SCHEMA_VERSION = 2
+
+AGREES, CONTRADICTS, CANNOT_TELL, BY_CONSTRUCTION = "agrees", "contradicts", "cannot tell", "by construction"
+"""Verdicts on a difference."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ class Comparison:
     difference, low, high, p_value : float
         Mean over seeds, its 95 % interval, two-sided p; NaN where undefined.
     verdict : str
-        Whether the direction is that of the printed difference.
+        Whether the direction is that of the printed difference, or whether the metric is fixed for a side that never
+        rejects.
     published : float, optional
         The printed difference.
     """
@@ -144,8 +149,73 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Direction:
+    """Whether a trained and a training-free entry lie as a paper says.
+
+    Parameters
+    ----------
+    trained, training_free : str
+        Labels.
+    few, many : str
+        The verdict with the fewest shots, where the paper has the training-free one ahead, and with the most.
+    """
+
+    trained: str
+    training_free: str
+    few: str
+    many: str
+
+
+@dataclass(frozen=True)
+class ShotsResult:
+    """The metric against shots of one experiment.
+
+    Parameters
+    ----------
+    experiment, title, paper, url : str
+        The experiment, and what it reproduces if anything.
+    suite_version : str
+        Of the data set.
+    setting, published_setting : dict of str to int
+        Sizes here and in the paper.
+    ahead : dict of str to int
+        Training-free entry -> up to how many shots the paper finds it ahead.
+    curves : ShotCurves
+        Lines and crossings.
+    directions : tuple of Direction
+        Of every trained entry with those of ``ahead``.
+    left_out : dict of str to str
+        Label -> why it has no line, or lacks points.
+    notes : tuple of str
+        What a reader should know, from the experiment's file.
+    made : Made
+        About the newest run.
+    """
+
+    experiment: str
+    title: str
+    paper: str
+    url: str
+    suite_version: str
+    setting: dict[str, int]
+    published_setting: dict[str, int]
+    ahead: dict[str, int]
+    curves: ShotCurves
+    directions: Annotated[tuple[Direction, ...], Limits(longest=100_000)]
+    made: Made
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
+    notes: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What a newer one replaces."""
+        return self.experiment, self.curves.title
+
+
+@dataclass(frozen=True)
 class Results:
     """The tables of ``results.json``."""
 
     results: Annotated[tuple[Result, ...], Limits(longest=10_000)]
+    shots: Annotated[tuple[ShotsResult, ...], Limits(longest=10_000)] = ()
     schema_version: Literal[2] = SCHEMA_VERSION

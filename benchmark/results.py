@@ -1,4 +1,4 @@
-"""The table of an experiment: its numbers, its differences, and what a paper prints beside them.
+"""The table of an experiment: its numbers, its differences, and what a paper prints.
 
 ``results.json`` holds the tables of any number of experiments, ``RESULTS.md`` is the same for people. No number in
 either is typed by hand: they are derived from the runs' predictions; printed ones stand in the experiment's file.
@@ -24,16 +24,33 @@ from ..core.text import printable
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .experiment import CRR_EACH, F1_EACH, Experiment
 from .manifest import Manifest
-from .metrics import METRICS, bootstrap_intervals, paired_difference, per_generator_intervals
+from .metrics import (
+    FIXED_WITHOUT_REJECTION,
+    METRICS,
+    bootstrap_intervals,
+    defined_metrics,
+    paired_difference,
+    per_generator_intervals,
+)
 from .metrics.intervals import Interval
-from .result import Comparison, Made, Result, Results, Row, Value
+from .result import (
+    AGREES,
+    BY_CONSTRUCTION,
+    CANNOT_TELL,
+    CONTRADICTS,
+    Comparison,
+    Made,
+    Result,
+    Results,
+    Row,
+    ShotsResult,
+    Value,
+)
 from .results_text import results_markdown
 from .runs import Run
 
 JSON_FILE, PAGE_FILE = "results.json", "RESULTS.md"
 REPLICATES = 1000
-
-AGREES, CONTRADICTS, CANNOT_TELL = "agrees", "contradicts", "cannot tell"
 
 _MAX_BYTES = 64 << 20
 
@@ -106,7 +123,7 @@ def result_of(
         replicates=replicates,
         rows=tuple(rows),
         comparisons=tuple(_comparisons(experiment, first, replicates)),
-        made=_made(run for found in here.values() for run in found),
+        made=made_of(run for found in here.values() for run in found),
         left_out=dict(left_out or {}),
         notes=experiment.notes,
     )
@@ -129,10 +146,10 @@ def _row(
     replicates: int,
 ) -> Row:
     tests, thresholds = [a.test for a in answers], [a.threshold() for a in answers]
-    plain = [name for name in experiment.columns if name not in (F1_EACH, CRR_EACH)]
-    for name in plain:
-        if name not in METRICS:
+    for name in experiment.columns:
+        if name not in METRICS and name not in (F1_EACH, CRR_EACH):
             raise unknown_name("metric", name, [*METRICS, F1_EACH, CRR_EACH])
+    plain = [name for name in experiment.columns if name in defined_metrics(len(manifest.unseen))]
     means = bootstrap_intervals(tests, thresholds, plain, replicates=replicates) if plain else {}
     each = (
         per_generator_intervals(tests, thresholds, replicates=replicates)
@@ -144,10 +161,10 @@ def _row(
         if name == F1_EACH:
             pairs = zip(manifest.seen, each["f1_per_class"], strict=True)
             found |= {f"f1.{architectures.get(g, g)}": interval for g, interval in pairs}
-        elif name == CRR_EACH:
+        elif name == CRR_EACH and manifest.unseen:
             pairs = zip(manifest.unseen, each["crr_per_generator"], strict=True)
             found |= {f"crr.{architectures.get(g, g)}": interval for g, interval in pairs}
-        else:
+        elif name in means:
             found[name] = means[name]
     printed = experiment.published.values.get(label, {}) if experiment.published else {}
     values = {
@@ -177,6 +194,7 @@ def _comparisons(
                 thresholds=(thresholds[0], thresholds[1]),
                 replicates=replicates,
             )
+            fixed = metric in FIXED_WITHOUT_REJECTION and any(a.never_rejects for side in sides for a in side)
             yield Comparison(
                 better=one.better,
                 than=one.than,
@@ -185,7 +203,7 @@ def _comparisons(
                 low=_rounded(found.low),
                 high=_rounded(found.high),
                 p_value=_rounded(found.p_value),
-                verdict=verdict(published, found.low, found.high),
+                verdict=BY_CONSTRUCTION if fixed else verdict(published, found.low, found.high),
                 published=published,
             )
 
@@ -211,7 +229,8 @@ def _setting(manifest: Manifest) -> dict[str, int]:
     }
 
 
-def _made(runs: Iterable[Run]) -> Made:
+def made_of(runs: Iterable[Run]) -> Made:
+    """About the newest of some runs."""
     info = max((run.info for run in runs), key=lambda info: datetime.fromisoformat(info.created))
     return Made(
         created=info.created,
@@ -226,22 +245,23 @@ def _rounded(value: float) -> float:
     return round(float(value), 6) if math.isfinite(value) else math.nan
 
 
-def write_results(folder: Path, new: Sequence[Result]) -> tuple[Path, Path]:
+def write_results(folder: Path, new: Sequence[Result], shots: Sequence[ShotsResult] = ()) -> tuple[Path, Path]:
     """Put tables into ``results.json`` and render ``RESULTS.md``; returns both paths.
 
     A table replaces that of the same experiment, suite, fold and size; made in the same way, it keeps that one's other
     rows. RunError, and nothing is overwritten, if ``results.json`` cannot be read, or if rows would be lost because the
-    table there was made in another way.
+    table there was made in another way. Lines over shots replace those of the same experiment, whole.
     """
     data, page = folder / JSON_FILE, folder / PAGE_FILE
-    kept = {result.key: result for result in read_results(data).results} if data.exists() else {}
+    before = read_results(data) if data.exists() else Results(())
+    kept = {result.key: result for result in before.results}
     for result in new:
         kept[result.key] = _with_other_rows(result, kept.get(result.key), data)
-    ordered = tuple(kept[key] for key in sorted(kept))
+    lines = {result.key: result for result in (*before.shots, *shots)}
+    found = Results(tuple(kept[key] for key in sorted(kept)), tuple(lines[key] for key in sorted(lines)))
     folder.mkdir(parents=True, exist_ok=True)
-    document = to_json(Results(ordered))
-    write_atomically(data, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
-    write_atomically(page, results_markdown(ordered).encode())
+    write_atomically(data, (json.dumps(to_json(found), indent=1, allow_nan=False) + "\n").encode())
+    write_atomically(page, results_markdown(found).encode())
     return data, page
 
 

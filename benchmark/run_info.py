@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -39,6 +39,9 @@ Label = Annotated[str, Limits(longest=200, shortest=1)]
 Sha256 = Annotated[str, Limits(pattern="[0-9a-f]{64}", words="a SHA-256")]
 Count = Annotated[int, Limits(least=0, most=2**53)]
 Text = Annotated[str, Limits(longest=500)]
+
+Seconds = Annotated[dict[str, Annotated[float, Limits(least=0, most=1e9)]], Limits(longest=200)]
+"""What costs time -> seconds."""
 
 Option = bool | int | float | Annotated[str, Limits(longest=2000)] | None
 Options = Annotated[dict[str, Option], Limits(longest=200)]
@@ -78,6 +81,10 @@ class Config:
         """A short hash of what was resolved: fits of different keys are never averaged."""
         document = [self.options, self.crop_size, self.method_sha256]
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:8]
+
+    def hash_on(self, manifest_id: str) -> str:
+        """A short hash of everything that makes two runs of one method and seed different."""
+        return hashlib.sha256(f"{self.key} {manifest_id}".encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -202,6 +209,8 @@ class RunInfo:
         Seconds of fitting and answering, interrupted attempts included.
     created : str
         ISO 8601.
+    training_free : bool
+        Whether training images make no difference to the method with these settings.
     label : str
         What the entry is called on a board; empty for the method's own name. No part of a run's identity.
     normalised_distances : tuple of str
@@ -209,6 +218,8 @@ class RunInfo:
     enrolled : tuple of Enrolled
         Sources that joined after the fit, in this order behind ``manifest.seen``. The answers of such a run are those
         of the run that they joined; only its model knows them.
+    seconds_per_image : dict
+        Part of the method -> seconds that it took for each image when it was made, whether kept from before or not.
     """
 
     method: MethodName
@@ -225,9 +236,11 @@ class RunInfo:
     wall_time_s: Annotated[float, Limits(least=0, most=1e12)]
     created: Annotated[str, Limits(longest=40)]
     normalised_distances: Annotated[tuple[RuleName, ...], Limits(longest=200, unique=True)] = ()
+    training_free: bool = False
     schema_version: Literal[2] = RUN_SCHEMA_VERSION
     label: Annotated[str, Limits(longest=200)] = ""
     enrolled: Annotated[tuple[Enrolled, ...], Limits(longest=1000)] = ()
+    seconds_per_image: Seconds = field(default_factory=dict[str, float])
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``run.json``."""

@@ -111,7 +111,7 @@ class Run:
         staging: Path | None = None,
         compact: bool = False,
     ) -> Run:
-        """Publish a run: everything is written beside the target and renamed into place in one step.
+        """Publish a run: everything is written next to the target and renamed into place in one step.
 
         Parameters
         ----------
@@ -326,12 +326,12 @@ def list_runs(runs_dir: Path) -> list[Run]:
 
 
 def no_runs(runs_dir: Path) -> str:
-    """What to say of a folder without runs; names the one that was meant, where it can be told."""
+    """The error message for a folder without runs; it names the folder that was probably meant."""
     return f"{_here(runs_dir)} holds no run.{_runs_nearby(runs_dir) or f' Run `{_evaluate(runs_dir)}` first.'}"
 
 
 def only_run(runs_dir: Path = RUNS) -> Run:
-    """The run in a folder of runs, for somebody who names none; RunError if there is none, UsageError for several."""
+    """The only run in a folder of runs; RunError if there is none, UsageError for several."""
     runs = list_runs(runs_dir)
     if len(runs) > 1:
         some = ", ".join(printable(run.folder) for run in runs[:_NAMED_RUNS])
@@ -402,7 +402,7 @@ def _may_be_run(folder: Path, refused: list[Refused]) -> bool:
 
 
 def store_manifest(runs_dir: Path, manifest: Manifest) -> Path:
-    """Keep a manifest beside the runs on it, so that they can be scored without the dataset."""
+    """Keep a manifest with the runs on it, so that they can be scored without the dataset."""
     path = runs_dir / MANIFESTS_FOLDER / f"{manifest.manifest_id}.parquet"
     if not path.exists():
         write_manifest(manifest, path)

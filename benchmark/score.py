@@ -15,7 +15,7 @@ from ..core.errors import RunError, UsageError
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .content import ContentRow, content_rows
 from .manifest import Manifest
-from .metrics import METRICS, PER_GENERATOR, Outcome, af1_crr_curve, generator_interval
+from .metrics import Outcome, af1_crr_curve, defined_metrics, defined_per_generator, generator_interval
 from .metrics import threshold_rule as threshold_rule_of
 from .metrics.intervals import Interval, interval_of, intervals_of
 from .metrics.resampling import Replicates, Resamples, replicate
@@ -105,15 +105,17 @@ class Score:
         Where images are accepted; the mean over seeds.
     metrics : dict of str to Interval
         All of :data:`~osbench.benchmark.metrics.METRICS`, means over seeds, with intervals over images (*these
-        generators*) and, of several seeds, over training (*this method*).
+        generators*) and, of several seeds, over training (*this method*). Where nobody is unseen, those that need no
+        unseen image.
     new_generator : dict of str to Interval
-        ``crr`` and ``auroc_macro`` with intervals over unseen generators (*a generator nobody has tested*).
+        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*); empty where nobody is
+        unseen.
     per_generator : dict of str to GeneratorScore
         Seen generators, then unseen ones.
     confusion : Confusion
         Who was taken for whom; the sum over seeds.
-    curve : Curve
-        aF1 over CRR, mean over seeds.
+    curve : Curve, optional
+        aF1 over CRR, mean over seeds; None where nobody is unseen.
     composition : dict
         Images by source and split.
     bootstrap : Bootstrap
@@ -133,7 +135,7 @@ class Score:
     new_generator: dict[str, Interval]
     per_generator: dict[str, GeneratorScore]
     confusion: Confusion
-    curve: Curve
+    curve: Curve | None
     composition: dict[str, dict[str, int]]
     bootstrap: Bootstrap
     content: tuple[ContentRow, ...] = ()
@@ -167,7 +169,8 @@ class Score:
         several = [answers] if isinstance(answers, Answers) else list(answers)
         first, manifest = several[0], several[0].manifest
         tests, thresholds = [a.test for a in several], [a.threshold(threshold_rule) for a in several]
-        found = replicate(tests, thresholds, METRICS | PER_GENERATOR, Resamples(tests[0], bootstrap, seed))
+        names, each = defined_metrics(len(manifest.unseen)), defined_per_generator(len(manifest.unseen))
+        found = replicate(tests, thresholds, names | each, Resamples(tests[0], bootstrap, seed))
         tables = [confusion(test, manifest, cut) for test, cut in zip(tests, thresholds, strict=True)]
         counts = np.sum([table.counts for table in tables], axis=0)
         return cls(
@@ -176,11 +179,11 @@ class Score:
             seeds=tuple(a.info.seed for a in several),
             manifest=ScoredManifest(manifest.manifest_id, manifest.protocol, manifest.fold, manifest.suite),
             threshold=Threshold(threshold_rule, float(np.mean(thresholds)), threshold_rule_of(threshold_rule).oracle),
-            metrics={name: interval_of(found, name) for name in METRICS},
-            new_generator=new_generator_intervals(found),
+            metrics={name: interval_of(found, name) for name in names},
+            new_generator=new_generator_intervals(found, manifest),
             per_generator=generator_scores(found, manifest),
             confusion=replace(tables[0], counts=tuple(tuple(row) for row in counts.tolist())),
-            curve=_mean_curve(tests),
+            curve=_mean_curve(tests) if manifest.unseen else None,
             composition=manifest.counts(),
             bootstrap=Bootstrap(bootstrap, seed),
             content=tuple(content_rows(first.validation, tests[0], manifest, thresholds[0])) if not tests[1:] else (),
@@ -221,8 +224,10 @@ class Score:
         Returns
         -------
         matplotlib.axes.Axes
-            With the curve. UsageError if matplotlib is not installed: it is the extra ``plot``.
+            With the curve. UsageError if matplotlib is not installed (it is the extra ``plot``), or nobody is unseen.
         """
+        if self.curve is None:
+            raise UsageError(f"{self.manifest.fold} is a closed set: without unseen images there is no aF1-CRR curve.")
         try:
             from matplotlib import pyplot
         except ImportError as error:
@@ -236,8 +241,10 @@ class Score:
         return axes
 
 
-def new_generator_intervals(found: Replicates) -> dict[str, Interval]:
-    """``crr`` and ``auroc_macro`` of a generator that nobody has tested, from the means over seeds."""
+def new_generator_intervals(found: Replicates, manifest: Manifest) -> dict[str, Interval]:
+    """``crr`` and ``auroc_macro`` of a generator that nobody has tested, from the means over seeds; none if closed."""
+    if not manifest.unseen:
+        return {}
     means = {name: found.each[name].mean(axis=0) for name in ("crr_per_generator", "auroc_per_generator")}
     return {
         "crr": generator_interval(means["crr_per_generator"]),
@@ -248,8 +255,11 @@ def new_generator_intervals(found: Replicates) -> dict[str, Interval]:
 def generator_scores(found: Replicates, manifest: Manifest) -> dict[str, GeneratorScore]:
     """The numbers of every generator, seen ones first."""
     images = Counter(manifest.rows("test")["generator"])
-    f1, crr, auroc = (intervals_of(found, name) for name in PER_GENERATOR)
+    f1 = intervals_of(found, "f1_per_class")
     seen = {name: GeneratorScore("seen", images[name], f1=own) for name, own in zip(manifest.seen, f1, strict=True)}
+    if not manifest.unseen:
+        return seen
+    crr, auroc = (intervals_of(found, f"{name}_per_generator") for name in ("crr", "auroc"))
     unseen = {
         name: GeneratorScore("unseen", images[name], crr=rejected, auroc=area)
         for name, rejected, area in zip(manifest.unseen, crr, auroc, strict=True)
@@ -263,7 +273,7 @@ def _mean_curve(tests: Sequence[Outcome]) -> Curve:
 
 
 def confusion(test: Outcome, manifest: Manifest, threshold: float) -> Confusion:
-    """Who was taken for whom at a threshold."""
+    """Which generator was taken for which, at a threshold."""
     n = test.n_classes
     truth = np.where(test.truth >= 0, test.truth, n + test.unseen_group)
     answer = np.where(test.known_score >= threshold, test.candidate, n)

@@ -20,6 +20,7 @@ from .options import emit, handle_errors, json_option
 @click.option("--threshold-rule", default="accept-95", show_default=True, help="How the threshold is chosen.")
 @click.option("--method", "method_file", default=None, help="path/to/file.py, if the run's method lives in a file.")
 @click.option("--rule", default="native", show_default=True, help="Rejection rule; without that one, the run's first.")
+@click.option("--caption", default=None, help="What the images show, for a method that reads captions.")
 @json_option
 @handle_errors
 def command(
@@ -28,6 +29,7 @@ def command(
     threshold_rule: str,
     method_file: str | None,
     rule: str,
+    caption: str | None,
     as_json: bool,
 ) -> None:
     """Attribute each IMAGE to a generator that the run has seen, or call it unknown.
@@ -39,7 +41,7 @@ def command(
     from ..core.errors import DatasetError
 
     run = Run.open(run_folder) if run_folder is not None else only_run()
-    answers = attribute(images, run, rule=rule, threshold_rule=threshold_rule, method_file=method_file)
+    answers = attribute(images, run, rule=rule, threshold_rule=threshold_rule, method_file=method_file, caption=caption)
     width = max(len(answer.image) for answer in answers)
     source = max([len("source"), *(len(a.source) for a in answers if not isinstance(a, NotAttributed))])
     lines = [f"{'image':<{width}}  {'source':<{source}}  {'score':>9}  {'threshold':>9}  verdict   why"]

@@ -1,4 +1,4 @@
-"""What the shell offers after an option: the names that osbench knows, beside files.
+"""Shell completion: the names that osbench knows, and files.
 
 An option is recognised by the name of its parameter, so that every verb's ``--suite`` completes without a word there.
 """
@@ -32,6 +32,7 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "methods": registered("methods"),
     "network": registered("networks"),
     "protocol": _protocols,
+    "reader": registered("importers"),
     "rejection": registered("rejections"),
     "rejections": registered("rejections"),
     "suite": _suites,

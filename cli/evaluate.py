@@ -187,7 +187,7 @@ def _text(found: ExperimentRuns, summaries: list[Summary], out: Path) -> str:
             s.rule if s.rules == 1 else f"{s.rule} (1 of {s.rules})",
             str(s.seeds),
             f"{s.wall_time_s:.1f} s",
-            *(f"{value:.3f}" for value in (s.auc_af1_crr, s.af1, s.crr, s.accuracy)),
+            *("-" if value is None else f"{value:.3f}" for value in (s.auc_af1_crr, s.af1, s.crr, s.accuracy)),
         )
         for s in summaries
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..core.defaults import RUNS
+from ..core.documents import to_json
 from .options import emit, handle_errors, json_option
 
 
@@ -24,7 +25,7 @@ def command() -> None:
     "--data",
     type=click.Path(path_type=Path),
     default=None,
-    help="The dataset, for its manifests and sample images.  [default: the folder 'data' beside RUNS, if it is one]",
+    help="The dataset, for its manifests and sample images.  [default: the folder 'data' next to RUNS, if it is one]",
 )
 @click.option(
     "--manifest",
@@ -68,10 +69,15 @@ def build(
 @json_option
 @handle_errors
 def folds(runs: Path, out: Path, data: Path | None, bootstrap: int, as_json: bool) -> None:
-    """Build a board for every fold that RUNS answer (evaluate --protocol rotate --fold all), and a table over them."""
+    """Build a board for every fold that RUNS answer (evaluate --protocol rotate --fold all), and a table over them.
+
+    Of folds with few shots (--protocol fewshot): accuracy against shots, and from how many shots on trained methods are
+    better than training-free ones: in shots.json, on every page, and as figures where matplotlib is installed.
+    """
     from ..leaderboard.folds import build_fold_boards, folds_text
     from ..leaderboard.sources import find_board_dataset
 
     dataset = find_board_dataset(runs, data)
     document = build_fold_boards(runs, out, dataset=dataset, bootstrap=bootstrap)
-    emit(as_json, document.to_json(), folds_text(document))
+    shots = {"shots": to_json(document.shots)} if document.shots else {}
+    emit(as_json, document.to_json() | shots, folds_text(document))

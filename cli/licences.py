@@ -1,4 +1,4 @@
-"""``osbench licences``: under which terms the weights are."""
+"""``osbench licences``: the licences of the weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``osbench pretrain``: teach an embedding network to tell camera models apart, before it sees generators."""
+"""``osbench pretrain``: train an embedding network on camera models, before it sees generators."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 @click.option(
     "--unseen", multiple=True, metavar="GENERATOR", help="This generator is unseen (repeatable), all others are seen."
 )
+@click.option(
+    "--hold-out",
+    type=click.Choice(["training_set", "weights"]),
+    help="With --unseen: one of them at a time stays out of training, a fold each.",
+)
 @click.option("--name", help="What the protocol of --unseen is called.  [default: unseen-GENERATOR+GENERATOR]")
 @click.option(
     "--out",
@@ -30,7 +35,13 @@ if TYPE_CHECKING:
 @json_option
 @handle_errors
 def command(
-    data: Path, protocol: str | None, unseen: tuple[str, ...], name: str | None, out: Path | None, as_json: bool
+    data: Path,
+    protocol: str | None,
+    unseen: tuple[str, ...],
+    hold_out: Literal["training_set", "weights"] | None,
+    name: str | None,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Split the dataset DATA (default: data) into train, val and test: one manifest per fold of the protocol.
 
@@ -41,7 +52,7 @@ def command(
     from ..benchmark.protocols import protocol_names
     from ..generation.dataset import Dataset
 
-    rule = _protocol(protocol, unseen, name)
+    rule = _protocol(protocol, unseen, hold_out, name)
     documents = []
     lines = []
     for path in split_dataset(Dataset.open(data), rule, out):
@@ -60,28 +71,35 @@ def command(
             }
         )
         lines.append(
-            f"{manifest.fold}: seen {', '.join(manifest.seen)}; unseen {', '.join(manifest.unseen)}; "
+            f"{manifest.fold}: seen {', '.join(manifest.seen)}; unseen {', '.join(manifest.unseen) or 'nobody'}; "
             f"{f'held out {manifest.held_out}; ' if manifest.held_out else ''}"
             f"{sizes['train']} train, {sizes['val']} val, {sizes['test']} test -> {path}"
         )
     used = documents[0]["protocol"]
     flag = "" if used == PROTOCOL else f" --protocol {used}"
     if used not in protocol_names():
-        lines.append(f"protocol {used} is stored beside them: {Path(documents[0]['path']).parent / used}.yaml")
+        lines.append(f"protocol {used} is stored with them: {Path(documents[0]['path']).parent / used}.yaml")
     if out is None:
         place = "" if data == DATA else f" --data {data}"
         lines.append(f"Next: osbench evaluate --method proposed{place}{flag}")
     emit(as_json, documents, "\n".join(lines))
 
 
-def _protocol(given: str | None, unseen: tuple[str, ...], name: str | None) -> Protocol | str:
+def _protocol(
+    given: str | None, unseen: tuple[str, ...], hold_out: Literal["training_set", "weights"] | None, name: str | None
+) -> Protocol | str:
     """What the options mean together; UsageError where they contradict each other."""
     from ..benchmark.protocols import Protocol
 
-    if not unseen and name is None:
+    if not unseen and name is None and hold_out is None:
         return given or PROTOCOL
+    if not unseen and hold_out is not None:
+        raise UsageError(
+            "--hold-out completes --unseen GENERATOR; protocols that hold something out are cross-content and"
+            " cross-weights (--protocol)."
+        )
     if not unseen:
         raise UsageError("--name names the protocol of --unseen: say who is unseen, --unseen GENERATOR.")
     if given is not None:
         raise UsageError("--protocol and --unseen both say who is unseen: give one of them.")
-    return Protocol.of_unseen(unseen, name)
+    return Protocol.of_unseen(unseen, name, hold_out)

@@ -1,4 +1,4 @@
-"""``osbench submit``: hand a fit in."""
+"""``osbench submit``: submit a fit."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Floor 1 of osbench: what every floor above needs and none should write twice; imports nothing of ours."""
+"""Floor 1 of osbench: what every other folder needs, written once. It imports nothing else of osbench."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from .errors import OsbenchError
-from .schema import Limits, Number, read_record, split_limits
+from .schema import FurtherKeys, Limits, Number, read_record, split_limits
 
 __all__ = ["Limits", "Number", "from_json", "json_schema", "to_json"]
 
@@ -86,5 +86,5 @@ def _describe_object(kind: type, found: dict[str, Any]) -> dict[str, Any]:
         "type": "object",
         "properties": {field.name: _describe(hints[field.name], found) for field in fields},
         "required": needed,
-        "additionalProperties": False,
+        "additionalProperties": issubclass(kind, FurtherKeys),
     }

@@ -14,7 +14,7 @@ from .progress import get_logger
 
 @contextmanager
 def exclusive(path: Path, busy: Exception | None = None) -> Generator[None, None, None]:
-    """Hold the lock file ``path``, which is removed afterwards; a process that dies lets go of it.
+    """Hold the lock file ``path``, which is removed afterwards; the lock of a killed process is free.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ _quiet = False
 
 
 class Bar(Protocol):
-    """What :func:`progress_bar` hands out."""
+    """What :func:`progress_bar` yields."""
 
     def update(self, n: int = 1, **postfix: Any) -> None:
         """Count ``n`` more units; keyword values are shown behind the bar."""

@@ -1,6 +1,6 @@
-"""Atomic publication: a file or folder under its final name is complete, whatever kills the process.
+"""Atomic publication: a file or folder under its final name is complete, even after a kill.
 
-A writer works beside the final name, on a *partial* that it locks. A killed writer's lock is gone, so the next writer
+A writer works next to the final name, on a *partial* that it locks. A killed writer's lock is gone, so the next writer
 in that folder removes what it left; a partial whose writer lives is never touched.
 """
 
@@ -56,7 +56,7 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def publishing(final: Path) -> Generator[Path, None, None]:
-    """Where to write a file that takes its place, ``final``, when the block ends; after an error nothing is left."""
+    """A path to write a file to; it is renamed to ``final`` when the block ends. After an error nothing is left."""
     with _claimed(final, folder=False) as partial:
         yield partial
         publish(partial, final)
@@ -64,7 +64,7 @@ def publishing(final: Path) -> Generator[Path, None, None]:
 
 @contextlib.contextmanager
 def publishing_folder(final: Path) -> Generator[Path, None, None]:
-    """An empty folder that becomes ``final`` when the block ends and replaces a folder there; after an error: nothing.
+    """An empty folder that replaces ``final`` when the block ends. After an error nothing is left.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
 
 def remove_abandoned(folder: Path) -> None:
     """Delete the partials that killed writers left in ``folder`` (not below it); those of live writers stay."""
-    with contextlib.suppress(OSError):  # a folder that cannot be listed is the writer's error, not the cleaner's
+    with contextlib.suppress(OSError):  # a folder that cannot be listed is an error of the writer, not of this clean-up
         for path in folder.glob(".*.partial-*"):
             _remove_if_abandoned(path)
 
@@ -148,7 +148,7 @@ def _remove_if_abandoned(path: Path) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _remove(path)
         except BlockingIOError:
-            pass  # its writer lives
+            pass  # its writer still runs
         except OSError:
             if old:
                 _remove(path)

@@ -60,7 +60,7 @@ class Registry(Generic[T]):
         self._items[name] = item
 
     def forget(self, name: str) -> None:
-        """Take a registered item out again: it was found to be no good."""
+        """Remove a registered item that turned out to be invalid."""
         del self._items[name]
 
     def names(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Documents into frozen dataclasses, by the annotations of the dataclass: what does not fit is one line of error.
+"""Reads documents into frozen dataclasses by their annotations; what does not fit is an error of one line.
 
 The line names the file, the field, the value and what is expected: ``own.yaml: recipe.crop_size is 32.5; expected a
 whole number.`` Nothing is converted on the way but lists to tuples and texts to paths.
@@ -69,6 +69,11 @@ class Limits:
 Number = Annotated[float, Limits(null_is_nan=True)]
 """A number that may be undefined."""
 
+
+class FurtherKeys:
+    """Base of dataclasses whose documents may have further keys, which are passed over: another version wrote them."""
+
+
 _NO_LIMITS = Limits()
 _UNIONS = (typing.Union, types.UnionType)
 
@@ -110,8 +115,8 @@ def read_record(
     Returns
     -------
     T
-        An error for anything else: an unknown or missing key, a value of another type, a number that is not
-        finite, a text with control characters, and whatever the dataclass itself refuses.
+        An error for anything else: an unknown key (except of :class:`FurtherKeys`), a missing one, a value of another
+        type, a number that is not finite, a text with control characters, and whatever the dataclass itself refuses.
     """
     return _record(kind, document, _Place(where, prefix, error), frozenset(without))
 
@@ -167,14 +172,14 @@ def _record(kind: type[T], document: object, place: _Place, without: frozenset[s
     given = cast(Mapping[Any, object], document)
     known: dict[str, Field[Any]] = {f.name: f for f in fields(kind) if f.name not in without}  # type: ignore[arg-type]
     hints = _hints(kind)
-    for key in given:
-        if not isinstance(key, str) or key not in known:
-            inside = f"{place.where} below {place.name}" if place.name else place.where
-            raise place.error(str(unknown_name(f"key of {inside}", key, known)))
+    unknown = [key for key in given if key not in known]
+    if unknown and not issubclass(kind, FurtherKeys):
+        inside = f"{place.where} below {place.name}" if place.name else place.where
+        raise place.error(str(unknown_name(f"key of {inside}", unknown[0], known)))
     for name, field in known.items():
         if name not in given and field.default is MISSING and field.default_factory is MISSING:
             raise place.error(f"{place.where}: {place.at(name).name} is missing; expected {_expected(hints[name])}.")
-    values = {key: _value(hints[key], value, place.at(key)) for key, value in given.items()}
+    values = {key: _value(hints[key], value, place.at(key)) for key, value in given.items() if key in known}
     try:
         return kind(**values)
     except UsageError as error:
@@ -268,7 +273,7 @@ def _converted(kind: Any, value: Any, place: _Place) -> Any:
         if not several and len(inner) != len(value):
             raise place.mismatch(value, f"a list of {len(inner)}")
         if several and inner[0] is float and all(type(item) is float and math.isfinite(item) for item in value):
-            return tuple(value)  # long curves
+            return tuple(value)  # at once: curves are long
         kinds = [inner[0]] * len(value) if several else inner
         return tuple(_value(k, item, place.at(i)) for i, (k, item) in enumerate(zip(kinds, value, strict=True)))
     if kind is float and not math.isfinite(_number(value, place)):

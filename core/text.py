@@ -1,4 +1,4 @@
-"""Text that others wrote, made fit for one line of output."""
+"""Text that others wrote, made safe for one line of output."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def read_yaml(path: Path, error: type[OsbenchError], budget: YamlBudget | None =
             return loader.get_single_data()
         finally:
             loader.dispose()  # pyright: ignore[reportUnknownMemberType]
-    except Exception as cause:  # PyYAML answers odd tags with TypeError, KeyError, IndexError and AttributeError
+    except Exception as cause:  # PyYAML answers unknown tags with TypeError, KeyError, IndexError and AttributeError
         raise error(f"{printable(path)}: not readable YAML ({_reason(cause)}).") from cause
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import yaml
 
+from ..core.errors import DatasetError
+from ..core.markdown import markdown_table
 from ..core.publish import write_atomically
+from .audit_record import ProbeResult, read_audit
 from .dataset import REPRODUCTION, Dataset, features
 from .record_schema import learned
 from .seeds import image_seed
@@ -45,16 +47,18 @@ def write_card(dataset: Dataset, path: Path | None = None) -> Path:
 
 def card_text(dataset: Dataset) -> str:
     """Markdown with YAML front matter. DatasetError if the dataset is not complete."""
-    index = dataset.index()
+    index = dataset.index(role=None)
     sizes = {entry.file: (dataset.path / entry.file).stat().st_size for entry in dataset.shards()}
     header = yaml.safe_dump(_metadata(dataset, index, sizes), sort_keys=False, allow_unicode=True, width=120)
     sections = [
         f"# {dataset.info['title']}",
         _summary(dataset, index, sizes),
         "## Sources\n\n" + "\n\n".join([_source_table(dataset, index, sizes), *_remarks(dataset, index)]),
+        "## Audit\n\n" + _audit(dataset),
+        *_published(dataset),
         "## JPEG quality\n\n" + _quality_table(index),
         "## Weights\n\n" + _weights_table(dataset),
-        "## Recipe\n\n" + _table(["setting", "value"], dataset.info["recipe"].items()),
+        "## Recipe\n\n" + markdown_table(["setting", "value"], dataset.info["recipe"].items()),
         _columns(dataset),
         "## Reproducibility\n\n" + _reproducibility(dataset),
         _reading(),
@@ -133,13 +137,16 @@ def _source_table(dataset: Dataset, index: pd.DataFrame, sizes: dict[str, int]) 
                 source["licence"],
             ]
         )
-    return _table(["source", "architecture", "family", "images", "size", "native pixels", "licence"], rows)
+    return markdown_table(["source", "architecture", "family", "images", "size", "native pixels", "licence"], rows)
 
 
 def _remarks(dataset: Dataset, index: pd.DataFrame) -> list[str]:
     """What a reader must know of single sources: one sentence each."""
     remarks = []
     for source in dataset.info["sources"]:
+        if "resynthesizes" in source:
+            again = source["resynthesizes"]
+            remarks.append(f"{source['name']} draws images of {again['source']} again, each {again['draws']} times.")
         if "stands_in" in source:
             remarks.append(f"{source['name']} stands in: {source['stands_in']}.")
         if "deviation" in source:
@@ -148,6 +155,29 @@ def _remarks(dataset: Dataset, index: pd.DataFrame) -> list[str]:
         if redrawn:
             remarks.append(f"{source['name']}: {redrawn:,} pictures came out blank and were drawn again.")
     return remarks
+
+
+_EXISTING = {
+    "as-published": "Every JPEG and PNG is stored byte for byte as it was published (other formats as PNG of the same"
+    " pixels). File formats and compression may tell sources apart: compare methods on a canonical import.",
+    "canonical": "Every picture was decoded, cropped and compressed like an image that osbench makes, with a quality"
+    " drawn from the image's own seed, so that neither file format nor quantisation table tells its source. What an"
+    " earlier compression left in the pixels is still there.",
+}
+
+
+def _published(dataset: Dataset) -> list[str]:
+    """What a dataset of published pictures is made of, and what was done to them; nothing for another one."""
+    origins = {tuple(source["imported"].values()) for source in dataset.info["sources"] if "imported" in source}
+    if not origins:
+        return []
+    lines = [f"{citation}. Laid out as `{reader}` reads it; from {page}." for reader, citation, page in sorted(origins)]
+    lines.append(_EXISTING.get(dataset.info["recipe"].get("existing", ""), ""))
+    lines.append("Column `origin` is the published file, `origin_sha256` its hash.")
+    missing = dataset.left_out()
+    if missing:
+        lines.append(f"{len(missing):,} files of the published data set are no pictures that can be used: left out.")
+    return ["## Published pictures\n\n" + "\n\n".join(line for line in lines if line)]
 
 
 def _of_source(index: pd.DataFrame, source: dict[str, Any]) -> pd.DataFrame:
@@ -163,6 +193,44 @@ def _redrawn(source: dict[str, Any], index: pd.DataFrame) -> int:
     return sum(image_seed(*key, int(i)) != seed for i, seed in zip(mine["index"], mine["seed"], strict=True))
 
 
+def _audit(dataset: Dataset) -> str:
+    """What trivial attributors found."""
+    try:
+        audit = read_audit(dataset)
+    except DatasetError:
+        audit = None
+    if audit is None:
+        return "Not audited as it is now: `osbench audit DATASET` says whether its sources are told apart by colours."
+    failed = [gate.name for gate in audit.gates if not gate.ok]
+    verdict = f"**Gates that fail: {', '.join(failed)}.**" if failed else "Every gate holds."
+    gates = [
+        [gate.name, _rate(gate.value), f"{gate.limit:.3f}", "holds" if gate.ok else "**fails**", gate.reason]
+        for gate in audit.gates
+    ]
+    probes = [
+        [probe.name, probe.title, f"{_rate(probe.accuracy)} ({_rate(probe.low)} to {_rate(probe.high)})", _area(probe)]
+        for probe in audit.probes
+    ]
+    said = (
+        f"What attributors that look at no trace can do, on {audit.images:,} images: each row is, of three standard"
+        " classifiers, the best on validation images. Where colours or file sizes name the source, a high score of a"
+        f" method says nothing about traces. {verdict}"
+    )
+    first = markdown_table(["gate", "accuracy", "limit", "", "against"], gates)
+    second = markdown_table(["probe", "looks at", "accuracy (95 %)", "AUC aF1-CRR (95 %)"], probes)
+    return "\n\n".join([said, first, second])
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _area(probe: ProbeResult) -> str:
+    if probe.auc_af1_crr is None:
+        return "-"
+    return f"{_rate(probe.auc_af1_crr)} ({_rate(probe.auc_low)} to {_rate(probe.auc_high)})"
+
+
 def _quality_table(index: pd.DataFrame) -> str:
     names = [
         str(quality) if not pd.isna(quality) else "none (PNG)" if pd.isna(tables) else "as supplied"
@@ -172,7 +240,7 @@ def _quality_table(index: pd.DataFrame) -> str:
     counts = pd.crosstab(sources, pd.Series(names, name="quality"))
     rows = [[str(name), *(f"{n:,}" for n in row)] for name, row in zip(counts.index, counts.to_numpy(), strict=True)]
     total = ["all", *(f"{n:,}" for n in counts.to_numpy().sum(0))]
-    return _table(["source", *map(str, counts.columns)], [*rows, total])
+    return markdown_table(["source", *map(str, counts.columns)], [*rows, total])
 
 
 def _weights_table(dataset: Dataset) -> str:
@@ -185,18 +253,18 @@ def _weights_table(dataset: Dataset) -> str:
         elif "folder" in source:
             folder = source["folder"]
             rows.append([source["name"], f"{folder['files']:,} files", "", "", f"`{folder['sha256']}`", ""])
-    return _table(["source", "file", "parameters", "bytes", "SHA-256", "sampling"], rows)
+    return markdown_table(["source", "file", "parameters", "bytes", "SHA-256", "sampling"], rows)
 
 
 def _columns(dataset: Dataset) -> str:
     columns = features(dataset.info["schema_version"])
     rows = [[f"`{name}`", kind.get("dtype", "image (encoded bytes)")] for name, kind in columns.items()]
-    return "## Columns\n\n" + _table(["column", "type"], rows)
+    return "## Columns\n\n" + markdown_table(["column", "type"], rows)
 
 
 def _reproducibility(dataset: Dataset) -> str:
     made = {"device": dataset.info["device"], **dataset.info["versions"]}
-    text = "Same machine, same versions, same recipe: identical bytes. Made with:\n\n" + _table(
+    text = "Same machine, same versions, same recipe: identical bytes. Made with:\n\n" + markdown_table(
         ["what", "value"], made.items()
     )
     path = dataset.path / REPRODUCTION
@@ -209,7 +277,7 @@ def _reproducibility(dataset: Dataset) -> str:
     ]
     head = ["source", "images", "bit-exact", "within one level", "worst PSNR", "verdict"]
     versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    return text + f"\n\nMade again on {found['device']} with {versions}:\n\n" + _table(head, rows)
+    return text + f"\n\nMade again on {found['device']} with {versions}:\n\n" + markdown_table(head, rows)
 
 
 def _reading() -> str:
@@ -233,13 +301,6 @@ def _limits() -> str:
         " Meant for research on attribution; a method that does well here may not do well on generators, cameras or"
         " processing that are not here."
     )
-
-
-def _table(header: Sequence[object], rows: Any) -> str:
-    def line(cells: Sequence[object]) -> str:
-        return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
-
-    return "\n".join([line(header), line(["---"] * len(header)), *(line(row) for row in rows)])
 
 
 def _inline(settings: dict[str, Any]) -> str:

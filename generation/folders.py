@@ -1,12 +1,21 @@
-"""Bring your own images: a folder as a source. Pixels stay untouched, metadata goes.
+"""Pictures that exist already: a folder as a source, a published data set.
 
-A JPEG keeps its entropy-coded data; anything lossless (or WebP) is stored as PNG of the very same pixels.
+What becomes of them is a choice of :data:`..catalog.EXISTING`. ``stripped``: pixels stay untouched, metadata goes; a
+JPEG keeps its entropy-coded data, anything lossless (or WebP) is stored as PNG of the very same pixels.
+``as-published``: the file, byte for byte, where it is a JPEG or PNG. ``canonical``: the pixels are compressed and
+cropped like those of an image that osbench makes, so that neither file format nor quality tells where they come from.
+
+Pictures that belong together (one scene, one original, crops of one picture) are a *group*, which never straddles
+splits; folders that name the same group share it. ``groups.csv`` in the folder says it, with the columns ``file`` (as
+below the folder) and ``group``; else ``group: stem`` of the suite makes the file's name without its ending the group.
 """
 
 from __future__ import annotations
 
+import csv
 import functools
 import hashlib
+import io
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +26,10 @@ from PIL import Image
 
 from ..core.errors import DatasetError, GenerationError
 from ..core.folders import files_below
+from ..core.foreign import check_regular, read_foreign
 from ..core.hashing import file_sha256
-from .image_files import check_8_bit_colour, open_image
+from ..core.text import printable
+from .image_files import check_8_bit_colour, open_image, opened_picture
 from .jpeg_segments import strip_jpeg_metadata
 from .pixels import (
     MAX_FRAME_PIXELS,
@@ -30,16 +41,22 @@ from .pixels import (
     jpeg_tables_sha256,
 )
 
+GROUPS_FILE = "groups.csv"
+STEM = "stem"
+
 _REMEDY = " Remove it from the folder."
+_JPEG = b"\xff\xd8"
+_MOST_GROUPS_BYTES = 64 << 20
+_LONGEST_GROUP = 200
 _SUBSAMPLING = {((1, 1),) * 3: "4:4:4", ((2, 1), (1, 1), (1, 1)): "4:2:2", ((2, 2), (1, 1), (1, 1)): "4:2:0"}
 
 
 @dataclass(frozen=True)
 class FolderImage:
-    """One image of a folder: uint8 (H, W, 3), and its stripped file if it is a JPEG."""
+    """One image: uint8 (H, W, 3), the file to store (None: encode the pixels), and the subsampling of a JPEG."""
 
     pixels: np.ndarray
-    jpeg: bytes | None
+    file: bytes | None
     subsampling: str | None
 
     @property
@@ -51,30 +68,97 @@ class FolderImage:
         return self.pixels.shape[0]
 
     def encode(self, crop: Box, *, frame: str, subsampling: str) -> EncodedFrame:
-        """The stored frame: the JPEG itself, else a PNG of the window around the crop (or of all, ``frame="full"``)."""
-        if self.jpeg is not None:
-            tables = jpeg_tables_sha256(self.jpeg)
-            return EncodedFrame(self.jpeg, "jpeg", 0, 0, crop.x, crop.y, self.subsampling, tables)
+        """The stored frame: the file itself, else a PNG of the window around the crop (or of all, ``frame="full"``)."""
+        if self.file is not None and self.file[:2] == _JPEG:
+            tables = jpeg_tables_sha256(self.file)
+            return EncodedFrame(self.file, "jpeg", 0, 0, crop.x, crop.y, self.subsampling, tables)
+        if self.file is not None:
+            return EncodedFrame(self.file, "png", 0, 0, crop.x, crop.y, None, None)
         encode = encode_full if frame == "full" else encode_window
         return encode(self.pixels, crop, None, subsampling)
 
 
 @functools.lru_cache(maxsize=4)
 def list_images(folder: Path) -> tuple[Path, ...]:
-    """All files below a folder except hidden ones, in the order of their relative paths. DatasetError if none."""
+    """All files below a folder, except hidden ones and its ``groups.csv``, in the order of their relative paths.
+
+    DatasetError if there is none.
+    """
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder of images.")
-    files = list(files_below(folder))
+    files = [path for path in files_below(folder) if path != folder / GROUPS_FILE]
     if not files:
         raise DatasetError(f"{folder}: the folder holds no images.")
     return tuple(sorted(files, key=lambda path: path.relative_to(folder).as_posix()))
 
 
 def folder_sha256(folder: Path, suffixes: Collection[str] | None = None) -> str:
-    """Identity of a folder: SHA-256 over relative paths and file hashes (of files with these suffixes only)."""
-    files = [path for path in list_images(folder) if suffixes is None or path.suffix in suffixes]
+    """Identity of a folder: SHA-256 over relative paths and file hashes (of files with these suffixes only).
+
+    Its ``groups.csv`` is a part of it: images of other groups are another source.
+    """
+    listed = [folder / GROUPS_FILE] if (folder / GROUPS_FILE).exists() else []
+    files = [path for path in [*list_images(folder), *listed] if suffixes is None or path.suffix in suffixes]
     lines = [f"{path.relative_to(folder).as_posix()} {file_sha256(path)}\n" for path in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def picture_groups(folder: Path, rule: str | None) -> tuple[str, ...] | None:
+    """The group of every file of :func:`list_images`, in its order.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of images.
+    rule : str, optional
+        ``stem``, for a folder without a ``groups.csv``.
+
+    Returns
+    -------
+    tuple of str or None
+        None if nothing says groups. DatasetError for a ``groups.csv`` that is none, leaves a picture out, or names one
+        that is not there.
+    """
+    table = folder / GROUPS_FILE
+    if not table.exists() and not table.is_symlink():
+        return tuple(path.stem for path in list_images(folder)) if rule == STEM else None
+    check_regular(table, DatasetError, _MOST_GROUPS_BYTES)
+    return _table_groups(folder, table.stat().st_mtime_ns, table.stat().st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _table_groups(folder: Path, modified: int, size: int) -> tuple[str, ...]:
+    del modified, size  # only a changed table is read again
+    table = folder / GROUPS_FILE
+    files = [path.relative_to(folder).as_posix() for path in list_images(folder)]
+    groups = _read_groups(table)
+    for name in sorted(groups.keys() - set(files)):
+        raise DatasetError(f"{printable(table)}: names {printable(name, 100)}, which is not in the folder; remove it.")
+    for name in files:
+        if name not in groups:
+            raise DatasetError(f"{printable(table)}: says no group of {printable(name, 100)}: add a line for it.")
+    return tuple(groups[name] for name in files)
+
+
+def _read_groups(path: Path) -> dict[str, str]:
+    where = printable(path)
+    try:
+        text = read_foreign(path, DatasetError, _MOST_GROUPS_BYTES).decode("utf-8-sig")
+        head, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise DatasetError(f"{where}: no table of comma-separated values in UTF-8 with the head file,group.") from error
+    if head != ["file", "group"]:
+        raise DatasetError(f"{where}: its first line must be file,group, not {printable(','.join(head), 60)}.")
+    groups: dict[str, str] = {}
+    for number, row in enumerate(rows, start=2):
+        if len(row) != 2 or not 0 < len(row[1]) <= _LONGEST_GROUP or printable(row[1], 1000) != row[1]:
+            raise DatasetError(
+                f"{where}: line {number} must be a file and a group of 1 to {_LONGEST_GROUP} characters."
+            )
+        if row[0] in groups:
+            raise DatasetError(f"{where}: names {printable(row[0], 100)} twice; remove one line.")
+        groups[row[0]] = row[1]
+    return groups
 
 
 def check_image(path: Path, crop_size: int) -> None:
@@ -98,35 +182,69 @@ def smallest_picture(folder: Path) -> tuple[int, Path]:
 @contextmanager
 def _open(path: Path, crop_size: int) -> Iterator[Image.Image]:
     with open_image(path, max_pixels=MAX_FRAME_PIXELS, remedy=_REMEDY) as picture:
-        if min(picture.size) < crop_size:
-            raise DatasetError(
-                f"{path}: {picture.width}x{picture.height} is smaller than the {crop_size} px crop.{_REMEDY}"
-            )
-        check_8_bit_colour(path, picture, _REMEDY)
+        check_benchmark_image(picture, printable(path, 1000), crop_size, _REMEDY)
         yield picture
 
 
-def read_image(path: Path, crop_size: int) -> FolderImage:
+def check_benchmark_image(picture: Image.Image, name: str, crop_size: int, remedy: str = "") -> None:
+    """DatasetError unless an opened picture holds 8-bit colours and the crop fits it."""
+    if min(picture.size) < crop_size:
+        raise DatasetError(f"{name}: {picture.width}x{picture.height} is smaller than the {crop_size} px crop.{remedy}")
+    check_8_bit_colour(name, picture, remedy)
+
+
+def read_image(path: Path, crop_size: int, existing: str) -> FolderImage:
     """Decode one file completely. DatasetError or GenerationError naming the file if it cannot be a benchmark image."""
-    with _open(path, crop_size) as picture:
+    with _open(path, crop_size):
+        pass
+    return read_picture(path.read_bytes(), printable(path, 1000), crop_size, existing, _REMEDY)
+
+
+def read_picture(data: bytes, name: str, crop_size: int, existing: str, remedy: str = "") -> FolderImage:
+    """Decode a picture completely.
+
+    Parameters
+    ----------
+    data : bytes
+        A picture file.
+    name : str
+        What it is called in messages.
+    crop_size : int
+        Side of the crop in pixels.
+    existing : str
+        What is to become of it, see above.
+    remedy : str
+        What to do about it, for the end of messages.
+
+    Returns
+    -------
+    FolderImage
+        DatasetError or GenerationError if it cannot be a benchmark image.
+    """
+    with opened_picture(io.BytesIO(data), name, max_pixels=MAX_FRAME_PIXELS, remedy=remedy) as picture:
+        check_benchmark_image(picture, name, crop_size, remedy)
         layers = getattr(picture, "layer", [])
-        pixels = _opaque_rgb(path, picture)
+        pixels = _opaque_rgb(name, picture)
         image = FolderImage(pixels, None, None)
-        if picture.format in ("JPEG", "MPO"):
-            stripped = strip_jpeg_metadata(path.read_bytes())
-            sampling = tuple((int(layer[1]), int(layer[2])) for layer in layers)
-            image = FolderImage(decode_frame(stripped), stripped, _SUBSAMPLING.get(sampling))
+        sampling = _SUBSAMPLING.get(tuple((int(layer[1]), int(layer[2])) for layer in layers))
+        if existing == "as-published" and picture.format in ("JPEG", "MPO", "PNG"):
+            image = FolderImage(decode_frame(data), data, sampling)
+            if not np.array_equal(image.pixels, pixels):
+                raise ValueError("two decoders read other colours in it")
+        elif existing == "stripped" and picture.format in ("JPEG", "MPO"):
+            stripped = strip_jpeg_metadata(data)
+            image = FolderImage(decode_frame(stripped), stripped, sampling)
             if not np.array_equal(image.pixels, pixels):
                 raise ValueError("removing the metadata would change its colours")
     if (pixels == pixels[:1, :1]).all():
-        raise GenerationError(f"{path}: one constant colour.{_REMEDY}")
+        raise GenerationError(f"{name}: one constant colour.{remedy}")
     return image
 
 
-def _opaque_rgb(path: Path, picture: Image.Image) -> np.ndarray:
+def _opaque_rgb(name: str, picture: Image.Image) -> np.ndarray:
     if picture.mode in {"RGB", "L", "1"} and "transparency" not in picture.info:
         return np.asarray(picture.convert("RGB"))
     rgba = np.asarray(picture.convert("RGBA"))
     if (rgba[..., 3] != 255).any():
-        raise DatasetError(f"{path}: has transparent pixels. Composite it on a background or remove it.")
+        raise DatasetError(f"{name}: has transparent pixels. Composite it on a background or remove it.")
     return np.ascontiguousarray(rgba[..., :3])

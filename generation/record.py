@@ -7,33 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import features as pillow_features
 
 from ..core.errors import DatasetError, UsageError
 from ..core.hashing import file_sha256
 from ..core.publish import write_atomically
 from .catalog import Source, Suite
-from .dataset import RECORD, SCHEMA_VERSION
-from .folders import folder_sha256, list_images
+from .dataset import RECORD, version_for
+from .folders import GROUPS_FILE, STEM, folder_sha256, list_images, picture_groups
 from .networks import NetworkFacts, weights_bytes, weights_sha256
 from .picture_set import open_picture_set
-
-
-def library_versions() -> dict[str, str]:
-    """Versions of everything that may change a byte of a dataset."""
-    packages = ("numpy", "pillow", "pyarrow", "simplejpeg", "torch", "diffusers", "transformers")
-    return {
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-        "libjpeg-turbo": str(pillow_features.version("libjpeg_turbo")),
-        "zlib": str(pillow_features.version("zlib")),
-    }
+from .versions import library_versions
 
 
 def device_name(device: str) -> str:
@@ -93,13 +80,20 @@ def source_record(suite: Suite, source: Source, count: int, sha256: str, facts: 
     }
     if source.weights_id is not None:
         record["weights_id"] = source.weights_id
+    if source.service is not None:
+        record["service"] = source.service
+    if source.resynthesizes is not None:
+        record["resynthesizes"] = {"source": source.resynthesizes.source, "draws": source.resynthesizes.draws}
     if source.pictures is not None:
         record["pictures"] = _pictures_record(source, sha256)
     if source.shows is not None:
         return record
     if facts is None:
         assert source.folder is not None
-        return {**record, "folder": {"files": len(list_images(source.folder)), "sha256": sha256}}
+        folder: dict[str, Any] = {"files": len(list_images(source.folder)), "sha256": sha256}
+        if picture_groups(source.folder, source.group) is not None:
+            folder["groups"] = GROUPS_FILE if (source.folder / GROUPS_FILE).exists() else STEM
+        return {**record, "folder": folder}
     assert source.weights is not None
     record |= {
         "family": facts.family,
@@ -148,7 +142,7 @@ def _remarks(source: Source, facts: NetworkFacts) -> dict[str, Any]:
 def dataset_record(suite: Suite, device: str, sources: list[dict[str, Any]]) -> dict[str, Any]:
     """The whole of ``dataset.json``."""
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": version_for(suite.described),
         "suite": suite.name,
         "suite_version": suite.version,
         "title": suite.title,

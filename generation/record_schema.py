@@ -6,15 +6,15 @@ osbench do senseless work (a thousand million shards), is refused in one line th
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from ..core.errors import DatasetError
+from ..core.errors import DatasetError, UsageError
 from ..core.foreign import read_json
+from ..core.schema import FurtherKeys, Limits, read_record
 from ..core.text import printable
+from .characters import ORIGINAL, RESYNTHESIS
 from .ledger import MAX_SHARDS
 
 MAX_RECORD_BYTES = 16 << 20
@@ -22,94 +22,169 @@ MOST_SHARDS = 100_000
 """Of a whole dataset."""
 
 _MAX_SIDE = 65_535
-_MAX_IMAGES = 10**9
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+_LEFT_OUT: Any = None
+"""The value of a key that a document need not have; null, which nobody writes, is refused."""
+
+_Text = Annotated[str, Limits(longest=10_000)]
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+_Name = Annotated[str, Limits(pattern=_NAME, words="a name of letters, digits, '_', '-' and '.'")]
+_SourceName = Annotated[str, Limits(pattern=f"{_NAME}/{_NAME}", words="generator/training_set")]
+_Sha256 = Annotated[str, Limits(pattern=r"[0-9a-f]{64}", words="a SHA-256")]
+_Images = Annotated[int, Limits(least=1, most=10**9)]
+_Side = Annotated[int, Limits(least=1, most=_MAX_SIDE)]
+_Large = Annotated[int, Limits(least=0, most=10**15)]
+_Quality = Annotated[int, Limits(least=1, most=100)]
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """What a value must be: in words for the message, and a test."""
+class _Recipe:
+    order: _Text
+    frame: _Text
+    qualities: tuple[_Quality | None, ...]
+    subsampling: _Text
+    crop_size: _Side
+    shard_rows: Annotated[int, Limits(least=1, most=100_000)]
+    batch_size: Annotated[int, Limits(least=1, most=1_000_000)]
+    margin: Annotated[int, Limits(least=0, most=_MAX_SIDE)] = _LEFT_OUT
+    low_pass_swap: Annotated[float, Limits(least=0, most=0.5)] = _LEFT_OUT
+    existing: _Text = _LEFT_OUT
 
-    words: str
-    holds: Callable[[Any], bool]
+
+@dataclass(frozen=True)
+class _Weights(FurtherKeys):
+    file: _Text
+    bytes: _Large
+    sha256: _Sha256
 
 
-def _integer(low: int, high: int) -> _Kind:
-    return _Kind(
-        f"an integer from {low:,} to {high:,}",
-        lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high,
-    )
+@dataclass(frozen=True)
+class _Sampling(FurtherKeys):
+    class_labels: tuple[int, ...]
 
 
-_TEXT = _Kind("a text of one line", lambda v: isinstance(v, str) and printable(v, 10_000) == v)
-_NAME_KIND = _Kind(
-    "a name of letters, digits, '_', '-' and '.'", lambda v: isinstance(v, str) and bool(_NAME.fullmatch(v))
-)
-_SHA256 = _Kind("a SHA-256", lambda v: isinstance(v, str) and bool(re.fullmatch(r"[0-9a-f]{64}", v)))
-_MAPPING = _Kind("a mapping", lambda v: isinstance(v, dict))
-_LIST = _Kind("a list", lambda v: isinstance(v, list))
-_INTEGERS = _Kind("a list of integers", lambda v: isinstance(v, list) and all(type(item) is int for item in v))
-_QUALITIES = _Kind(
-    "a list of JPEG qualities, 1 to 100 or null",
-    lambda v: isinstance(v, list) and all(item is None or (type(item) is int and 1 <= item <= 100) for item in v),
-)
-_TEXTS = _Kind("a mapping of texts", lambda v: isinstance(v, dict) and all(_TEXT.holds(item) for item in v.values()))
+@dataclass(frozen=True)
+class _Folder(FurtherKeys):
+    files: _Images
+    sha256: _Sha256
+    groups: _Text = _LEFT_OUT
 
-_DATASET = {
-    "suite": _TEXT,
-    "suite_version": _TEXT,
-    "title": _TEXT,
-    "recipe": _MAPPING,
-    "device": _TEXT,
-    "versions": _TEXTS,
-    "sources": _LIST,
-}
-_RECIPE = {
-    "order": _TEXT,
-    "frame": _TEXT,
-    "qualities": _QUALITIES,
-    "subsampling": _TEXT,
-    "crop_size": _integer(1, _MAX_SIDE),
-    "shard_rows": _integer(1, 100_000),
-    "batch_size": _integer(1, 1_000_000),
-}
-_RECIPE_LATER = {
-    "margin": _integer(0, _MAX_SIDE),
-    "low_pass_swap": _Kind("a number from 0 to 0.5", lambda v: type(v) in (int, float) and 0 <= v <= 0.5),
-}
-"""Left out where they change nothing."""
 
-_SOURCE = {
-    "name": _TEXT,
-    "generator": _NAME_KIND,
-    "training_set": _NAME_KIND,
-    "architecture": _TEXT,
-    "licence": _TEXT,
-    "namespace": _TEXT,
-    "count": _integer(1, _MAX_IMAGES),
-    "shards": _integer(1, MAX_SHARDS),
-}
-_NETWORK = {
-    "family": _TEXT,
-    "native_size": _integer(1, _MAX_SIDE),
-    "parameters": _integer(0, 10**15),
-    "weights": _MAPPING,
-    "sampling": _MAPPING,
-    "uint8_rule": _MAPPING,
-}
-_WEIGHTS = {"file": _TEXT, "bytes": _integer(0, 10**15), "sha256": _SHA256}
-_SAMPLING = {"class_labels": _INTEGERS}
-_FOLDER = {"files": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
-_PICTURES = {"file": _TEXT, "count": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
-_PROMPTS = {"count": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
+@dataclass(frozen=True)
+class _Imported(FurtherKeys):
+    reader: _Name
+    citation: _Text
+    homepage: _Text
+
+
+@dataclass(frozen=True)
+class _Resynthesizes(FurtherKeys):
+    source: _SourceName
+    draws: Annotated[int, Limits(least=1, most=1000)]
+
+
+@dataclass(frozen=True)
+class _Pictures(FurtherKeys):
+    file: _Text
+    count: _Images
+    sha256: _Sha256
+    shows: _Text = _LEFT_OUT
+
+
+@dataclass(frozen=True)
+class _Prompts(FurtherKeys):
+    count: _Images
+    sha256: _Sha256
+
+
+@dataclass(frozen=True)
+class _Source(FurtherKeys):
+    name: _Text
+    generator: _Name
+    training_set: _Name
+    architecture: _Text
+    licence: _Text
+    namespace: _Text
+    count: _Images
+    shards: Annotated[int, Limits(least=1, most=MAX_SHARDS)]
+    weights_id: _Name = _LEFT_OUT
+    pictures: _Pictures = _LEFT_OUT
+    folder: _Folder = _LEFT_OUT
+    imported: _Imported = _LEFT_OUT
+    resynthesizes: _Resynthesizes = _LEFT_OUT
+    weights: _Weights = _LEFT_OUT
+    family: _Text = _LEFT_OUT
+    native_size: _Side = _LEFT_OUT
+    parameters: _Large = _LEFT_OUT
+    sampling: _Sampling = _LEFT_OUT
+    uint8_rule: dict[str, Any] = _LEFT_OUT
+    prompts: _Prompts = _LEFT_OUT
+
+    def __post_init__(self) -> None:
+        given = {key: value for key, value in vars(self).items() if value is not None}
+        if "resynthesizes" in given:
+            given["resynthesizes"] = vars(self.resynthesizes)
+        if self.name != f"{self.generator}/{learned(given)}":
+            raise UsageError("name must be generator/training_set, with several weights one more '.weights_id'.")
+        shows = "pictures" in given and self.pictures.shows is not None
+        if ("weights" in given) + ("folder" in given) + shows != 1:
+            raise UsageError("it must have either weights or folder, or pictures that it shows.")
+        network = ("family", "native_size", "parameters", "sampling", "uint8_rule")
+        lacking = [key for key in network if "weights" in given and key not in given]
+        if lacking:
+            raise UsageError(f"{lacking[0]} is missing.")
+
+
+@dataclass(frozen=True)
+class _Dataset(FurtherKeys):
+    schema_version: int
+    suite: _Text
+    suite_version: _Text
+    title: _Text
+    recipe: _Recipe
+    device: _Text
+    versions: dict[str, _Text]
+    sources: tuple[_Source, ...]
+
+    def __post_init__(self) -> None:
+        for number, source in enumerate(self.sources):
+            if source.shards != -(-source.count // self.recipe.shard_rows):
+                raise UsageError(f"sources[{number}].shards must be count / shard_rows, rounded up.")
+        if len({source.name for source in self.sources}) < len(self.sources):
+            raise UsageError("two sources have one name.")
+        if sum(source.shards for source in self.sources) > MOST_SHARDS:
+            raise UsageError(f"more than {MOST_SHARDS:,} shards.")
 
 
 def learned(source: dict[str, Any]) -> str:
-    """What the generator of a source learned: the training set, and which of several weights."""
-    return source["training_set"] + (f".{source['weights_id']}" if "weights_id" in source else "")
+    """What the generator of a source learned: the training set, and which of several weights.
+
+    Resyntheses are kept apart by whose originals they repeat.
+    """
+    name = source["training_set"] + (f".{source['weights_id']}" if "weights_id" in source else "")
+    return resynthesized(name, source["resynthesizes"]["source"]) if "resynthesizes" in source else name
 
 
-def read_record(path: Path, versions: range) -> dict[str, Any]:
+def resynthesized(learned: str, original: str) -> str:
+    """The second part of the name of a source that makes the images of another one again.
+
+    >>> resynthesized("characters", "pixel_diffusion/characters")
+    'characters.of.pixel_diffusion.characters'
+    """
+    return f"{learned}.of.{original.replace('/', '.')}"
+
+
+def resynthesizing_source(name: str) -> str:
+    """The source that makes the images of another one again, from the name of the pair."""
+    return name.partition(".of.")[0]
+
+
+def role_of(source: dict[str, Any]) -> str:
+    """The role of all images of a source."""
+    return RESYNTHESIS if "resynthesizes" in source else ORIGINAL
+
+
+def read_dataset_record(path: Path, versions: range) -> dict[str, Any]:
     """The checked content of ``dataset.json``.
 
     Parameters
@@ -119,6 +194,11 @@ def read_record(path: Path, versions: range) -> dict[str, Any]:
     versions : range
         Schema versions that are understood.
 
+    Returns
+    -------
+    dict[str, Any]
+        The document as it is, with the keys of other versions.
+
     Raises
     ------
     DatasetError
@@ -126,71 +206,14 @@ def read_record(path: Path, versions: range) -> dict[str, Any]:
     """
     where = printable(path, 1000)
     record = read_json(path, DatasetError, MAX_RECORD_BYTES)
-    if not isinstance(record, dict):
-        raise _damaged(where, "it is no mapping")
-    version = record.get("schema_version")
-    if type(version) is not int:
-        raise _damaged(where, "schema_version must be an integer")
-    if version not in versions:
+    version = record.get("schema_version") if isinstance(record, dict) else None
+    if type(version) is int and version not in versions:
         raise DatasetError(
             f"{where}: schema version {version}, but this osbench reads {versions[0]} to {versions[-1]}."
             " Use the osbench that made it, or generate it again."
         )
-    _check(record, _DATASET, "", where)
-    _check(record["recipe"], _RECIPE, "recipe: ", where)
-    later = {key: kind for key, kind in _RECIPE_LATER.items() if key in record["recipe"]}
-    _check(record["recipe"], later, "recipe: ", where)
-    unknown = record["recipe"].keys() - _RECIPE.keys() - later.keys()
-    if unknown:
-        raise _damaged(where, f"recipe: unknown key {printable(min(unknown), 60)}")
-    for number, source in enumerate(record["sources"]):
-        _check_source(source, f"source {number}: ", record["recipe"]["shard_rows"], where)
-    names = [source["name"] for source in record["sources"]]
-    if len(set(names)) < len(names):
-        raise _damaged(where, "two sources have one name")
-    if sum(source["shards"] for source in record["sources"]) > MOST_SHARDS:
-        raise _damaged(where, f"more than {MOST_SHARDS:,} shards")
+    try:
+        read_record(_Dataset, record, where, error=DatasetError)
+    except DatasetError as error:
+        raise DatasetError(f"{error} The dataset is damaged: generate it again into a new folder.") from error
     return record
-
-
-def _check_source(source: Any, at: str, shard_rows: int, where: str) -> None:
-    if not isinstance(source, dict):
-        raise _damaged(where, f"{at}must be a mapping")
-    _check(source, _SOURCE, at, where)
-    if "weights_id" in source:
-        _check(source, {"weights_id": _NAME_KIND}, at, where)
-    if source["name"] != f"{source['generator']}/{learned(source)}":
-        raise _damaged(where, f"{at}name must be generator/training_set, with several weights one more '.weights_id'")
-    if source["shards"] != -(-source["count"] // shard_rows):
-        raise _damaged(where, f"{at}shards must be count / shard_rows, rounded up")
-    if "pictures" in source:
-        _check(source, {"pictures": _MAPPING}, at, where)
-        _check(source["pictures"], _PICTURES, f"{at}pictures: ", where)
-    shows = "shows" in source.get("pictures", {})
-    if ("weights" in source) + ("folder" in source) + shows != 1:
-        raise _damaged(where, f"{at}must have either weights or folder, or pictures that it shows")
-    if shows:
-        _check(source["pictures"], {"shows": _TEXT}, f"{at}pictures: ", where)
-        return
-    if "folder" in source:
-        _check(source, {"folder": _MAPPING}, at, where)
-        _check(source["folder"], _FOLDER, f"{at}folder: ", where)
-        return
-    _check(source, _NETWORK, at, where)
-    _check(source["weights"], _WEIGHTS, f"{at}weights: ", where)
-    _check(source["sampling"], _SAMPLING, f"{at}sampling: ", where)
-    if "prompts" in source:
-        _check(source, {"prompts": _MAPPING}, at, where)
-        _check(source["prompts"], _PROMPTS, f"{at}prompts: ", where)
-
-
-def _check(document: dict[str, Any], kinds: dict[str, _Kind], at: str, where: str) -> None:
-    for key, kind in kinds.items():
-        if key not in document:
-            raise _damaged(where, f"{at}{key} is missing")
-        if not kind.holds(document[key]):
-            raise _damaged(where, f"{at}{key} must be {kind.words}, not {printable(repr(document[key])[:80], 60)}")
-
-
-def _damaged(where: str, reason: str) -> DatasetError:
-    return DatasetError(f"{where}: damaged, {reason}. Generate the dataset again into a new folder.")

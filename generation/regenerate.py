@@ -14,15 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..core.errors import DatasetError, UsageError
 from ..core.publish import write_atomically
-from .catalog import Recipe, Source, load_suite
+from .catalog import Recipe, Source, Suite, load_suite
 from .dataset import REPRODUCTION, Dataset
+from .described import resynthesizing, shown_characters
 from .pixels import decode_crop
-from .record import device_name, library_versions, source_sha256
+from .record import device_name, source_sha256
+from .record_schema import resynthesizing_source
 from .seeds import image_rng
 from .shards import Unit, encode_row, sample_batch
+from .versions import library_versions
 from .weights import local_weights
 
 
@@ -73,24 +77,39 @@ def regenerate(
         return
     catalog = load_suite(suite or dataset.suite)
     for record in records:
-        source = catalog.source(record["name"])
+        source = catalog.source(resynthesizing_source(record["name"]))
         given = {name: path for name, path in (weights or {}).items() if name == source.name}
         located = next(iter(local_weights([source], given)), source)
+        if "resynthesizes" in record:
+            located = _resynthesizing(dataset, record, located, catalog)
         yield _regenerate_source(dataset, record, located, images, device)
+
+
+def _resynthesizing(dataset: Dataset, record: dict[str, Any], by: Source, catalog: Suite) -> Source:
+    """The source as it made the images of another one again."""
+    name, draws = record["resynthesizes"]["source"], record["resynthesizes"]["draws"]
+    original = next((one for one in dataset.info["sources"] if one["name"] == name), None)
+    wanted, of = catalog.resyntheses, catalog.source(name)
+    if original is None or wanted is None or wanted.draws != draws:
+        raise DatasetError(f"{dataset.path}: suite {catalog.name} does not make {record['name']} as it was made here.")
+    if of.is_network:
+        shown = shown_characters(of)
+    else:  # the folder may be gone; the dataset knows whom its pictures show
+        index = dataset.index()
+        rows = pd.DataFrame(index[index["shard"].str.startswith(f"shards/{name}/")]).sort_values("index")
+        shown = [of.characters.index(name) for name in rows["character"]]
+    pair = resynthesizing(by, of, original["namespace"], wanted, shown)
+    if pair is None:
+        raise DatasetError(f"{dataset.path}: suite {catalog.name} makes no image of {name} again.")
+    return pair
 
 
 def _regenerate_source(
     dataset: Dataset, record: dict[str, Any], source: Source, images: int, device: str
 ) -> Reproduction:
-    sha256 = source_sha256(source)
-    if sha256 != record.get("pictures", record["weights"])["sha256"]:
-        raise DatasetError(f"{dataset.path}: {record['name']} was made with other weights than {source.weights}.")
-    sampling = {key: value for key, value in record["sampling"].items() if key != "class_labels"}
-    labels = tuple(record["sampling"]["class_labels"])
-    source = replace(source, sampling=sampling, class_labels=labels, deviation=record.get("deviation"))
-    recipe = Recipe(**{**dataset.info["recipe"], "qualities": tuple(dataset.info["recipe"]["qualities"])})
-    unit = Unit(dataset.path, record["namespace"], source, sha256, recipe, record["count"], 0, device)
-    pairs = [_compare(dataset, replace(unit, shard=i // recipe.shard_rows), i) for i in _choose(unit, images)]
+    unit = recorded_unit(dataset, record, source, device)
+    rows = unit.recipe.shard_rows
+    pairs = [_compare(dataset, replace(unit, shard=i // rows), i) for i in _choose(unit, images)]
     worst = max(error for _, _, error in pairs)
     return Reproduction(
         source.name,
@@ -99,6 +118,18 @@ def _regenerate_source(
         sum(step <= 1 for _, step, _ in pairs),
         None if worst == 0 else 10 * math.log10(255**2 / worst),
     )
+
+
+def recorded_unit(dataset: Dataset, record: dict[str, Any], source: Source, device: str) -> Unit:
+    """The first shard of a source as its record says it was made; DatasetError if these are other weights."""
+    sha256 = source_sha256(source)
+    if sha256 != record.get("pictures", record["weights"])["sha256"]:
+        raise DatasetError(f"{dataset.path}: {record['name']} was made with other weights than {source.weights}.")
+    sampling = {key: value for key, value in record["sampling"].items() if key != "class_labels"}
+    labels = tuple(record["sampling"]["class_labels"])
+    source = replace(source, sampling=sampling, class_labels=labels, deviation=record.get("deviation"))
+    recipe = Recipe(**{**dataset.info["recipe"], "qualities": tuple(dataset.info["recipe"]["qualities"])})
+    return Unit(dataset.path, record["namespace"], source, sha256, recipe, record["count"], 0, device)
 
 
 def _choose(unit: Unit, images: int) -> list[int]:

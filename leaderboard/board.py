@@ -24,36 +24,33 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers, outcome_of
-from ..benchmark.compare import Contender, compare
 from ..benchmark.manifest import Manifest
-from ..benchmark.metrics import METRICS, PRIMARY
-from ..benchmark.metrics.paired import Side
+from ..benchmark.metrics import defined_metrics, primary_metric
 from ..benchmark.metrics.resampling import Resamples
-from ..benchmark.robustness.surface import surface
+from ..benchmark.robustness.laundering_score import laundered_af1
+from ..benchmark.robustness.surface import Laundered, surface
 from ..benchmark.runs import Refused, Run
 from ..benchmark.scores import Scores
+from ..benchmark.shots.curves import ShotCurves
 from ..core.documents import Limits, from_json, to_json
 from ..core.errors import OsbenchError, RunError
 from ..core.progress import get_logger, progress_bar
 from ..core.publish import write_together
 from ..core.text import printable
+from ..generation.audit_record import Audit, read_audit
 from ..generation.dataset import Dataset
 from . import cache
 from .collect import Unit, choose, collect, of_manifest, reason
-from .entry import Entry, Surface, entry_of, with_variants
+from .entry import Entry, Robustness, entry_of, with_variants
 from .gallery import GallerySource, gallery, holds_images
-from .ranking import order, rank
+from .placing import Scored, placed, ranks_note
 from .site import render_page
 from .sources import ManifestLookup, choose_manifest, find_board_dataset, generator_titles, lookup_manifest
 
 BOARD_SCHEMA_VERSION = 2
 PAGE_FILE, JSON_FILE, TABLE_FILE = "index.html", "leaderboard.json", "leaderboard.parquet"
-
-Scored = tuple[Entry, Side, str]
-"""An entry, itself as one side of every pair, and the name of its fit."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +98,8 @@ class Board:
         Images of the manifest.
     primary : str
         The metric that ranks.
+    ranks_note : str
+        Why nobody has a rank; empty where somebody has.
     threshold_rule : str
         How thresholds were chosen.
     bootstrap : int
@@ -117,6 +116,10 @@ class Board:
         Best first; those that cannot be ranked last.
     gallery : tuple of GallerySource
         Sample images for the page; in no other file.
+    audit : Audit, optional
+        What trivial attributors found in the data set, where it is there and has been audited.
+    shots : tuple of ShotCurves
+        The metric against shots, over this board's fold and others; on the page alone.
     """
 
     suite: str
@@ -129,6 +132,7 @@ class Board:
     crop_size: int
     counts: Counts
     primary: str
+    ranks_note: str
     threshold_rule: str
     bootstrap: int
     metrics: dict[str, MetricInfo]
@@ -138,10 +142,12 @@ class Board:
     entries: Annotated[tuple[Entry, ...], Limits(longest=100_000)]
     schema_version: Literal[2] = BOARD_SCHEMA_VERSION
     gallery: tuple[GallerySource, ...] = field(default=(), repr=False)
+    audit: Audit | None = None
+    shots: tuple[ShotCurves, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``leaderboard.json``; undefined numbers are None."""
-        return {f.name: to_json(getattr(self, f.name)) for f in fields(self) if f.name != "gallery"}
+        return {f.name: to_json(getattr(self, f.name)) for f in fields(self) if f.name not in ("gallery", "shots")}
 
     @classmethod
     def from_json(cls, document: Any, where: str = JSON_FILE) -> Board:
@@ -169,7 +175,9 @@ class Board:
         files = {
             out / JSON_FILE: (json.dumps(document, indent=1, allow_nan=False) + "\n").encode(),
             out / TABLE_FILE: table.getvalue(),
-            out / PAGE_FILE: render_page(document | {"gallery": to_json(self.gallery)}).encode(),
+            out / PAGE_FILE: render_page(
+                document | {"gallery": to_json(self.gallery), "shots": to_json(self.shots)}
+            ).encode(),
         }
         out.mkdir(parents=True, exist_ok=True)
         write_together(files)
@@ -192,7 +200,7 @@ def leaderboard(
         A folder of runs, or of submissions.
     data : str, Path or Dataset, optional
         The data set, for sample images and for manifests that do not lie with the runs. Without it, the folder ``data``
-        beside the runs, if it is the one.
+        next to the runs, if it is the one.
     rules : collection of str
         Only these rejection rules; all of a run without it.
     manifest_id : str, optional
@@ -235,7 +243,7 @@ def build_board(
     rules : collection of str
         Only entries by these rejection rules. A method that has none of them keeps the one it is read by.
     manifest_lookup : callable, optional
-        Manifest id -> manifest; without it, beside the runs and in the dataset.
+        Manifest id -> manifest; without it, next to the runs and in the dataset.
 
     Returns
     -------
@@ -251,7 +259,8 @@ def build_board(
     named = tuple(_named(item, folder) for item in sorted(refused, key=lambda item: item.folder.as_posix()))
     if not scored:
         raise RunError(f"no run in {printable(folder)} can be used; {named[0].run}: {named[0].reason}")
-    entries = _ranked(scored)
+    unseen = len(manifest.unseen)
+    entries = _ranked(scored, primary_metric(unseen))
     return Board(
         suite=manifest.suite,
         protocol=manifest.protocol,
@@ -262,15 +271,19 @@ def build_board(
         titles=generator_titles(manifest, dataset),
         crop_size=manifest.crop_size,
         counts=_counts(manifest),
-        primary=PRIMARY,
+        primary=primary_metric(unseen),
+        ranks_note=ranks_note(entries),
         threshold_rule=DEFAULT_THRESHOLD_RULE,
         bootstrap=bootstrap,
-        metrics={name: MetricInfo(m.title, m.definition, m.lower_is_better) for name, m in METRICS.items()},
+        metrics={
+            name: MetricInfo(m.title, m.definition, m.lower_is_better) for name, m in defined_metrics(unseen).items()
+        },
         created=max(entry.created for entry in entries),
         osbench_version=_version(),
         refused=named,
         entries=tuple(entries),
         gallery=_gallery(dataset, manifest),
+        audit=_audit(dataset, manifest),
     )
 
 
@@ -308,7 +321,7 @@ class _Scorer:
     pool: Executor
 
     def fit(self, units: list[Unit]) -> tuple[list[Scored], list[Refused]]:
-        """The entries of one fit, one for each rule; a unit that cannot be read makes room for its twin."""
+        """The entries of one fit, one for each rule; a unit that cannot be read is replaced by its twin."""
         bad: list[Refused] = []
         while units:
             runs, taken, twins = choose(units)
@@ -320,15 +333,15 @@ class _Scorer:
             found = cache.load(key) if key else None
             if found is None:
                 answers: dict[str, list[Answers]] = {rule: [] for rule in rules}
-                surfaces: dict[str, list[Surface]] = {rule: [] for rule in rules}
-                damaged = next((r for u in taken if (r := self._read(u, answers, surfaces)) is not None), None)
+                robustness: dict[str, list[Robustness]] = {rule: [] for rule in rules}
+                damaged = next((r for u in taken if (r := self._read(u, answers, robustness)) is not None), None)
                 if damaged is not None:
                     bad.append(damaged)
                     units = [unit for unit in units if unit.folder != damaged.folder]
                     continue
                 found = [
                     entry_of(
-                        sorted(answers[rule], key=lambda a: a.info.seed), surfaces[rule], self.resamples, self.pool
+                        sorted(answers[rule], key=lambda a: a.info.seed), robustness[rule], self.resamples, self.pool
                     )
                     for rule in rules
                 ]
@@ -336,19 +349,20 @@ class _Scorer:
                     cache.keep(key, found)
             where = tuple(_relative(run.folder, self.folder) for run in runs)
             fit = "/".join(taken[0].key)
-            return [(replace(entry, runs=where), side, fit) for entry, side in found], [*bad, *twins]
+            return [(replace(entry, runs=where), sides, fit) for entry, sides in found], [*bad, *twins]
         return [], bad
 
     def _rules_of(self, runs: Sequence[Run]) -> list[str]:
         """The rules that every seed has answers of, in the order of the first; of these the ones that are asked for."""
         shared = [rule for rule in runs[0].rules if all(rule in run.rules for run in runs)]
         if not self.rules:
-            return shared
+            # Nothing is rejected in a closed set: all rules would give the same row.
+            return shared if self.manifest.unseen else [runs[0].rule()]
         asked = [rule for rule in shared if rule in self.rules]
         return asked or [rule for rule in shared if rule == runs[0].rule()]
 
     def _read(
-        self, unit: Unit, answers: dict[str, list[Answers]], surfaces: dict[str, list[Surface]]
+        self, unit: Unit, answers: dict[str, list[Answers]], robustness: dict[str, list[Robustness]]
     ) -> Refused | None:
         """Add the answers of a unit's runs; what is wrong with it, if anything is."""
         try:
@@ -357,12 +371,17 @@ class _Scorer:
                 laundered = self._laundered(run)
                 for rule, found in answers.items():
                     found.append(every[rule])
-                    surfaces[rule].append(surface(every[rule], laundered, every[rule].threshold()))
-        except Exception as error:  # whatever a stranger's file makes of our readers, the board is built without it
+                    robustness[rule].append(self._robustness(every[rule], laundered))
+        except Exception as error:  # any error from a foreign file: the board is built without it
             return Refused(unit.folder, reason(error))
         return None
 
-    def _laundered(self, run: Run) -> Any:
+    def _robustness(self, answers: Answers, laundered: Laundered) -> Robustness:
+        threshold = answers.threshold()
+        rows = surface(answers, laundered, threshold)
+        return Robustness(rows, laundered_af1(answers, laundered, threshold, self.resamples))
+
+    def _laundered(self, run: Run) -> Laundered:
         """Damaged answers to laundered images cost the entry its surface, not its place."""
         try:
             return run.laundered(self.manifest)
@@ -378,22 +397,10 @@ def _resamples(manifest: Manifest, replicates: int) -> Resamples:
     return Resamples(outcome_of(nothing, manifest, "test"), replicates)
 
 
-def _ranked(scored: Sequence[Scored]) -> list[Entry]:
+def _ranked(scored: Sequence[Scored], primary: str) -> list[Entry]:
     """Entries in the order of the board, with their names, what tells them apart, and their ranks."""
     entries = with_variants([entry for entry, _, _ in scored])
-    estimates = [entry.metrics[PRIMARY] for entry in entries]
-    ranks = rank(estimates, _surely_above(scored))
-    positions = order(estimates, [entry.id for entry in entries])
-    return [replace(entries[i], rank=ranks[i].rank, rank_low=ranks[i].low, rank_high=ranks[i].high) for i in positions]
-
-
-def _surely_above(scored: Sequence[Scored]) -> NDArray[np.bool_]:
-    """Bool (n, n): which entry surely lies above which, by the primary metric and all pairs of the board together."""
-    contenders = [Contender(str(i), side, f"{fit} {entry.seeds}") for i, (entry, side, fit) in enumerate(scored)]
-    above = np.zeros((len(scored), len(scored)), dtype=bool)
-    for pair in compare(contenders, PRIMARY).pairs:
-        above[int(pair.first), int(pair.second)] = pair.different
-    return above
+    return placed([(entry, sides, fit) for entry, (_, sides, fit) in zip(entries, scored, strict=True)], primary)
 
 
 def _gallery(dataset: Dataset | None, manifest: Manifest) -> tuple[GallerySource, ...]:
@@ -405,6 +412,16 @@ def _gallery(dataset: Dataset | None, manifest: Manifest) -> tuple[GallerySource
         )
         return ()
     return gallery(dataset, manifest)
+
+
+def _audit(dataset: Dataset | None, manifest: Manifest) -> Audit | None:
+    if dataset is None or not holds_images(dataset, manifest):
+        return None
+    try:
+        return read_audit(dataset)
+    except OsbenchError as error:
+        get_logger().warning("the audit of the data set is left out: %s", error)
+        return None
 
 
 def _named(item: Refused, folder: Path) -> RefusedRun:

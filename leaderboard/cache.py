@@ -32,7 +32,7 @@ from ..core.foreign import check_regular, read_json
 from ..core.hashing import file_sha256
 from ..core.publish import write_atomically
 from ..core.user_folders import cache_folder
-from .entry import Entry
+from .entry import Entry, Sides
 
 _MAX_FILE_BYTES = 1 << 28
 _MAX_JSON_BYTES = 1 << 28
@@ -42,12 +42,25 @@ _MAX_CACHE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """An entry, and itself as a side: the bytes of float64 arrays in base 64."""
+class _KeptSide:
+    """A side: the bytes of float64 arrays in base 64."""
 
-    entry: Entry
     each: str
     values: str
+
+    @classmethod
+    def of(cls, side: Side) -> _KeptSide:
+        return cls(_text(side.each), _text(side.values))
+
+    def side(self) -> Side:
+        return Side(_array(self.each), _array(self.values))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    entry: Entry
+    primary: _KeptSide
+    laundering: _KeptSide | None
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class _File:
 
 
 def content_key(runs: Sequence[Run], manifest_id: str, replicates: int, rules: Sequence[str]) -> str | None:
-    """The name of what is computed from some runs; None if a file is too large or too odd to be hashed first."""
+    """The name of what is computed from some runs; None if a file is too large, or not regular."""
     parts = [_code(), manifest_id, str(replicates), ",".join(rules)]
     try:
         for run in runs:
@@ -72,23 +85,26 @@ def content_key(runs: Sequence[Run], manifest_id: str, replicates: int, rules: S
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def load(key: str) -> list[tuple[Entry, Side]] | None:
+def load(key: str) -> list[tuple[Entry, Sides]] | None:
     """What was kept under a key; None if nothing was, or nothing that can be read."""
     path = _path(key)
     if not path.exists():
         return None
     try:
         found = from_json(_File, read_json(path, RunError, _MAX_JSON_BYTES), path.name, RunError)
-        sides = [Side(_array(kept.each), _array(kept.values)) for kept in found.entries]
+        sides = [Sides(k.primary.side(), k.laundering.side() if k.laundering else None) for k in found.entries]
         path.touch()
     except (OsbenchError, OSError, ValueError):
         return None
-    return [(kept.entry, side) for kept, side in zip(found.entries, sides, strict=True)]
+    return [(kept.entry, own) for kept, own in zip(found.entries, sides, strict=True)]
 
 
-def keep(key: str, found: Sequence[tuple[Entry, Side]]) -> None:
+def keep(key: str, found: Sequence[tuple[Entry, Sides]]) -> None:
     """Keep what was computed; a cache that cannot be written is none."""
-    kept = tuple(_Kept(entry, _text(side.each), _text(side.values)) for entry, side in found)
+    kept = tuple(
+        _Kept(entry, _KeptSide.of(own.primary), _KeptSide.of(own.laundering) if own.laundering else None)
+        for entry, own in found
+    )
     path = _path(key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
 """Which runs a board is made of: what lies in a folder of runs or of submissions, what is left out, and why.
 
 An *entry* is all runs of one method with the same settings, crop size and code, one for each seed. Runs come one by one
-or together in a submission. Where two of them hold the same seed of the same entry, the one that was made first stays,
-of two that were made at the same time the one whose path comes first; the other is listed. A submission with one bad
-run is left out whole: who hands in three seeds is not judged by the better two.
+or together in a submission. Where two of them hold the same seed of the same entry, the one that was made first stays
+(of two made at the same time, the one whose path comes first) and the other is listed. A submission with one bad run is
+left out whole: a method with three seeds is not judged by the better two.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def collect(folder: Path) -> tuple[list[Unit], list[Refused]]:
 
 def of_manifest(units: Sequence[Unit], manifest: Manifest) -> tuple[list[Unit], list[Refused]]:
     """Those that answer a manifest, and the others: their scores would not compare."""
-    fitting, refused = [], []
+    fitting: list[Unit] = []
+    refused: list[Refused] = []
     for unit in units:
         other = next((run for run in unit.runs if run.manifest_id != manifest.manifest_id), None)
         if other is None:
@@ -95,7 +96,8 @@ def of_manifest(units: Sequence[Unit], manifest: Manifest) -> tuple[list[Unit], 
 def choose(units: Iterable[Unit]) -> tuple[list[Run], list[Unit], list[Refused]]:
     """Of units of one entry: the runs by seed, the units that they come from, and those that repeat a seed."""
     chosen: dict[int, Run] = {}
-    taken, refused = [], []
+    taken: list[Unit] = []
+    refused: list[Refused] = []
     for unit in sorted(units, key=lambda u: u.made):
         twin = next((run for run in unit.runs if run.seed in chosen), None)
         if twin is None:

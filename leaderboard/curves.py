@@ -85,7 +85,7 @@ def entry_histogram(answers: Answers, threshold: float) -> Histogram | None:
     bins = int(np.clip(len(test) / len(generators) / 2.5, MIN_BINS, MAX_BINS))
     edges = np.linspace(low, high, bins + 1)
     source = np.where(test.truth >= 0, test.truth, test.n_classes + test.unseen_group)
-    groups = []
+    groups: list[SourceScores] = []
     for i, generator in enumerate(generators):
         own = distance[source == i]
         groups.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -15,13 +15,15 @@ import pandas as pd
 from ..benchmark.answers import DEFAULT_THRESHOLD_RULE, Answers
 from ..benchmark.card import MethodCard
 from ..benchmark.content import ContentRow, content_rows
-from ..benchmark.metrics import METRICS, PER_GENERATOR
+from ..benchmark.metrics import Outcome, defined_metrics, defined_per_generator, primary_metric
 from ..benchmark.metrics.intervals import Interval, interval_of
 from ..benchmark.metrics.paired import Side, side_of
 from ..benchmark.metrics.resampling import Resamples, replicate
-from ..benchmark.metrics.summary import PRIMARY
+from ..benchmark.primary_rule import Separation, separation_of
+from ..benchmark.robustness.laundering_score import LAUNDERING, Af1, laundering_replicates, shared_cells
 from ..benchmark.robustness.surface import SURFACE_METRICS, SurfaceRow
-from ..benchmark.run_info import Config, Git, Hardware, RunInfo
+from ..benchmark.robustness.treatments import Cell
+from ..benchmark.run_info import Config, Git, Hardware, RunInfo, Seconds
 from ..benchmark.score import Confusion, GeneratorScore, confusion, generator_scores, new_generator_intervals
 from ..core.documents import Limits, from_json, to_json
 from ..core.errors import RunError
@@ -29,6 +31,46 @@ from ..core.text import printable
 from .curves import EntryCurve, Histogram, entry_curve, entry_histogram
 
 Surface = Sequence[SurfaceRow]
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """What one fit answers to laundered images by one rule: its surface, and its aF1 on resamples of the images."""
+
+    rows: Surface = ()
+    af1: Af1 = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """An entry as one side of every pair, by each score that ranks."""
+
+    primary: Side
+    laundering: Side | None = None
+
+
+@dataclass(frozen=True)
+class Laundering:
+    """What laundering leaves of an entry, the second score that ranks.
+
+    Parameters
+    ----------
+    score : Interval
+        Mean aF1 over the treatments, at the threshold of the clean validation images.
+    cells : tuple of Cell
+        The treatments, without the clean one.
+    rank, rank_low, rank_high : int, optional
+        As those of an entry, by this score.
+    unranked : str
+        Why it is not ranked; empty if it is.
+    """
+
+    score: Interval
+    cells: Annotated[tuple[Cell, ...], Limits(longest=10_000)]
+    rank: int | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    unranked: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,11 +82,17 @@ class Entry:
     id : str
         For links: the same for the same method, rule, settings and code on every board.
     rank : int, optional
-        1 is best; entries that cannot be separated share one. None without a value to rank by.
+        1 is best; entries that cannot be separated share one. None if it is not ranked.
     rank_low, rank_high : int, optional
         The ranks that are possible.
+    unranked : str
+        Why it is not ranked; empty if it is.
     method, rule : str
         The method and its rejection rule.
+    primary_rule : bool
+        Whether its fit is ranked by this rule (:mod:`~osbench.benchmark.primary_rule`).
+    separation : Separation
+        What the seen validation images say about the rule, by which one is chosen.
     name : str
         What the entry is called: the method, or the label that an experiment gives to its configuration.
     variant : str
@@ -52,6 +100,8 @@ class Entry:
         for a lone one.
     seeds : tuple of int
         Of the fits that it is the mean of.
+    trainings : int
+        How many different answers these fits gave: seeds that answer alike are one training.
     runs : tuple of str
         Their folders, below the folder that the board was built from.
     config : Config
@@ -73,32 +123,41 @@ class Entry:
     metrics : dict of str to Interval
         Means over the seeds, with intervals over images and seeds (*these generators*).
     new_generator : dict of str to Interval
-        ``crr`` and ``auroc_macro`` with intervals over unseen generators (*a generator nobody has tested*).
+        ``crr`` and ``auroc_macro`` with prediction intervals (*a generator nobody has tested*); empty where nobody is
+        unseen.
     per_generator : dict of str to GeneratorScore
         Seen generators, then unseen ones.
     card : MethodCard
         What the method says about itself.
     confusion : Confusion
         Who was taken for whom, all seeds together.
-    curve : EntryCurve
-        aF1 over CRR.
+    curve : EntryCurve, optional
+        aF1 over CRR; None where nobody is unseen.
     histogram : Histogram, optional
         Known scores of every source, of the first seed.
     content : tuple of ContentRow
         Answers by training set, where the manifest holds one out.
+    laundering : Laundering, optional
+        One number for that, where all seeds were asked.
     robustness : tuple of SurfaceRow
         Means over the seeds under every treatment that all of them were asked about.
+    seconds_per_image : dict
+        Part of the method -> seconds that it took for each image, mean over the seeds.
     """
 
     id: str
     rank: int | None
     rank_low: int | None
     rank_high: int | None
+    unranked: str
     method: str
     rule: str
+    primary_rule: bool
+    separation: Separation
     name: str
     variant: str
     seeds: tuple[int, ...]
+    trainings: int
     runs: tuple[str, ...]
     config: Config
     code_sha256: str
@@ -115,10 +174,12 @@ class Entry:
     per_generator: dict[str, GeneratorScore]
     card: MethodCard
     confusion: Confusion
-    curve: EntryCurve
+    curve: EntryCurve | None
     histogram: Histogram | None
+    laundering: Laundering | None = None
     content: Annotated[tuple[ContentRow, ...], Limits(longest=100_000)] = ()
     robustness: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
+    seconds_per_image: Seconds = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -140,8 +201,9 @@ class Entry:
             name: getattr(self, name)
             for name in ("rank", "rank_low", "rank_high", "name", "method", "rule", "variant", "id", "code_sha256")
         }
+        row |= {"unranked": self.unranked, "primary_rule": self.primary_rule, "trainings": self.trainings}
         row |= {"crop_size": self.config.crop_size, "seeds": list(self.seeds)}
-        named = dict(self.metrics)
+        named = self.metrics | ({LAUNDERING: self.laundering.score} if self.laundering else {})
         for generator, score in self.per_generator.items():
             for name in ("f1", "crr", "auroc"):
                 interval = getattr(score, name)
@@ -149,24 +211,27 @@ class Entry:
                     named[f"{generator}/{name}"] = interval
         for name, interval in named.items():
             row |= {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
-        ranks = dict.fromkeys(("rank", "rank_low", "rank_high"), "Int64")
-        return pd.DataFrame([row]).astype(ranks)
+        ranks = ["rank", "rank_low", "rank_high"]
+        if self.laundering is not None:
+            row |= {f"{LAUNDERING}_{name}": getattr(self.laundering, name) for name in ranks}
+            ranks += [f"{LAUNDERING}_{name}" for name in ranks]
+        return pd.DataFrame([row]).astype(dict.fromkeys(ranks, "Int64"))
 
 
 def entry_of(
     seeds: Sequence[Answers],
-    surfaces: Sequence[Surface],
+    robustness: Sequence[Robustness],
     resamples: Resamples,
     pool: Executor | None = None,
-) -> tuple[Entry, Side]:
-    """An entry without its place on a board, and itself as one side of every pair.
+) -> tuple[Entry, Sides]:
+    """An entry without its place on a board (:mod:`.placing`), and itself as one side of every pair.
 
     Parameters
     ----------
     seeds : sequence of Answers
         Of one method by one rule, one for each seed.
-    surfaces : sequence of sequences of SurfaceRow
-        The robustness of each seed; an empty one where it was never robustness.
+    robustness : sequence of Robustness
+        Of each seed; an empty one where it was never asked.
     resamples : Resamples
         Shared by the whole board.
     pool : concurrent.futures.Executor, optional
@@ -175,17 +240,24 @@ def entry_of(
     first, manifest = seeds[0].info, seeds[0].manifest
     thresholds = [answers.threshold(DEFAULT_THRESHOLD_RULE) for answers in seeds]
     tests = [answers.test for answers in seeds]
-    found = replicate(tests, thresholds, METRICS | PER_GENERATOR, resamples, pool)
+    metrics = defined_metrics(len(manifest.unseen))
+    found = replicate(tests, thresholds, metrics | defined_per_generator(len(manifest.unseen)), resamples, pool)
+    under = [own.af1 for own in robustness]
+    left = laundering_replicates(under, resamples.seed)
     entry = Entry(
         id=_identity(first, seeds[0].rule),
         rank=None,
         rank_low=None,
         rank_high=None,
+        unranked="",
         method=first.method,
         rule=seeds[0].rule,
+        primary_rule=False,
+        separation=separation_of([answers.validation for answers in seeds]),
         name=printable(first.label) or first.method,
         variant="",
         seeds=tuple(answers.info.seed for answers in seeds),
+        trainings=len({_answer_hash(test) for test in tests}),
         runs=(),
         config=first.config,
         code_sha256=first.code_sha256,
@@ -197,17 +269,31 @@ def entry_of(
         created=max(answers.info.created for answers in seeds),
         threshold_rule=DEFAULT_THRESHOLD_RULE,
         normalised_distance=seeds[0].rule in first.normalised_distances,
-        metrics={name: interval_of(found, name) for name in METRICS},
-        new_generator=new_generator_intervals(found),
+        metrics={name: interval_of(found, name) for name in metrics},
+        new_generator=new_generator_intervals(found, manifest),
         per_generator=generator_scores(found, manifest),
         card=first.card,
         confusion=_confusion(seeds, thresholds),
-        curve=entry_curve(tests),
+        curve=entry_curve(tests) if manifest.unseen else None,
         histogram=entry_histogram(seeds[0], thresholds[0]),
         content=_content(seeds, thresholds),
-        robustness=mean_surface(surfaces),
+        laundering=Laundering(interval_of(left, LAUNDERING), shared_cells(under)) if left else None,
+        robustness=mean_surface([own.rows for own in robustness]),
+        seconds_per_image=_seconds_per_image([answers.info for answers in seeds]),
     )
-    return entry, side_of(found, PRIMARY)
+    primary = side_of(found, primary_metric(len(manifest.unseen)))
+    return entry, Sides(primary, side_of(left, LAUNDERING) if left else None)
+
+
+def _answer_hash(test: Outcome) -> bytes:
+    return hashlib.sha256(test.candidate.tobytes() + test.known_score.tobytes()).digest()
+
+
+def _seconds_per_image(infos: Sequence[RunInfo]) -> dict[str, float]:
+    """Part of the method -> mean over the seeds that name it."""
+    parts = sorted({part for info in infos for part in info.seconds_per_image})
+    seconds = {part: [i.seconds_per_image[part] for i in infos if part in i.seconds_per_image] for part in parts}
+    return {printable(part, 100): float(np.mean(found)) for part, found in seconds.items()}
 
 
 def _identity(info: RunInfo, rule: str) -> str:

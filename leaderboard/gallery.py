@@ -70,7 +70,8 @@ def gallery(dataset: Dataset, manifest: Manifest, per_source: int = PER_SOURCE) 
 
 
 def _pictures(dataset: Dataset, rows: list[dict[Hashable, Any]], byte_budget: int) -> tuple[Picture, ...]:
-    pictures, spent = [], 0
+    pictures: list[Picture] = []
+    spent = 0
     for row in rows:
         data = dataset.read_images(row["shard"], [row["row"]])[0]
         spent += len(data)

@@ -1,9 +1,9 @@
-"""Ranks that admit ties.
+"""Ranks with ties.
 
-An entry's rank is one plus the number of entries that surely lie above it (paired differences, all pairs of the board
-at one joint level: :mod:`..benchmark.compare`), but never better than that of an entry with a larger value: differences
-vary in precision, and a board on which ranks and values run in different directions helps nobody. The range says which
-ranks the sure differences leave possible. An entry whose value is missing is never ranked.
+An entry's rank is one plus the number of entries that surely lie above it, but never better than that of an entry with
+a larger value: differences vary in precision, and a board on which ranks and values run in different directions helps
+nobody. The range says which ranks the sure differences leave possible. An entry whose value is missing is never ranked.
+Who takes part, and what is sure: :mod:`.placing`.
 """
 
 from __future__ import annotations

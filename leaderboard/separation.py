@@ -14,12 +14,12 @@ def separation_text(board: Board) -> str:
     """One line on a board: whether it is saturated, or at one level.
 
     A method counts by its best entry: its other rejection rules and settings would make any board look wide. All
-    methods of a board are fitted to the seen generators, so all count.
+    methods of a board are fitted to the seen generators, so all count; floors are no methods.
     """
     best: dict[str, float] = {}
     for entry in board.entries:
         value = entry.metrics[board.primary].estimate
-        if math.isfinite(value):
+        if math.isfinite(value) and entry.card.kind != "floor":
             best[entry.method] = max(value, best.get(entry.method, value))
     if len(best) < 2:
         return f"separation: {len(best)} ranked method{'' if len(best) == 1 else 's'}, nothing to compare."

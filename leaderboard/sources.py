@@ -19,7 +19,7 @@ ManifestLookup = Callable[[str], Manifest]
 
 
 def find_board_dataset(folder: Path, given: Path | None) -> Dataset | None:
-    """The dataset given, or the folder ``data`` beside the runs or submissions, or above them; None if there is none.
+    """The dataset given, or the folder ``data`` next to the runs or submissions, or above; None if there is none.
 
     DatasetError if a folder was given that is no dataset.
     """

@@ -116,7 +116,7 @@ class Submission:
         """The submission of some runs, which differ in nothing but their seeds."""
         ordered = sorted(runs, key=lambda run: run.seed)
         files: dict[str, bytes] = {}
-        listed = []
+        listed: list[SubmittedRun] = []
         for run in ordered:
             info = read_foreign(run.folder / RUN_FILE, RunError, _MAX_JSON_BYTES)
             predictions = (run.folder / PREDICTIONS_FILE).read_bytes()
@@ -177,7 +177,8 @@ def _largest_predictions(info: RunInfo) -> int:
 
 def check_one_fit(runs: Sequence[Run]) -> None:
     """RunError unless runs differ in nothing but their seeds, and are as they were fitted: no source joined later."""
-    first, seeds = runs[0].info, set()
+    first = runs[0].info
+    seeds: set[int] = set()
     for run in runs:
         run.check_as_fitted()
         info = run.info

@@ -16,7 +16,7 @@ from .targets import Receipt, open_target
 
 
 def submit(runs: Path | Sequence[Path], target: str, method: str | None = None) -> Receipt:
-    """Check the runs of one fit and hand them in together.
+    """Check the runs of one fit and submit them together.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .benchmark.runs import Run
     from .benchmark.score import Score
     from .core.errors import OsbenchError
-    from .data import Dataset, generate, load
+    from .data import Dataset, audit, generate, import_dataset, load
     from .leaderboard.board import Board, leaderboard
     from .library import Runs, attribute, discover, enroll, evaluate
     from .pipeline import run
@@ -50,10 +50,12 @@ _PLACES = {
     "Runs": ".library",
     "Score": ".benchmark.score",
     "attribute": ".library",
+    "audit": ".data",
     "discover": ".library",
     "enroll": ".library",
     "evaluate": ".library",
     "generate": ".data",
+    "import_dataset": ".data",
     "leaderboard": ".leaderboard.board",
     "load": ".data",
     "load_experiment": ".benchmark.experiment",
@@ -73,10 +75,12 @@ __all__ = [
     "Score",
     "__version__",
     "attribute",
+    "audit",
     "discover",
     "enroll",
     "evaluate",
     "generate",
+    "import_dataset",
     "leaderboard",
     "load",
     "load_experiment",

@@ -1,15 +1,21 @@
-"""What a user's Python says of data sets: generate, load, split. Opening and splitting one needs no torch."""
+"""The Python interface to data sets: generate, load, split. Opening and splitting one needs no torch."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from .benchmark.manifest import Manifest, open_manifests
 from .benchmark.protocols import Protocol
 from .core.defaults import DATA, PROTOCOL
 from .generation.dataset import Dataset as StoredDataset
+
+if TYPE_CHECKING:
+    from .generation.audit_record import Audit
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,7 @@ class Dataset(StoredDataset):
         *,
         fold: str | None = None,
         unseen: Sequence[str] = (),
+        hold_out: Literal["training_set", "weights"] | None = None,
         name: str | None = None,
     ) -> Manifest:
         """Who is seen, who is unseen, and which image belongs to which split.
@@ -34,6 +41,8 @@ class Dataset(StoredDataset):
             Which fold, where the protocol has several (see :meth:`folds`).
         unseen : sequence of str
             Generators that are unseen, instead of a protocol.
+        hold_out : str, optional
+            With ``unseen``: ``training_set`` or ``weights``, one of which at a time stays out of training, a fold each.
         name : str, optional
             What the protocol of ``unseen`` is called; without it ``unseen-`` and its generators.
 
@@ -49,7 +58,7 @@ class Dataset(StoredDataset):
         LeakError
             If an unseen image, or a copy of one, would reach training.
         """
-        chosen = Protocol.of_unseen(unseen, name=name) if unseen else protocol
+        chosen = Protocol.of_unseen(unseen, name, hold_out) if unseen else protocol
         (manifest,) = open_manifests(self, chosen, fold)
         return manifest
 
@@ -120,6 +129,89 @@ def generate(
         device=device,
     )
     return load(made.path)
+
+
+def import_dataset(
+    importer: str,
+    folder: str | Path,
+    out: str | Path = DATA,
+    *,
+    canonical: bool = True,
+    crop_size: int | None = None,
+    licence: str | None = None,
+    workers: int = 1,
+) -> Dataset:
+    """Make, or finish, a data set of a published one.
+
+    Parameters
+    ----------
+    importer : str
+        Who reads its layout, ``bongini2025`` for example.
+    folder : str or Path
+        Where its archive was unpacked.
+    out : str or Path
+        The data set to make; a killed call continues where it stopped.
+    canonical : bool
+        Compress and crop all pictures alike, so that no file format tells a source. False: keep every JPEG and PNG byte
+        for byte.
+    crop_size : int, optional
+        Side of the crop in pixels; smaller pictures are left out. Without it the largest multiple of 8 that fits every
+        picture, up to what the reader proposes.
+    licence : str, optional
+        What the publisher's page says, where the reader does not know it.
+    workers : int
+        Processes; they change no byte of the result.
+
+    Returns
+    -------
+    Dataset
+        Files that are no pictures are left out; :meth:`Dataset.left_out` names them.
+    """
+    from .generation.importing import import_dataset as make
+
+    options = {"canonical": canonical, "crop_size": crop_size, "licence": licence, "workers": workers}
+    made, _ = make(importer, folder, out, **options)  # type: ignore[arg-type]
+    return Dataset(made.path, made.info)
+def audit(
+    data: str | Path | StoredDataset = DATA,
+    protocol: str | Path | Protocol | None = None,
+    *,
+    out: str | Path | None = None,
+) -> Audit:
+    """Ask what trivial attributors can do with a data set: are its generators told apart by colours, or by traces?
+
+    Parameters
+    ----------
+    data : str, Path or Dataset
+        It must be complete.
+    protocol : str, Path or Protocol, optional
+        Who is seen; without it the only one that is stored with the data set, else ``fang2023``, or ``rotate-one``
+        where its architectures are missing.
+    out : str or Path, optional
+        A runs folder that gets the probes' answers, as floors of a board.
+
+    Returns
+    -------
+    Audit
+        Gates and probes; also in ``audit.json`` of the data set and on its card, where those can be written.
+
+    Raises
+    ------
+    DatasetError
+        Fewer than three generators, too few images of one, damaged or missing frames.
+    """
+    from .benchmark.audit import audit_dataset
+    from .benchmark.audit.floors import write_floor
+    from .generation.audit_record import write_audit
+    from .generation.card import write_card
+
+    dataset = data if isinstance(data, StoredDataset) else load(data)
+    keep = None if out is None else partial(write_floor, Path(out))
+    found = audit_dataset(dataset, protocol, on_answers=keep)
+    if os.access(dataset.path, os.W_OK):
+        write_audit(dataset, found)
+        write_card(dataset)
+    return found
 
 
 def load(path: str | Path = DATA) -> Dataset:

@@ -1,4 +1,4 @@
-"""What a user's Python says of methods: evaluate, score, attribute. The command line says the same."""
+"""The Python interface to methods: evaluate, score, attribute. The command line offers the same."""
 
 from __future__ import annotations
 
@@ -169,6 +169,7 @@ def attribute(
     rule: str = NATIVE,
     threshold_rule: str = DEFAULT_THRESHOLD_RULE,
     method_file: str | None = None,
+    caption: str | None = None,
 ) -> list[Attribution | NotAttributed]:
     """Which source made these pictures, or one that nobody has seen?
 
@@ -182,6 +183,8 @@ def attribute(
         Rejection rule, and how its threshold is chosen.
     method_file : str, optional
         File of a method that is not installed.
+    caption : str, optional
+        What the pictures show, for a method that reads captions.
 
     Returns
     -------
@@ -189,7 +192,12 @@ def attribute(
         One per file, in order; a file that cannot be read costs its own answer only.
     """
     return attribute_files(
-        _files(images), _run(run), rule=rule, threshold_rule=threshold_rule, method_file=method_file
+        _files(images),
+        _run(run),
+        rule=rule,
+        threshold_rule=threshold_rule,
+        method_file=method_file,
+        caption=caption,
     )
 
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .benchmark.experiment import Experiment, load_experiment
-from .benchmark.robustness.treatments import Grid
 from .benchmark.manifest import Manifest, generator_architectures, open_manifests
 from .benchmark.orchestrator import ExperimentRuns, check_experiment, run_experiment
-from .benchmark.result import Result
+from .benchmark.result import Result, ShotsResult
 from .benchmark.results import result_of, write_results
+from .benchmark.robustness.treatments import Grid
+from .benchmark.shots.results import shots_results
 from .core.errors import RunError
 from .core.progress import get_logger
 from .generation.dataset import Dataset
@@ -29,7 +30,7 @@ from .leaderboard.folds import Folds, build_fold_boards
 
 @dataclass(frozen=True)
 class PipelineResult:
-    """What a finished pipeline left behind.
+    """The results of a finished pipeline.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def run(
     jobs: int = 1,
     device: str = "cpu",
 ) -> PipelineResult:
-    """Walk the whole pipeline of an experiment below a folder: ``data``, ``runs``, ``leaderboard``, ``RESULTS.md``.
+    """Run the whole pipeline of an experiment below a folder: ``data``, ``runs``, ``leaderboard``, ``RESULTS.md``.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ def run(
                 asked.suite, folder / "data", count=asked.count, workers=workers or os.cpu_count() or 1, device=device
             )
         )
-        manifests = open_manifests(dataset, asked.protocol, asked.fold)
+        manifests = open_manifests(dataset, asked.protocol, asked.fold, shots=asked.shots, repeats=asked.repeats)
     with _step(2, "evaluate", f"{len(asked.entries)} entries, {asked.seeds} seeds", seconds):
         found = run_experiment(asked, dataset, manifests, out=folder / "runs", device=device, grid=grid, jobs=jobs)
     if not found.all_runs():
@@ -126,8 +127,10 @@ def run(
         raise RunError(f"experiment {asked.name}: no entry could be fitted; first {reasons[0]}")
     with _step(3, "leaderboard", "build the board", seconds):
         board, page = _board(asked, folder, dataset, manifests)
-        tables = [_result(asked, found, manifest, dataset) for manifest in manifests if _answered(found, manifest)]
-        _, text = write_results(Path(results) if results is not None else folder, tables)
+        lines = _lines(asked, found, board, dataset)
+        answered = [] if lines else [manifest for manifest in manifests if _answered(found, manifest)]
+        tables = [_result(asked, found, manifest, dataset) for manifest in answered]
+        _, text = write_results(Path(results) if results is not None else folder, tables, lines)
     return PipelineResult(found, board, page, text, {name: round(value, 1) for name, value in seconds.items()})
 
 
@@ -144,11 +147,18 @@ def _board(
 ) -> tuple[Board | Folds, Path]:
     site = folder / "leaderboard"
     if len(manifests) > 1:
-        return build_fold_boards(folder / "runs", site, dataset=dataset), site
+        folds = build_fold_boards(folder / "runs", site, dataset=dataset, rules=_rules(experiment))
+        return folds, folds.page(site) if folds.shots else site
     rules = _rules(experiment)
     board = build_board(folder / "runs", dataset=dataset, rules=rules, manifest_id=manifests[0].manifest_id)
     board.save(site)
     return board, site / PAGE_FILE
+
+
+def _lines(experiment: Experiment, found: ExperimentRuns, board: Board | Folds, dataset: Dataset) -> list[ShotsResult]:
+    """Of folds with few shots, whose tables would say little one by one, the lines over them."""
+    curves = board.shots
+    return shots_results(experiment, curves, found.runs, dataset.suite_version, left_out=found.missing | found.failed)
 
 
 def _rules(experiment: Experiment) -> list[str]:

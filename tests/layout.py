@@ -6,6 +6,7 @@ Imports go down, and what every floor needs stands once, in ``core/``.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,18 +25,21 @@ MAY_IMPORT = {
 }
 
 ONCE = {
-    "a file lock": ({"flock", "lockf"}, "core/locking.py", "core/publish.py"),
+    "a file lock": ({"flock", "lockf", "O_EXCL", "FileLock"}, "core/locking.py", "core/publish.py"),
     "a check of free disk space": ({"disk_usage", "statvfs"}, "core/disk.py"),
     "a hash of a file": ({"file_digest"}, "core/hashing.py"),
-    "a search for modules": ({"iter_modules", "walk_packages", "entry_points"}, "core/registry.py"),
+    "a search for modules": ({"iter_modules", "walk_packages", "entry_points", "__subclasses__"}, "core/registry.py"),
     "a YAML reader": ({"safe_load", "safe_load_all", "SafeLoader"}, "core/yaml.py"),
 }
 """What stands once -> names that only its module may use."""
 
 TEXT_ONCE = {
-    "a Markdown table": ("|---", "core/markdown.py"),
-    "a cache folder": ("XDG_CACHE_HOME", "core/user_folders.py"),
+    "a Markdown table": (re.compile(r"\|\s*:?-{3}|^\s*\| | \|\s*$"), "core/markdown.py"),
+    "a cache folder": (re.compile("XDG_CACHE_HOME"), "core/user_folders.py"),
 }
+"""What stands once -> a text that only its module may hold. Of a table: its rule, or the border of a row."""
+
+REGISTRY = "core/registry.py"
 
 EXCEPT = {"cli/__init__.py"}  # finds its verbs
 
@@ -47,26 +51,78 @@ def sources() -> Iterator[Path]:
     yield from sorted((REPOSITORY / "osbench").glob("*.py"))
 
 
-def problems(path: Path) -> Iterator[str]:
-    """What is wrong with one file, a line each."""
-    file = path.relative_to(REPOSITORY).as_posix()
-    tree = ast.parse(path.read_text("utf-8"))
-    yield from (f"{file}:{line}: imports {floor}, which is above it" for line, floor in _upward(tree, path))
+def problems(file: str, text: str) -> Iterator[str]:
+    """What is wrong with one file, a line each. file: its path from the root of the repository."""
+    tree = ast.parse(text)
+    yield from (f"{file}:{line}: imports {floor}, which is above it" for line, floor in _upward(tree, file))
     if file in EXCEPT:
         return
     for node in ast.walk(tree):
-        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
         for what, (names, *homes) in ONCE.items():
-            if name in names and file not in homes:
-                yield f"{file}:{getattr(node, 'lineno', 0)}: {what} ('{name}') outside {homes[0]}"
+            for name in sorted(names & _names_of(node)):
+                if file not in homes:
+                    yield f"{file}:{getattr(node, 'lineno', 0)}: {what} ('{name}') outside {homes[0]}"
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            for what, (text, home) in TEXT_ONCE.items():
-                if text in node.value and file != home:
-                    yield f"{file}:{node.lineno}: {what} ('{text}') outside {home}"
+            for what, (pattern, home) in TEXT_ONCE.items():
+                found = pattern.search(node.value)
+                if found and file != home:
+                    yield f"{file}:{node.lineno}: {what} ('{found[0].strip()}') outside {home}"
+    if file != REGISTRY:
+        yield from (f"{file}:{line}: a registry ({why}) outside {REGISTRY}" for line, why in _registries(tree))
 
 
-def _upward(tree: ast.Module, path: Path) -> Iterator[tuple[int, str]]:
-    parts = path.relative_to(REPOSITORY).parts
+def _names_of(node: ast.AST) -> set[str]:
+    """The names that a node uses or imports."""
+    if isinstance(node, ast.Attribute):
+        return {node.attr}
+    if isinstance(node, ast.Name):
+        return {node.id}
+    return {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom) else set()
+
+
+def _registries(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Classes that are called so, and decorators that put what they decorate into a container of the module."""
+    kept = {name for statement in tree.body for name in _containers(statement)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Registry"):
+            yield node.lineno, f"class {node.name}"
+        if isinstance(node, ast.FunctionDef) and (_returns_its_argument(node) or node.name == "__init_subclass__"):
+            for inner in ast.walk(node):
+                filled = _filled(inner)
+                if filled in kept:
+                    yield node.lineno, f"'{node.name}' fills {filled}"
+
+
+def _containers(statement: ast.stmt) -> Iterator[str]:
+    """Names that a statement of a module binds to a dictionary, list or set that is written there."""
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        value = statement.value
+        called = value.func.id if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) else ""
+        if isinstance(value, ast.Dict | ast.List | ast.Set) or called in {"dict", "list", "set", "defaultdict"}:
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def _returns_its_argument(function: ast.FunctionDef) -> bool:
+    given = {argument.arg for argument in function.args.args}
+    returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+    return any(isinstance(value, ast.Name) and value.id in given for value in returned)
+
+
+def _filled(node: ast.AST) -> str | None:
+    """The name of the container that a statement puts something into: ``NAME[key] = value``, ``NAME.append(value)``."""
+    if isinstance(node, ast.Assign | ast.AugAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        places = [target.value if isinstance(target, ast.Subscript) else target for target in targets]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        places = [node.func.value] if node.func.attr in {"append", "add", "setdefault", "update"} else []
+    else:
+        places = []
+    return next((place.id for place in places if isinstance(place, ast.Name)), None)
+
+
+def _upward(tree: ast.Module, file: str) -> Iterator[tuple[int, str]]:
+    parts = Path(file).parts
     package = ("osbench", *parts[:-1]) if parts[0] != "osbench" else ("osbench",)
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -85,9 +141,13 @@ def _upward(tree: ast.Module, path: Path) -> Iterator[tuple[int, str]]:
                 yield node.lineno, floor
 
 
+def _problems_of(path: Path) -> Iterator[str]:
+    return problems(path.relative_to(REPOSITORY).as_posix(), path.read_text("utf-8"))
+
+
 def main() -> int:
     """Print every problem; 1 if there is one."""
-    found = [problem for path in sources() for problem in problems(path)]
+    found = [problem for path in sources() for problem in _problems_of(path)]
     print("\n".join(found) or "layout: nothing to mend")
     return 1 if found else 0
 

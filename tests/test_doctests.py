@@ -1,4 +1,4 @@
-"""The examples in docstrings of ``core/`` and ``benchmark/metrics/`` give what they show."""
+"""The examples in docstrings of ``core/``, ``benchmark/metrics/`` and ``benchmark/shots/`` give what they show."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pkgutil
 import pytest
 
 import osbench.benchmark.metrics
+import osbench.benchmark.shots
 import osbench.core
 
 OPTIONS = doctest.IGNORE_EXCEPTION_DETAIL | doctest.NORMALIZE_WHITESPACE
 MODULES = sorted(
     found.name
-    for package in (osbench.core, osbench.benchmark.metrics)
+    for package in (osbench.core, osbench.benchmark.metrics, osbench.benchmark.shots)
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
 )
 

@@ -12,7 +12,7 @@ import pytest
 
 import osbench
 from osbench.benchmark.method import Method, get_method
-from osbench.core.errors import RunError, UsageError
+from osbench.core.errors import DatasetError, RunError, UsageError
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, METHOD_FILE, write_sources
 
 LIGHT = """
@@ -76,10 +76,18 @@ def test_a_dataset_is_split_by_protocol_and_by_names(data: osbench.Dataset) -> N
     assert (mine.protocol, mine.unseen) == ("mine", ("taming",))
     assert data.split("mine").manifest_id == mine.manifest_id
     assert data.split(unseen=["taming"]).protocol == "unseen-taming"
+    with pytest.raises(DatasetError, match="can hold no weights out"):
+        data.split(unseen=["taming"], hold_out="weights")
     assert len(data.folds("rotate-one")) == len(GENERATORS)
     with pytest.raises(UsageError, match="has 5 folds"):
         data.split("rotate-one")
     assert osbench.load(data.path).suite == data.suite
+
+
+def test_an_audit_is_a_call(data: osbench.Dataset) -> None:
+    found = osbench.audit(data, "rotate-one")
+    assert not found.ok
+    assert json.loads((data.path / "audit.json").read_text()) == found.to_json()
 
 
 def test_a_score_is_a_mean_over_seeds_with_intervals(runs: osbench.Runs) -> None:

@@ -40,12 +40,12 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_experiment_file_becomes_a_board_and_a_table(file: Path, tmp_path: Path) -> None:
-    line = run(file, tmp_path)
-    assert isinstance(line.board, Board)
-    assert line.page == tmp_path / "leaderboard" / "index.html"
+    made = run(file, tmp_path)
+    assert isinstance(made.board, Board)
+    assert made.page == tmp_path / "leaderboard" / "index.html"
     assert (tmp_path / "data" / "dataset.json").is_file()
     assert len(list((tmp_path / "runs" / "line-colour").glob("seed*"))) == 4
-    assert {(entry.name, entry.rule) for entry in line.board.entries} == {
+    assert {(entry.name, entry.rule) for entry in made.board.entries} == {
         ("four", "distance"),
         ("line-colour, eight", "distance"),
     }
@@ -53,7 +53,7 @@ def test_an_experiment_file_becomes_a_board_and_a_table(file: Path, tmp_path: Pa
     assert [row.label for row in result.rows] == ["four", "line-colour, eight"]
     assert len(result.comparisons) == 1
     again = run(file, tmp_path)
-    assert again.board == line.board
+    assert again.board.to_json() == made.board.to_json()
     assert read_results(tmp_path / "results.json").results == (result,)
 
 
@@ -81,9 +81,9 @@ def test_folds_give_a_board_each(file: Path, tmp_path: Path) -> None:
     )
     path = file.with_name("folds.yaml")
     path.write_text(text)
-    line = run(path, tmp_path, entries=["four"])
-    assert isinstance(line.board, Folds)
-    assert len(line.board.folds) == len(GENERATORS)
+    result = run(path, tmp_path, entries=["four"])
+    assert isinstance(result.board, Folds)
+    assert len(result.board.folds) == len(GENERATORS)
     assert len(read_results(tmp_path / "results.json").results) == len(GENERATORS)
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from osbench.baselines.encoders import encoder_class, encoder_names
 from osbench.baselines.rejection import build_rule, rule_names
+from osbench.benchmark.audit import get_probe, probe_names
 from osbench.benchmark.contract import card_faults, contract_faults
 from osbench.benchmark.method import get_method, method_names
 from osbench.benchmark.options import limits_of
@@ -29,6 +30,7 @@ def registered() -> Iterator[tuple[str, str, type]]:
     yield from (("rejection rule", name, type(build_rule(name))) for name in rule_names())
     yield from (("encoder", name, encoder_class(name)) for name in encoder_names())
     yield from (("generator family", name, family_class(name)) for name in families())
+    yield from (("audit probe", name, get_probe(name)) for name in probe_names())
 
 
 REGISTERED = list(registered())
@@ -39,6 +41,7 @@ def test_the_registries_are_not_empty() -> None:
     assert {"proposed", "resnet50", "dct-cnn"} <= set(BUILT_IN)
     assert {"never", "msp", "centroid-sigma"} <= set(rule_names())
     assert len(families()) >= 7
+    assert {"colour", "trace"} <= set(probe_names())
     assert {"fang2023", "rotate"} <= set(protocol_names())
 
 

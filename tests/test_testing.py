@@ -37,6 +37,18 @@ BROKEN = {
 }
 
 
+@pytest.mark.parametrize("draws", [True, False])
+def test_a_deterministic_method_gives_every_seed_the_same_answers(draws: bool, tmp_path: Path) -> None:
+    changes = [('"not from a paper"]', '"not from a paper"], deterministic=True')]
+    if draws:
+        drawn = ".mean(0) + np.random.default_rng(context.seed).normal(0, 9, 3) for k in range"
+        changes.append((".mean(0) for k in range", drawn))
+    path = write_method(tmp_path, f"deterministic-{draws}".lower(), *changes)
+    (check,) = (one for one in method_checks(str(path), crop_size=16) if one.name.startswith("same seed"))
+    said = "the card says deterministic, and another seed gives other answers (rule 'distance')"
+    assert check.fault == (said if draws else None)
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_each_fault_is_one_line(name: str, tmp_path: Path) -> None:
     change, said = BROKEN[name]

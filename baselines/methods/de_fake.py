@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import nn
 
-from ...benchmark.method import MethodCard, register_method
-from ...core.errors import DatasetError
-from ..captions import BLIP, HASHED_WORDS, Blip, CaptionFile, hashed_words
+from ...benchmark.images import ImageSet
+from ...benchmark.method import Context, MethodCard, Scores, register_method
+from ..captioned_method import ReadsCaptions
 from ..classifier import SoftmaxHead
+from ..describers import BLIP, MODEL
 from ..encoder_classifier import EncoderClassifier
 from ..encoder_method import RESAMPLING
 from ..encoders import Encoder, TextEncoder
 from ..encoders.clip import CLIP_BASE_32
-from ..encoders.model_folder import why_missing
+from ..hashed_words import HASHED_WORDS, hashed_words
 from ..precision import FLOAT32
-from ..trained import AttributionModel
+from ..trained import AttributionModel, under
 from ..training import Recipe
 
 WIDTHS = (512, 256)
-_PIN = "#sha256:"
 
 
 @register_method("de-fake")
-class DeFake(EncoderClassifier):
+class DeFake(ReadsCaptions, EncoderClassifier):
     """[image features, caption features] of CLIP ViT-B/32 (512 + 512) -> 512 -> 256 -> classes.
 
-    ``captions=FILE`` names a file with a caption for every image (see ``captions.py``); without it, BLIP writes them,
-    if the weights of ``captioner`` are on this machine. With an encoder that reads no text, the words of a caption are
-    hashed into 512 signed counts instead (:func:`.captions.hashed_words`).
+    ``captions=model``: BLIP writes them, if the weights of ``captioner`` are on this machine; ``captions=dataset``:
+    those that come with the images; ``captions=FILE``: those of a file (see ``describers/``). With an encoder that
+    reads no text, a caption's words are hashed into 512 signed counts (:func:`.hashed_words.hashed_words`).
     """
 
     without_clip = "image and caption words"
     defaults: ClassVar[dict[str, Any]] = {
         "encoder": f"clip:{CLIP_BASE_32}",
         "layer": "",
-        "captions": "",
+        "captions": MODEL,
         "captioner": BLIP,
         "epochs": 50,
         "batch_size": 32,
@@ -73,37 +72,18 @@ class DeFake(EncoderClassifier):
         input_range="0..1, then CLIP's mean and standard deviation",
     )
 
-    _captions: CaptionFile | Blip | None = None
+    def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
+        self.device = context.device
+        self.learn_captions(train, val)
+        super().fit(train, val, context)
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        captions = self.options["captions"]
-        if captions and _PIN not in captions:
-            self.options["captions"] = f"{captions}{_PIN}{_sha256(Path(captions))}"
-
-    def missing(self) -> str | None:
-        found = super().missing()
-        if found is not None or self.options["captions"]:
-            return found
-        reason = why_missing(self.options["captioner"])
-        return None if reason is None else f"{reason} Or give captions of your own: --option captions=FILE."
-
-    @property
-    def captions(self) -> CaptionFile | Blip:
-        """Where captions come from."""
-        if self._captions is None:
-            path, _, expected = self.options["captions"].partition(_PIN)
-            if not path:
-                self._captions = Blip(self.options["captioner"], self.device)
-            elif _sha256(Path(path)) != expected:
-                raise DatasetError(f"{path} is not the file that this run began with; start a new run.")
-            else:
-                self._captions = CaptionFile(Path(path))
-        return self._captions
+    def predict(self, images: np.ndarray, captions: Sequence[str | None] | None = None) -> dict[str, Scores]:
+        self.tell_captions(images, captions)
+        return super().predict(images)
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """float32 (N, D of the images + D of the captions)."""
-        captions = self.captions.of(images)
+        captions = self.describer.of(images)
         encoder = self.encoder
         texts = encoder.encode_texts(captions) if isinstance(encoder, TextEncoder) else hashed_words(captions)
         return np.concatenate([super().features(images), texts], axis=1)
@@ -113,6 +93,16 @@ class DeFake(EncoderClassifier):
             f"{super().deviation(encoder)}; captions enter as hashed words ({HASHED_WORDS} signed counts, unit norm): "
             "there is no text encoder"
         )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        described = {f"describer.{name}": array for name, array in self.describer.arrays().items()}
+        return super().arrays() | described
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        described = under("describer.", arrays)
+        super().restore({name: array for name, array in arrays.items() if not name.startswith("describer.")})
+        if described:
+            self.describer.restore(described)
 
     def build(self, n_classes: int, size: int) -> AttributionModel:
         first, second = WIDTHS
@@ -127,10 +117,3 @@ class DeFake(EncoderClassifier):
 
     def recipe(self, epochs: int) -> Recipe:
         return Recipe(epochs)
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise DatasetError(f"captions={path}: cannot be read ({error.strerror}).") from error

@@ -74,6 +74,7 @@ class Osbench1(Method):
         licence="Apache-2.0 (own code)",
         published={},
         input_range="0..255, as Y, Cb and Cr",
+        deterministic=True,  # where the classes are equally large, as the packaged protocols have them
     )
 
     views: Views
@@ -82,7 +83,7 @@ class Osbench1(Method):
 
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Fit the views on training images, calibrate them on validation images; takes seconds, so nothing is kept."""
-        check_training_images(train, val, context)
+        check_training_images(train, val, context, least=2)  # a scatter within classes
         _check_size(self.name, train.crop_size)
         self.class_names, self.crop_size = context.class_names, train.crop_size
         train = balanced(train, np.random.default_rng(context.seed))

@@ -181,14 +181,16 @@ class TinyAutoencoders(Classifier):
         self.learn_rejection(self.activations(Inputs(rest, convert)), self.activations(Inputs(val, convert)))
 
     def _shared_out(self, train: ImageSet, seed: int) -> tuple[ImageSet, ImageSet]:
-        """Images for the encoders, and the others."""
+        """Images for the encoders, and the others; the only image of a class is for both."""
         tiles = len(tile_corners(self.crop_size, self.patch))
         images = -(-self.options["patches_per_class"] // min(MOST_PATCHES, tiles))
         rng, taken = np.random.default_rng(seed), np.zeros(len(train), bool)
+        left = np.ones(len(train), bool)
         for k in range(len(self.class_names)):
             own = rng.permutation(np.flatnonzero(train.class_index == k))
             taken[own[: max(1, min(images, len(own) // 2))]] = True
-        return train.subset(taken), train.subset(~taken)
+            left[own] = ~taken[own] if len(own) > 1 else True
+        return train.subset(taken), train.subset(left)
 
     def _learn_decoder(self, context: Context) -> None:
         real = self._real_patches(context)

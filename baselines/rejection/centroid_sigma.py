@@ -13,21 +13,25 @@ from .rule import Activations, LinearHead, RejectionRule, register_rule
 def references(embeddings: np.ndarray, labels: np.ndarray, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Class centroids r (K, D), eq. 4, and standard deviations sigma (K,), eq. 7 with n - 1, both float64.
 
-    ``embeddings`` (N, D), ``labels`` (N,) in [0, K). Raises :class:`RunError` for a class with fewer than two images
-    or one whose embeddings all coincide: neither has a standard deviation.
+    ``embeddings`` (N, D), ``labels`` (N,) in [0, K). A class with one image has no sigma, since eq. 7 divides by n - 1:
+    it gets that of the others (the root of their mean variance), or 1 where no class has one. Raises
+    :class:`RunError` for a class without an image, and for one of several images whose embeddings all coincide.
     """
     counts = np.bincount(labels, minlength=n_classes)
-    if counts.min() < 2:
-        k = int(counts.argmin())
-        raise RunError(f"class {k} has {counts[k]} training image(s); a reference needs at least two")
     centroids = class_means(embeddings, labels, n_classes)
     squares = np.zeros(n_classes)
     for rows, block in blocks(embeddings, centroids, labels):
         squares += np.bincount(labels[rows], weights=(block**2).sum(1), minlength=n_classes)
-    if not squares.min() > 0:
-        k = int(squares.argmin())
+    several = counts > 1
+    collapsed = np.flatnonzero(several & ~(squares > 0))
+    if len(collapsed):
+        k = int(collapsed[0])
         raise RunError(f"all {counts[k]} training embeddings of class {k} coincide; the network has collapsed")
-    return centroids, np.sqrt(squares / (counts - 1))
+    variances = np.ones(n_classes)
+    variances[several] = squares[several] / (counts[several] - 1)
+    if several.any():
+        variances[~several] = variances[several].mean()
+    return centroids, np.sqrt(variances)
 
 
 def distances(embeddings: np.ndarray, centroids: np.ndarray) -> np.ndarray:

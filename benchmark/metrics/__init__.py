@@ -37,10 +37,22 @@ from .rates import (
     f1_per_class,
     macro_f1,
 )
-from .summary import METRICS, PER_GENERATOR, PRIMARY, Metric, all_metrics, null_for_nan
+from .summary import (
+    FIXED_WITHOUT_REJECTION,
+    METRICS,
+    PER_GENERATOR,
+    PRIMARY,
+    Metric,
+    all_metrics,
+    defined_metrics,
+    defined_per_generator,
+    null_for_nan,
+    primary_metric,
+)
 from .thresholds import ThresholdRule, accept_threshold, choose_threshold, threshold_names, threshold_rule
 
 __all__ = [
+    "FIXED_WITHOUT_REJECTION",
     "METRICS",
     "PER_GENERATOR",
     "PRIMARY",
@@ -68,6 +80,8 @@ __all__ = [
     "crr_per_generator",
     "crr_pooled",
     "crr_worst",
+    "defined_metrics",
+    "defined_per_generator",
     "f1_per_class",
     "fpr95_id",
     "fpr95_ood",
@@ -79,6 +93,7 @@ __all__ = [
     "oscr_curve",
     "paired_difference",
     "per_generator_intervals",
+    "primary_metric",
     "threshold_names",
     "threshold_rule",
 ]

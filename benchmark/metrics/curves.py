@@ -6,12 +6,14 @@ step. Nothing depends on the order in which tied images happen to be listed.
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import NDArray
 
 from .outcome import FloatArray, IntArray, Outcome
 from .rates import crr_at, f1_at
-from .tally import Tally, at_least, at_most, mean_over_groups, ratio
+from .tally import CountArray, Tally, at_least, at_most, mean_over_groups, ratio
 
 
 def af1_crr_curve(outcome: Outcome) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -122,108 +124,77 @@ def fpr95_ood(outcome: Outcome) -> float:
 
 
 def tally_auc_af1_crr(tally: Tally) -> FloatArray:
-    left, total = tally.kept("unseen left", _unseen_left), tally.total("unseen")[..., None]
-    return _area(tally, 1.0 - mean_over_groups(left / np.maximum(total, 1)))
+    return mean_over_groups(ratio(tally.kept("areas", _areas), tally.total("unseen")))
 
 
 def tally_auc_af1_crr_pooled(tally: Tally) -> FloatArray:
-    left, total = tally.kept("unseen left", _unseen_left), tally.total("unseen")
-    return _area(tally, 1.0 - left.sum(axis=1) / np.maximum(total.sum(axis=1), 1)[:, None])
+    return ratio(tally.kept("areas", _areas).sum(axis=1), tally.total("unseen").sum(axis=1))
 
 
-def _steps(outcome: Outcome) -> IntArray:
-    """Cuts between which a rejection rate steps: one at each distinct score of unseen images, and the last."""
+def _areas(tally: Tally) -> FloatArray:
+    """The area under aF1 over the rejected images of each unseen generator, by the trapezoid rule, (R, n_unseen).
 
-    def make(outcome: Outcome) -> IntArray:
-        return np.append(np.unique(Tally(outcome).counter("any_unseen").rank), len(outcome.ranking[0]))
+    The F1 of a class changes only at the scores of the images that were given to it. So an area is a sum over these
+    images, class by class: by how much F1 falls at their score, times the unseen images rejected there, where those of
+    this very score count half. Images between which nothing unseen lies are one fall.
+    """
+    given, right, unseen = tally.prefix("predicted"), tally.prefix("hit"), tally.prefix("unseen")
+    present = np.maximum(tally.total("class"), 1).T.astype(given.dtype)
+    before = unseen[tally.counter("unseen").bounds()[:-1]]  # the images of the generators before this one
+    areas = np.zeros(before.shape)
+    for k, falls in enumerate(tally.outcome.kept("falls", _falls)):
+        accepted = given[falls.given[-1]] + present[k] - np.take(given, falls.given[:-1], axis=0)
+        hits = right[falls.right[-1]] - np.take(right, falls.right[:-1], axis=0)
+        f1 = np.zeros((len(hits) + 1, hits.shape[1]))  # behind the last image it is 0
+        np.divide(hits, accepted, out=f1[:-1])
+        f1 *= 2
+        fall = f1[:-1] - f1[1:]
+        for area, begin, end, others in zip(areas, falls.begin, falls.end, before, strict=True):
+            twice = np.take(unseen, begin, axis=0) + np.take(unseen, end, axis=0)
+            area += np.einsum("ir,ir->r", fall, twice) / 2 - f1[0] * others
+    return areas.T / tally.outcome.n_classes
 
-    return outcome.kept("steps", make)
 
+@dataclass(frozen=True)
+class _Falls:
+    """Where the F1 of one class falls as the threshold rises, f times.
 
-def _unseen_left(tally: Tally) -> IntArray:
-    """Accepted images of each unseen generator at each cut of `_steps`, (R, n_unseen, steps)."""
-    return tally.accepted("unseen", _steps(tally.outcome))
-
-
-def _area(tally: Tally, rates: FloatArray) -> FloatArray:
-    """The area under aF1 over a rejection rate, by the trapezoid rule.
-
-    The F1 of a class changes only at the scores of the images that were given to it. So the area is a sum over these
-    images, class by class: by how much F1 falls at their score, times the rejection rate there, where a rate counts as
-    reached in the middle of its step.
-
-    Parameters
+    Attributes
     ----------
-    tally : Tally
-        R weightings of the images.
-    rates : FloatArray
-        Shape (R, steps), the rejection rate at each cut of `_steps`.
+    given, right : IntArray
+        (f + 1,), how many images come before each fall, and before the next class, in "predicted" and in "hit".
+    begin, end : IntArray
+        (n_unseen, f), how many come before the score of each fall, and up to it, in "unseen".
     """
-    halves = np.empty((len(rates), 2 * rates.shape[1] - 1))
-    halves[:, ::2] = rates
-    halves[:, 1::2] = (rates[:, :-1] + rates[:, 1:]) / 2
-    reached = np.take(halves, tally.outcome.kept("halfway", _halfway_places), axis=1)
-    falls = tally.kept("falls of f1", _falls_of_f1)
-    return np.einsum("ri,ri->r", falls, reached) / tally.outcome.n_classes
+
+    given: IntArray
+    right: IntArray
+    begin: IntArray
+    end: IntArray
 
 
-def _score_groups(outcome: Outcome) -> list[IntArray]:
-    """For each class the first of every several images that were given to it with one score, in "predicted"."""
-
-    def make(outcome: Outcome) -> list[IntArray]:
-        counter = Tally(outcome).counter("predicted")
-        begins = np.append(True, counter.rank[1:] != counter.rank[:-1])
-        begins[counter.bounds()[:-1].clip(max=len(begins) - 1)] = True
-        firsts = np.flatnonzero(begins)
-        return np.split(firsts, np.searchsorted(firsts, counter.bounds()[1:-1]))
-
-    return outcome.kept("score groups", make)
-
-
-def _halfway_places(outcome: Outcome) -> IntArray:
-    """For each of `_score_groups`, where its score lies among the cuts and their middles."""
-    steps = _steps(outcome)
-    rank = Tally(outcome).counter("predicted").rank[np.concatenate(_score_groups(outcome))]
-    place = np.searchsorted(steps, rank)
-    return 2 * place + (steps[place] == rank)
-
-
-def _falls_of_f1(tally: Tally) -> FloatArray:
-    """By how much the F1 of a class falls behind each of `_score_groups`, (R, groups).
-
-    F1 of class j at a score is 2 hits / (given + present), where hits and given have that score or a higher one.
-    """
-    counter = tally.counter("predicted")
-    before = tally.outcome.kept("hits before", lambda o: np.append(0, np.cumsum(_right(o)[counter.images])))
-    given, right, present = tally.prefix("predicted"), tally.prefix("hit"), tally.total("class")
-    groups, ends = _score_groups(tally.outcome), counter.bounds()[1:].tolist()
-    falls = np.empty((len(given), sum(map(len, groups))))
-    first = 0
-    for k, (begin, end) in enumerate(zip(groups, ends, strict=True)):
-        if not len(begin):
-            continue
-        whole = len(begin) == end - begin[0]  # no score twice: a slice is faster
-        accepted = given[:, end : end + 1] - (given[:, begin[0] : end] if whole else np.take(given, begin, axis=1))
-        accepted += np.maximum(present[:, k : k + 1], 1).astype(accepted.dtype)
-        hits = right[:, before[end], None] - np.take(right, before[begin], axis=1)
-        f1 = falls[:, first : first + len(begin)]
-        np.divide(hits, accepted, out=f1)
-        f1[:, :-1] -= f1[:, 1:]  # the F1 behind the last image is 0
-        first += len(begin)
-    return np.multiply(falls, 2, out=falls)
-
-
-def _right(outcome: Outcome) -> NDArray[np.bool_]:
-    return outcome.truth == outcome.candidate
+def _falls(outcome: Outcome) -> list[_Falls]:
+    """The falls of each class."""
+    plain = Tally(outcome)
+    given, unseen, every = (plain.counter(name) for name in ("predicted", "unseen", "any_unseen"))
+    right = np.append(0, np.cumsum((outcome.truth == outcome.candidate)[given.images]))
+    place = every.begin(given.rank)[0] + every.begin(given.rank + 1)[0]
+    found: list[_Falls] = []
+    for begin, end in itertools.pairwise(given.bounds().tolist()):
+        first = begin + np.flatnonzero(np.diff(place[begin:end], prepend=-1))
+        bounds, rank = np.append(first, end), given.rank[first]
+        found.append(_Falls(bounds, right[bounds], unseen.begin(rank), unseen.begin(rank + 1)))
+    return found
 
 
 def _half_pairs(tally: Tally, seen: str) -> FloatArray:
     """(R, n_unseen): pairs in which the seen image scores higher, twice, plus the tied pairs; whole numbers."""
     counter, sums = tally.counter("unseen"), tally.prefix(seen)
     begin, end = (tally.counter(seen).begin(counter.rank + step)[0] for step in (0, 1))
-    above = 2 * sums[:, -1:] - np.take(sums, begin, axis=1) - np.take(sums, end, axis=1)
-    pairs = np.multiply(above, tally.weights_of("unseen"), dtype=np.int64)
-    return np.add.reduceat(pairs, counter.bounds()[:-1], axis=1).astype(np.float64)
+    above = 2 * sums[-1] - np.take(sums, begin, axis=0) - np.take(sums, end, axis=0)
+    weights = tally.weights_of("unseen")
+    parts = [slice(*ends) for ends in itertools.pairwise(counter.bounds())]
+    return np.stack([np.einsum("ir,ir->r", above[p], weights[p], dtype=np.float64) for p in parts], axis=1)
 
 
 def tally_oscr(tally: Tally) -> FloatArray:
@@ -261,8 +232,8 @@ def tally_ccr_at_fpr(tally: Tally, fpr: float) -> FloatArray:
 
 def tally_fpr95_id(tally: Tally) -> FloatArray:
     sums, rank = tally.prefix("any_seen"), tally.counter("any_seen").rank
-    below = sums[:, -1] - at_least(0.95, sums[:, -1])
-    last = [int(row[:-1].searchsorted(most, side="right")) - 1 for row, most in zip(sums, below, strict=True)]
+    rejected = sums[-1] - at_least(0.95, sums[-1])
+    last = np.minimum(_first_reaching(sums, rejected + 1), len(rank)) - 1
     return ratio(tally.accepted_at("any_unseen", rank[last]), tally.total("unseen").sum(axis=1))
 
 
@@ -274,5 +245,16 @@ def tally_fpr95_ood(tally: Tally) -> FloatArray:
 
 def _cut_rejecting(tally: Tally, least: IntArray) -> IntArray:
     """(R,): the smallest cut that rejects at least so many unseen images."""
-    sums, after = tally.prefix("any_unseen"), np.append(0, tally.counter("any_unseen").rank + 1)
-    return after[[int(row.searchsorted(count)) for row, count in zip(sums, least, strict=True)]]
+    after = np.append(0, tally.counter("any_unseen").rank + 1)
+    return after[_first_reaching(tally.prefix("any_unseen"), least)]
+
+
+def _first_reaching(sums: CountArray, least: IntArray) -> IntArray:
+    """(R,): in each column of `sums`, which never falls, the first row with at least so much, by bisection."""
+    below = np.zeros(len(least), np.int64)  # so many rows are known to have less
+    columns = np.arange(len(least))
+    for bit in reversed(range(len(sums).bit_length())):
+        more = below + (1 << bit)
+        less = (more <= len(sums)) & (sums[np.minimum(more, len(sums)) - 1, columns] < least)
+        below[less] = more[less]
+    return below

@@ -1,9 +1,9 @@
-"""How sure a number is: three questions, three intervals, each named after the question it answers.
+"""Confidence intervals: three questions, three intervals, each named after its question.
 
 *These generators*: would other images of the same generators give another number? (stratified bootstrap of images)
-*This method*: would training again, and other images, give another number? (images, and deviation over seeds)
-*A new generator*: what of a generator that nobody has tested? (t on the means of the unseen generators; more images do
-not narrow it, more generators do)
+*This method*: would training again, and other images, give another number? (images, and the deviation over seeds)
+*A new generator*: where will the rate of one generator lie that nobody has tested? (a prediction interval from the
+means of the unseen generators; more images do not narrow it, more generators do)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
 from ...core.documents import Number, to_json
 from .outcome import FloatArray, Outcome, finite_scores
 from .resampling import Replicates, Resamples, replicate, with_seed_noise
-from .summary import METRICS, PER_GENERATOR, metric
+from .summary import METRICS, PER_GENERATOR, defined_per_generator, metric
 
 #: Unseen generators that an interval for a new one needs.
 LEAST_GENERATORS = 5
@@ -73,9 +73,9 @@ def bootstrap_intervals(
     """Percentile intervals of metrics over images, or over seeds and images.
 
     Images are resampled within each generator, so every generator keeps its count. Thresholds stay as they are: they
-    belong to the method, not to the test images. With several outcomes (training seeds of one method on the same
-    images) each replicate has *one* resample of the images for all of them, because the seeds share the images, and
-    what training again would change is added (`with_seed_noise`): with few seeds intervals are wide.
+    belong to the method, not to the test images. Several outcomes are training seeds of one method on the same images:
+    each replicate has *one* resample of the images for all of them. What training again would change is added
+    (`with_seed_noise`): with few seeds intervals are wide.
 
     Parameters
     ----------
@@ -153,10 +153,15 @@ def per_generator_intervals(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, list[Interval]]:
-    """`bootstrap_intervals` of F1 of each seen generator, CRR and AUROC of each unseen one, in index order."""
+    """`bootstrap_intervals` of F1 of each seen generator, CRR and AUROC of each unseen one, in index order.
+
+    F1 alone where nobody is unseen.
+    """
     runs, cuts = as_lists(outcomes, thresholds)
-    found = replicate(runs, cuts, PER_GENERATOR, resamples_of(runs, replicates, seed))
-    return {name: intervals_of(found, name, level) for name in PER_GENERATOR}
+    resamples = resamples_of(runs, replicates, seed)
+    metrics = defined_per_generator(runs[0].n_unseen)
+    found = replicate(runs, cuts, metrics, resamples)
+    return {name: intervals_of(found, name, level) for name in metrics}
 
 
 def interval_of(found: Replicates, name: str, level: float = 0.95) -> Interval:
@@ -173,7 +178,10 @@ def intervals_of(found: Replicates, name: str, level: float = 0.95) -> list[Inte
 
 
 def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
-    """What to expect of a new generator: Student's t on one mean per unseen generator, clipped to 0..1.
+    """Where the rate of a new generator will lie: Student's prediction interval from n tested ones, clipped to 0..1.
+
+    mean +- t(n - 1) * sd * sqrt(1 + 1/n): the interval of one more value of the same kind, not of their mean, which is
+    narrower by sqrt(n + 1) and says nothing of any single generator (Hahn and Meeker, Statistical Intervals, 1991).
 
     Parameters
     ----------
@@ -194,7 +202,8 @@ def generator_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
         raise ValueError("means of unseen generators are rates in 0..1.")
     centre, low, high = float(means.mean()), math.nan, math.nan
     if len(means) >= LEAST_GENERATORS:
-        half = float(stdtrit(len(means) - 1, (1 + level) / 2) * means.std(ddof=1) / math.sqrt(len(means)))
+        quantile = float(stdtrit(len(means) - 1, (1 + level) / 2))
+        half = quantile * float(means.std(ddof=1)) * math.sqrt(1 + 1 / len(means))
         low, high = max(0.0, centre - half), min(1.0, centre + half)
     return Interval(centre, low, high, level, "generators", 0, None)
 

@@ -1,7 +1,7 @@
-"""Two methods on the same images: the difference, how sure it is, and whether chance would give as much.
+"""Two methods on the same images: their difference, its interval and its p-value.
 
 Three things make a difference uncertain: the images, which both methods share (paired bootstrap), and the training of
-either method (over its seeds). Their variances add; few seeds tell little of their own deviation, so the limits are
+either method (over its seeds). Their variances add; few seeds estimate their own deviation badly, so the limits are
 Student's with the degrees of freedom of Welch (1947) and Satterthwaite (1946), where the images count as many. A method
 with one seed adds nothing: such a difference is one between trained networks, not between ways of training.
 """

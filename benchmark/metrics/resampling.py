@@ -16,7 +16,6 @@ from .summary import Metric
 from .tally import Tally
 
 BLOCK = 32  # replicates drawn at a time: part of what a seed means, so never a choice of the caller
-_STEP = 16  # replicates counted at a time: bounds the memory
 _KEPT_BYTES = 1 << 29  # weights beyond this are drawn again for every run
 
 
@@ -69,12 +68,12 @@ class Resamples:
     def _draw(self) -> Iterator[NDArray[np.uint16]]:
         rng = np.random.default_rng(np.random.SeedSequence([self.seed, 0]))
         for start in range(0, self.replicates, BLOCK):
-            weights = np.zeros((BLOCK, len(self._images)), np.uint16)
+            weights = np.zeros((len(self._images), BLOCK), np.uint16)  # as a Tally wants them in memory
             for rows in self._strata:
                 draws = rng.integers(0, len(rows), size=(BLOCK, len(rows)), dtype=np.int32)
-                cells = (draws + np.arange(BLOCK)[:, None] * len(rows)).ravel()
-                weights[:, rows] = np.bincount(cells, minlength=BLOCK * len(rows)).reshape(BLOCK, -1)
-            yield weights[: self.replicates - start]
+                cells = (draws * np.int64(BLOCK) + np.arange(BLOCK)[:, None]).ravel()
+                weights[rows] = np.bincount(cells, minlength=BLOCK * len(rows)).reshape(-1, BLOCK)
+            yield weights.T[: self.replicates - start]
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def replicate(
             each[name].append(metric.kernel(plain)[0])
         # The plain tally has sorted the images, so that the threads only read what belongs to the outcome.
         count = partial(_count, outcome, threshold, metrics)
-        parts = list((pool.map if pool else map)(count, _steps(resamples)))
+        parts = list((pool.map if pool else map)(count, resamples.blocks()))
         for name in metrics:
             values[name].append(np.concatenate([part[name] for part in parts]))
     return Replicates(
@@ -158,19 +157,13 @@ def _count(
     return {name: metric.kernel(tally) for name, metric in metrics.items()}
 
 
-def _steps(resamples: Resamples) -> Iterator[NDArray[np.uint16]]:
-    for block in resamples.blocks():
-        for start in range(0, len(block), _STEP):
-            yield block[start : start + _STEP]
-
-
 def with_seed_noise(values: FloatArray, each: FloatArray, seed: int) -> FloatArray:
     """Replicates of the mean over training seeds: (replicates, seeds, ...) and (seeds, ...) to (replicates, ...).
 
-    What other images would change is in ``values``, what other seeds would change is drawn: the standard error of
-    ``each``, the seeds' values on the data as they are, times Student's t with seeds - 1 degrees of freedom, because a
-    few seeds tell little of their own deviation (resampling three of them with replacement finds two thirds of their
-    variance). Nothing is added for a single seed. Clipped to 0..1, the range of every metric.
+    What other images would change is in ``values``. What other seeds would change is drawn: the standard error of
+    ``each`` (the seeds' values on the data as they are) times Student's t with seeds - 1 degrees of freedom. Resampling
+    the seeds would be too narrow: of three seeds it finds two thirds of their variance. Nothing is added for a single
+    seed. Clipped to 0..1, the range of every metric.
     """
     means = values.mean(axis=1)
     n = values.shape[1]

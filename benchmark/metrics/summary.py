@@ -15,7 +15,11 @@ from . import curves, rates
 from .outcome import FloatArray, Outcome
 from .tally import Tally
 
-PRIMARY = "auc_af1_crr"
+PRIMARY, CLOSED_PRIMARY = "auc_af1_crr", "accuracy"
+"""What ranks, and what ranks where nobody is unseen."""
+
+FIXED_WITHOUT_REJECTION = ("crr", "crr_pooled", "crr_worst", "auroc", "auroc_macro", "fpr95_id", "fpr95_ood")
+"""Metrics with one value for every rule that gives all images the same known score: its CRR is 0 by construction."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class Metric:
         "candidates" (neither).
     lower_is_better : bool
         True for the error rates.
+    closed : bool
+        Whether it also means something where no image is of an unseen generator.
     """
 
     title: str
@@ -42,6 +48,7 @@ class Metric:
     kernel: Callable[[Tally], FloatArray]
     uses: str
     lower_is_better: bool = False
+    closed: bool = False
 
 
 METRICS: dict[str, Metric] = {
@@ -71,6 +78,7 @@ METRICS: dict[str, Metric] = {
         "aF1 over the seen images alone: unseen images are no false positives.",
         rates.tally_af1_known,
         "threshold",
+        closed=True,
     ),
     "crr": Metric(
         "CRR",
@@ -141,17 +149,21 @@ METRICS: dict[str, Metric] = {
         "Share of the seen images whose nearest seen generator is the right one, nothing being rejected.",
         rates.tally_accuracy,
         "candidates",
+        closed=True,
     ),
     "macro_f1": Metric(
         "Macro F1",
         "Mean F1 over the seen generators, over seen images alone, nothing being rejected.",
         rates.tally_macro_f1,
         "candidates",
+        closed=True,
     ),
 }
 
 PER_GENERATOR: dict[str, Metric] = {
-    "f1_per_class": Metric("F1", "F1 of each seen generator at the threshold.", rates.tally_f1_per_class, "threshold"),
+    "f1_per_class": Metric(
+        "F1", "F1 of each seen generator at the threshold.", rates.tally_f1_per_class, "threshold", closed=True
+    ),
     "crr_per_generator": Metric(
         "CRR", "Rejected share of each unseen generator.", rates.tally_crr_per_generator, "threshold"
     ),
@@ -159,6 +171,21 @@ PER_GENERATOR: dict[str, Metric] = {
         "AUROC", "AUROC against each unseen generator alone.", curves.tally_auroc_per_generator, "scores"
     ),
 }
+
+
+def defined_metrics(n_unseen: int) -> dict[str, Metric]:
+    """Those of `METRICS` that mean something with so many unseen generators: of a closed set, a few."""
+    return {name: m for name, m in METRICS.items() if n_unseen or m.closed}
+
+
+def defined_per_generator(n_unseen: int) -> dict[str, Metric]:
+    """Those of `PER_GENERATOR`, likewise."""
+    return {name: m for name, m in PER_GENERATOR.items() if n_unseen or m.closed}
+
+
+def primary_metric(n_unseen: int) -> str:
+    """The metric that ranks with so many unseen generators."""
+    return PRIMARY if n_unseen else CLOSED_PRIMARY
 
 
 def metric(name: str) -> Metric:
@@ -170,17 +197,15 @@ def metric(name: str) -> Metric:
 
 
 def all_metrics(outcome: Outcome, threshold: float) -> dict[str, float]:
-    """Every metric of `METRICS` at `threshold`, as floats; NaN where one is undefined (see `null_for_nan`).
+    """Every one of `defined_metrics` at `threshold`, as floats; NaN where one is undefined (see `null_for_nan`).
 
     Raises
     ------
-    RunError
-        No unseen images.
     ValueError
         The threshold is NaN.
     """
     tally = Tally(outcome, threshold)
-    return {name: float(m.kernel(tally)[0]) for name, m in METRICS.items()}
+    return {name: float(m.kernel(tally)[0]) for name, m in defined_metrics(outcome.n_unseen).items()}
 
 
 def null_for_nan(value: Any) -> Any:

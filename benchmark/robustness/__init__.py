@@ -1,4 +1,4 @@
-"""What is left of a method's answers when images are treated as platforms treat them.
+"""Robustness: a method's answers to images that were treated as online platforms treat them.
 
 :mod:`.treatments` changes pixels, :mod:`.asking` asks fitted models again, :mod:`.surface` keeps and measures the
 answers.

@@ -156,7 +156,8 @@ def _kept(run: Run, manifest: Manifest) -> Iterator[tuple[Cell, Predictions]]:
 def _check_model(asked: _Asked, own: Predictions, frames: Sequence[StoredFrame]) -> None:
     """Guard against a model, a method or images that changed since the run was made."""
     first = frames[:PREDICT_BATCH]
-    answers = _ask(asked, np.stack([launder(frame.decode(), frame.crop, CLEAN) for frame in first]))
+    pixels = np.stack([launder(frame.decode(), frame.crop, CLEAN) for frame in first])
+    answers = _ask(asked, pixels, _captions(first))
     for rule in asked.run.rules:
         published, now = own.scores(rule), answers[rule]
         known = published.known_score[: len(first)]
@@ -169,8 +170,12 @@ def _check_model(asked: _Asked, own: Predictions, frames: Sequence[StoredFrame])
             )
 
 
-def _ask(asked: _Asked, pixels: np.ndarray) -> dict[str, Scores]:
-    answers = ask(asked.method, pixels)
+def _captions(frames: Sequence[StoredFrame]) -> list[str | None]:
+    return [frame.caption for frame in frames]
+
+
+def _ask(asked: _Asked, pixels: np.ndarray, captions: Sequence[str | None]) -> dict[str, Scores]:
+    answers = ask(asked.method, pixels, captions)
     for rule in asked.run.rules:
         if rule not in answers:
             raise RunError(f"method {asked.run.method} gave no scores for its rejection rule '{rule}'.")
@@ -204,10 +209,10 @@ def _launder_cell(
     bar: Bar,
 ) -> None:
     parts: list[list[dict[str, Scores]]] = [[] for _ in asked]
-    for pixels in _batches(frames, cell, pool):
+    for batch, pixels in _batches(frames, cell, pool):
         for one, answers in zip(asked, parts, strict=True):
             try:
-                answers.append(_ask(one, pixels))
+                answers.append(_ask(one, pixels, _captions(batch)))
             except RunError as error:
                 raise RunError(f"method {one.run.method} under {cell}: {error}") from error
             bar.update(len(pixels))
@@ -220,11 +225,14 @@ def _launder_cell(
         one.finished[cell] = predictions.join(manifest, str(one.folder), splits=("test",))
 
 
-def _batches(frames: Sequence[StoredFrame], cell: Cell, pool: ThreadPoolExecutor) -> Iterator[np.ndarray]:
-    """uint8 (B, S, S, 3) at a time. Decoding, resizing and encoding run outside Python's lock."""
+def _batches(
+    frames: Sequence[StoredFrame], cell: Cell, pool: ThreadPoolExecutor
+) -> Iterator[tuple[Sequence[StoredFrame], np.ndarray]]:
+    """Some frames and their treated crops uint8 (B, S, S, 3). Decoding and encoding run outside Python's lock."""
 
     def treated(frame: StoredFrame) -> np.ndarray:
         return launder(frame.decode(), frame.crop, cell)
 
     for start in range(0, len(frames), PREDICT_BATCH):
-        yield np.stack(list(pool.map(treated, frames[start : start + PREDICT_BATCH])))
+        batch = frames[start : start + PREDICT_BATCH]
+        yield batch, np.stack(list(pool.map(treated, batch)))

@@ -10,6 +10,7 @@ not told how an image was treated, so nothing is chosen again for any cell.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,7 +145,7 @@ def check_clean(laundered: Laundered, own: Predictions, where: Path) -> None:
 
 
 def surface(answers: Answers, laundered: Laundered, threshold: float) -> tuple[SurfaceRow, ...]:
-    """The metrics of some answers under every cell, at their clean ``threshold``."""
+    """The metrics of some answers under every cell, at their clean ``threshold``; NaN for what needs unseen images."""
     rows: list[SurfaceRow] = []
     for cell, predictions in laundered.items():
         test = outcome_of(predictions.scores(answers.rule), answers.manifest, "test")
@@ -156,8 +157,8 @@ def _numbers(test: Outcome, threshold: float) -> dict[str, float]:
     seen = test.known_score[test.truth >= 0]
     return {
         "af1": af1(test, threshold),
-        "crr": crr(test, threshold),
-        "auc_af1_crr": auc_af1_crr(test),
+        "crr": crr(test, threshold) if test.n_unseen else math.nan,
+        "auc_af1_crr": auc_af1_crr(test) if test.n_unseen else math.nan,
         "accuracy": closed_set_accuracy(test),
         "seen_accepted": float(np.mean(seen >= threshold)),
     }

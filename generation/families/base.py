@@ -58,12 +58,18 @@ class Generator(nn.Module, ABC):
         Whether ``sample`` takes ``codes``, one picture's code per image (:mod:`..block_code`).
     may_blank : bool
         Whether sound weights may give an empty (constant) picture now and then; a GAN's never do.
+    latent_spaces : tuple[str, ...]
+        Spaces in which a given picture can be sought by gradient descent, the widest last; empty where there is none.
+    autoencodes : bool
+        Whether ``encode(images)`` and ``decode(codes)`` send pictures in [-1, 1] through an autoencoder of its own.
     """
 
     family: ClassVar[str]
     text_conditioned: ClassVar[bool] = False
     code_conditioned: ClassVar[bool] = False
     may_blank: ClassVar[bool] = False
+    latent_spaces: ClassVar[tuple[str, ...]] = ()
+    autoencodes: ClassVar[bool] = False
     config: dict[str, Any]
     z_dim: int
     c_dim: int = 0
@@ -92,6 +98,16 @@ class Generator(nn.Module, ABC):
     def latents(self, seeds: Sequence[int]) -> np.ndarray:
         """Latents (N, z_dim) float64, row i drawn from ``seeded_random_state(seeds[i])`` alone."""
         return np.stack([seeded_random_state(s).randn(self.z_dim) for s in seeds])
+
+    def to_space(self, z: Tensor, space: str) -> Tensor:
+        """Codes (N, ...) in one of ``latent_spaces`` of the pictures that latents (N, z_dim) give."""
+        return z
+
+    def from_space(
+        self, codes: Tensor, space: str, *, noise_mode: NoiseMode = "const", seeds: Sequence[int] | None = None
+    ) -> Tensor:
+        """Pictures (N, 3, H, W) of codes in one of ``latent_spaces``; differentiable, no truncation."""
+        return self(codes, noise_mode=noise_mode, seeds=seeds)
 
     @torch.no_grad()
     def synthesize(

@@ -7,7 +7,7 @@ sampler are those of diffusers: ``AutoencoderKL``, ``UNet2DConditionModel``, ``D
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -52,6 +52,8 @@ class LatentDiffusion(Generator):
         Latents are multiplied by it before diffusion (1 / their standard deviation). Trainers may set
         ``generator.config["scaling_factor"]`` once the autoencoder is trained; it is read from there only.
     """
+
+    autoencodes: ClassVar[bool] = True
 
     def __init__(
         self,

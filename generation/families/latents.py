@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ NOISE = 0.1
 class LatentGenerator(DenoisingGenerator):
     """A denoiser of latents; the latents' mean and deviation are buffers, set once the autoencoder is trained."""
 
+    autoencodes: ClassVar[bool] = True
     latent_mean: Tensor
     latent_deviation: Tensor
     autoencoder: Autoencoder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -53,6 +54,8 @@ class ProGAN(Generator):
     pixel_bias : bool, optional
         Whether the dense layer has a bias for every channel and pixel (GAN Zoo) or for every channel.
     """
+
+    latent_spaces: ClassVar[tuple[str, ...]] = ("z",)
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ plain weights, and :func:`fold_spectral_norm` turns an official state dict into 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import torch
@@ -149,6 +149,8 @@ class ProjectedGAN(Generator):
     img_channels : int, optional
         Planes of the output.
     """
+
+    latent_spaces: ClassVar[tuple[str, ...]] = ("z",)
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -98,6 +99,7 @@ class StyleGAN(Generator):
         Planes of the output.
     """
 
+    latent_spaces: ClassVar[tuple[str, ...]] = ("z", "w", "w+")
     w_avg: Tensor
 
     def __init__(
@@ -148,6 +150,22 @@ class StyleGAN(Generator):
             return ws
         cutoff = self.num_ws if truncation_cutoff is None else truncation_cutoff
         return torch.cat([self.w_avg.lerp(ws[:, :cutoff], truncation_psi), ws[:, cutoff:]], dim=1)
+
+    def to_space(self, z: Tensor, space: str) -> Tensor:
+        """z itself, one style (N, w_dim), or one style for each layer (N, num_ws, w_dim)."""
+        if space == "z":
+            return z
+        ws = self.mapping(z)
+        return ws[:, 0] if space == "w" else ws
+
+    def from_space(
+        self, codes: Tensor, space: str, *, noise_mode: NoiseMode = "const", seeds: Sequence[int] | None = None
+    ) -> Tensor:
+        """Pictures (N, 3, R, R) of codes in "z", "w" or "w+"."""
+        if space == "z":
+            return self(codes, noise_mode=noise_mode, seeds=seeds)
+        ws = codes[:, None].expand(-1, self.num_ws, -1) if space == "w" else codes
+        return self.synthesis(ws, noise_mode, seeds)
 
     def synthesis(self, ws: Tensor, noise_mode: NoiseMode = "const", seeds: Sequence[int] | None = None) -> Tensor:
         """Styles (N, num_ws, w_dim) -> images (N, 3, R, R)."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -338,6 +338,8 @@ class StyleGAN2(Generator):
         the flat one) in half precision, as upstream samples on a GPU. Meant for evaluation.
     """
 
+    latent_spaces: ClassVar[tuple[str, ...]] = ("z", "w", "w+")
+
     def __init__(
         self,
         z_dim: int,
@@ -388,6 +390,21 @@ class StyleGAN2(Generator):
             return ws
         cutoff = self.synthesis.num_ws if truncation_cutoff is None else truncation_cutoff
         return torch.cat([self.mapping.w_avg.lerp(ws[:, :cutoff], truncation_psi), ws[:, cutoff:]], dim=1)
+
+    def to_space(self, z: Tensor, space: str) -> Tensor:
+        """z itself, one style (N, w_dim), or one style for each layer (N, num_ws, w_dim)."""
+        if space == "z":
+            return z
+        return self.mapping(z, None) if space == "w" else self.styles(z)
+
+    def from_space(
+        self, codes: Tensor, space: str, *, noise_mode: NoiseMode = "const", seeds: Sequence[int] | None = None
+    ) -> Tensor:
+        """Pictures (N, 3, R, R) of codes in "z", "w" or "w+"."""
+        if space == "z":
+            return self(codes, noise_mode=noise_mode, seeds=seeds)
+        ws = codes[:, None].expand(-1, self.synthesis.num_ws, -1) if space == "w" else codes
+        return self.synthesis(ws, noise_mode, seeds)
 
     def forward(
         self,

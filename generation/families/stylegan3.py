@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log2, pi, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -251,7 +251,7 @@ class SynthesisLayer(nn.Module):
 
 
 class SynthesisNetwork(nn.Module):
-    """One w (N, w_dim) to images (N, img_channels, R, R)."""
+    """One style (N, w_dim), or one for the input and each layer (N, num_ws, w_dim), to images (N, planes, R, R)."""
 
     def __init__(
         self,
@@ -292,10 +292,15 @@ class SynthesisNetwork(nn.Module):
             self.layer_names.append(f"L{i}_{target.size}_{target.channels}")
             self.add_module(self.layer_names[-1], layer)
 
+    @property
+    def num_ws(self) -> int:
+        return len(self.layer_names) + 1
+
     def forward(self, w: Tensor) -> Tensor:
-        x = self.input(w)
-        for name in self.layer_names:
-            x = self.get_submodule(name)(x, w)
+        first, *rest = w.unbind(1) if w.ndim == 3 else [w] * self.num_ws
+        x = self.input(first)
+        for name, style in zip(self.layer_names, rest, strict=True):
+            x = self.get_submodule(name)(x, style)
         return x * self.output_scale
 
 
@@ -312,6 +317,8 @@ class StyleGAN3(Generator):
     There is no noise: ``noise_mode`` and ``seeds`` change nothing. In training mode every forward pass moves
     ``mapping.w_avg`` and each layer's ``magnitude_ema`` by one step of their moving averages.
     """
+
+    latent_spaces: ClassVar[tuple[str, ...]] = ("z", "w", "w+")
 
     def __init__(
         self,
@@ -340,6 +347,19 @@ class StyleGAN3(Generator):
             self.synthesis = SynthesisNetwork(w_dim, img_resolution, img_channels, **synthesis)
         except TypeError as error:
             raise UsageError(f"unknown StyleGAN3 synthesis keyword ({error}).") from error
+
+    def to_space(self, z: Tensor, space: str) -> Tensor:
+        """z itself, one style (N, w_dim), or one style for the input and each layer (N, num_ws, w_dim)."""
+        if space == "z":
+            return z
+        w = self.mapping(z, None)
+        return w if space == "w" else w[:, None].repeat(1, self.synthesis.num_ws, 1)
+
+    def from_space(
+        self, codes: Tensor, space: str, *, noise_mode: NoiseMode = "const", seeds: Sequence[int] | None = None
+    ) -> Tensor:
+        """Pictures (N, 3, H, W) of codes in "z", "w" or "w+"."""
+        return self(codes) if space == "z" else self.synthesis(codes)
 
     def forward(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -128,6 +128,8 @@ class TamingTransformer(Generator):
     temperature : float, optional
         Divides the logits.
     """
+
+    autoencodes: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ class does (Karras et al., "Training Generative Adversarial Networks with Limite
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -41,6 +41,8 @@ class TextGAN(TextGenerator):
     synthesis : dict
         Keywords of :class:`.stylegan2.SynthesisOptions`.
     """
+
+    latent_spaces: ClassVar[tuple[str, ...]] = ("z",)
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ High-Resolution Image Synthesis" (CVPR 2021); Ramesh et al., "Zero-Shot Text-to-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -128,6 +128,8 @@ class TokenTransformer(TextGenerator):
     guidance, temperature : float
         Of the sampling, unless the caller says otherwise.
     """
+
+    autoencodes: ClassVar[bool] = True
 
     def __init__(
         self,

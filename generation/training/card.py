@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.markdown import markdown_table
 from ...core.progress import track
 from ..efficientnet_lite0 import EfficientNetLite0
 from ..families import load_safetensors_generator
@@ -206,7 +207,7 @@ def _table(
 ) -> str:
     columns = ["model", "parameters", "file, kB", "minutes", "images seen", "distance", "to held-out"]
     columns += (["named of 100"] if named else []) + (["before"] if before else [])
-    rows = [columns, ["---"] * len(columns)]
+    rows: list[list[str]] = []
     for r in records:
         name, of = r["model"], _set_of(r["model"])
         row = [name, f"{r['parameters']:,}", f"{r['bytes'] / 1000:.0f}", f"{r['seconds'] / 60:.0f}"]
@@ -218,7 +219,7 @@ def _table(
             row = [f"*{training_set}: {name}*", "", "", "", ""]
             row += [str(of.get(name, "")) for of in (values, held_out[training_set])]
             rows.append(row + [""] * (len(columns) - len(row)))
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return markdown_table(columns, rows) + "\n"
 
 
 def _against_before(distances: dict[str, dict[str, float]], before: dict[str, float]) -> str:

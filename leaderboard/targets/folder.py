@@ -20,7 +20,7 @@ class FolderTarget:
         self.root = root
 
     def submit(self, submission: Submission) -> Receipt:
-        """Write the files beside their place and rename the folder into it; one writer at a time for one submission."""
+        """Write the files next to their place and rename the folder into it; one writer at a time per submission."""
         final = self.root / submission.path
         try:
             final.parent.mkdir(parents=True, exist_ok=True)

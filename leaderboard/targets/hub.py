@@ -1,4 +1,4 @@
-"""A dataset repository on the Hugging Face Hub, or on a server that speaks its language, as a target.
+"""A dataset repository on the Hugging Face Hub, or on a server with the same API, as a target.
 
 One submission is one pull request, made by one ``create_commit``; maintainers merge it. (``upload_folder`` would open a
 new draft at every retry.) The endpoint and the token come from the environment: ``HF_ENDPOINT``, ``HF_TOKEN``, or the
@@ -37,10 +37,10 @@ from .receipt import ALREADY_SUBMITTED, SUBMITTED, Receipt
 #: How much of the digest stands in the title of a pull request: enough to find it again.
 _TITLE_DIGITS = 16
 
-#: A hub that says nothing for so long is given up, and asked again after a pause.
+#: After so long without an answer a request is given up, and repeated after a pause.
 SILENCE_S = 30.0
 
-#: Pauses between the attempts; a hub that asks for a longer one is told later, by the user.
+#: Pauses between the attempts; where a hub asks for a longer one, the user repeats the command later.
 PAUSES_S = (1.0, 3.0, 9.0)
 _LONGEST_PAUSE_S = 30.0
 
@@ -111,7 +111,8 @@ class HubTarget:
         if not earlier:
             return Receipt(SUBMITTED, commit.pr_url)
         first = earlier[min(earlier)]
-        with contextlib.suppress(HfHubHTTPError):  # who may not close it leaves two of one content; merging both is one
+        # Without the right to close it, two of one content stay open; merging both is harmless.
+        with contextlib.suppress(HfHubHTTPError):
             self.api.change_discussion_status(
                 self.repo_id, commit.pr_num, "closed", comment=f"The same as {first}.", repo_type="dataset"
             )

@@ -1,4 +1,4 @@
-"""What a target hands back."""
+"""What a target returns."""
 
 from __future__ import annotations
 

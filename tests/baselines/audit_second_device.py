@@ -57,6 +57,7 @@ CASES: dict[str, tuple[str, dict[str, Any], int]] = {
     "clip-mlp": ("clip-mlp", {"encoder": ""}, 32),
     "clip-lora": ("clip-lora", {**SMALL, "encoder": ""}, 32),
     "de-fake": ("de-fake", {"encoder": "", "captions": ""}, 32),
+    "resynthesis": ("resynthesis", {"via": "reference", "source": "train", "encoder": "log-spectrum"}, 32),
 }
 
 
@@ -79,8 +80,8 @@ def make(case: str, sets: tuple[ImageSet, ...], tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(exif_net, "ConsistencyHead", SmallHead)
     monkeypatch.setattr(pairwise, "HELD_OUT_PAIRS", 16)
     given = dict(options)
-    if "clip" in given:
-        given["clip"] = str(write_tiny_clip(tmp_path / "clip"))
+    if given.get("encoder") == "":
+        given["encoder"] = f"clip:{write_tiny_clip(tmp_path / 'clip')}"
     if "captions" in given:
         given["captions"] = str(write_captions(tmp_path / "captions.jsonl", *sets, texts=("zz", "ab", "q", "rs")))
     return lambda: get_method(name)(**given)

@@ -124,6 +124,23 @@ def test_every_rule_can_be_asked(run: Run, tmp_path: Path) -> None:
         attribute([image], run, rule="msp")
 
 
+def test_a_caption_goes_to_a_method_that_reads_captions(
+    run: Run, tmp_path: Path, method_class: type[Method], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = save_noise(tmp_path / "x.png", (200, 60, 60))
+    with pytest.raises(UsageError, match="nearest-colour reads no captions: leave out --caption"):
+        attribute([image], run, caption="a red thing")
+    told: list[Any] = []
+    literal = method_class.predict
+    monkeypatch.setattr(method_class, "reads_captions", True)
+    monkeypatch.setattr(
+        method_class, "predict", lambda self, images, captions=None: told.append(captions) or literal(self, images)
+    )
+    attribute([image, image], run, caption="a red thing")
+    attribute([image], run)
+    assert told == [["a red thing"] * 2, None]
+
+
 def test_a_method_of_a_file_is_asked_for(run: Run, tmp_path: Path) -> None:
     document = json.loads((run.folder / "run.json").read_text()) | {"method": "somebodys-own"}
     copy = tmp_path / "runs" / "somebodys-own" / "seed0-a"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def run(two_contents: Dataset, held_out: Manifest, method_file: str, tmp_path_fa
 def test_rows_say_how_trained_and_held_out_content_fare(run: Run, held_out: Manifest) -> None:
     score = run.score("distance", manifest=held_out, bootstrap=2)
     trained, seen, unseen = score.content
-    assert [(r.split, r.openness, r.training_set, r.held_out, r.images) for r in score.content] == [
+    assert [(r.split, r.openness, r.part, r.held_out, r.images) for r in score.content] == [
         ("val", "seen", "landscape", False, 6),
         ("test", "seen", "emoji", True, 6),
         ("test", "unseen", "emoji", True, 4),
@@ -48,9 +49,9 @@ def test_rows_of_generators_without_the_held_out_content_stay_apart(run: Run, he
     table = held_out.table.assign(
         training_set=held_out.table["training_set"].where(held_out.table["generator"] != "progan", "faces")
     )
-    renamed = Manifest(**{**vars(held_out), "table": table})
+    renamed = dataclasses.replace(held_out, table=table)
     rows = content_rows(answers.validation, answers.test, renamed, -0.2)
-    named = [(r.split, r.openness, r.training_set, r.held_out) for r in rows]
+    named = [(r.split, r.openness, r.part, r.held_out) for r in rows]
     assert named == [
         ("val", "seen", "faces", False),
         ("val", "seen", "landscape", False),

@@ -68,6 +68,10 @@ BROKEN = {
     "load-of-an-object": (("    @classmethod\n", ""), "load is not a @classmethod"),
     "fit-of-two": (("def fit(self, train, val, context)", "def fit(self, train, val)"), "fit cannot be called as fit("),
     "predict-of-two": (("def predict(self, images)", "def predict(self, images, device)"), "predict cannot be called"),
+    "captions-unread": (
+        ("    rejections", "    reads_captions = True\n    rejections"),
+        "predict(images, captions=None)",
+    ),
     "no-subclass": (("class MeanColour(Method)", "class MeanColour"), "is no subclass of"),
     "one-name": (('("distance",)', '"distance"'), "rejections must be a tuple of names"),
     "no-rule": (('("distance",)', "()"), "rejections must be a tuple of names"),

@@ -21,7 +21,7 @@ def test_versions_and_hardware_are_recorded() -> None:
     versions = environment.library_versions()
     assert {"python", "torch", "numpy", "pillow", "scikit-learn"} <= versions.keys()
     assert versions["torch"] == torch.__version__
-    hardware = environment.hardware(torch.device("cpu"))
+    hardware = environment.hardware("cpu")
     assert hardware.device == "cpu"
     assert isinstance(hardware.cores, int)
 

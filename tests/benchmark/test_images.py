@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -177,7 +178,7 @@ def test_a_truncated_shard_is_a_one_line_error(own_dataset: Dataset) -> None:
 
 def test_a_manifest_of_another_dataset_is_refused(dataset: Dataset, manifest: Manifest) -> None:
     table = manifest.table.assign(image_id=["f" * 32, *manifest.table["image_id"].tolist()[1:]])
-    stranger = Manifest(**{**vars(manifest), "table": table})
+    stranger = dataclasses.replace(manifest, table=table)
     with pytest.raises(DatasetError, match="has no image ffff"):
         load_images(dataset, stranger)
 
@@ -240,3 +241,20 @@ def test_subsets_of_subsets(labels: list[int], data: st.DataObject) -> None:
     assert picked.pixels[:, 0, 0, 0].tolist() == order[mask].tolist()
     assert picked.image_ids.tolist() == [f"id{i}" for i in order[mask]]
     assert picked.class_index.tolist() == [labels[i] for i in order[mask]]
+
+
+def test_captions_are_the_prompts(dataset: Dataset, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_images(dataset, manifest).captions is None
+    index = dataset.index()
+    index["prompt"] = [None if i % 3 == 0 else f"text of {name}" for i, name in enumerate(index["image_id"])]
+    monkeypatch.setattr(Dataset, "index", lambda self: index)
+    images = load_images(dataset, manifest)
+    assert images.captions is not None
+    expected = index.set_index("image_id")["prompt"]
+    for name, caption in zip(images.image_ids, images.captions, strict=True):
+        assert caption == (expected[name] if isinstance(expected[name], str) else None)
+    some = images.subset(np.array([5, 2]))
+    assert some.captions is not None
+    assert some.captions.tolist() == [images.captions[5], images.captions[2]]
+    frames = load_test_frames(dataset, manifest, dataset.crop_size)
+    assert [frame.caption for frame in frames] == images.split("test").captions.tolist()  # type: ignore[union-attr]

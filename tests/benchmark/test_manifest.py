@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,31 +20,32 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from osbench.benchmark.manifest import (
-    COLUMNS,
     Manifest,
+    _csv,
     build_manifest,
     check_manifest,
     open_manifests,
     read_manifest,
-    split_counts,
     split_dataset,
     write_manifest,
 )
-from osbench.benchmark.protocols import Protocol, load_protocol
+from osbench.benchmark.manifest_columns import COLUMNS
+from osbench.benchmark.protocols import Learned, Protocol, load_protocol
 from osbench.core.errors import DatasetError, LeakError, UsageError
 from osbench.generation.dataset import Dataset
 from osbench.generation.generate import generate
+from tests.benchmark.captioned import FIVE, captioned_index, without_pictures
 from tests.benchmark.tiny_dataset import CROP, GENERATORS, write_sources
 
 SCHEMA_TYPES = {name: pa.int64() if name in ("row", "class_index") else pa.string() for name in COLUMNS}
-TENTHS = (Fraction(8, 10), Fraction(1, 10), Fraction(1, 10))
 ARCHITECTURES = {"progan": "ProGAN", "stylegan": "StyleGAN", "taming": "Taming", "ldm": "Stable Diffusion"}
 
 
 def fake_dataset(index: pd.DataFrame) -> Dataset:
     """A dataset that consists of its index only: for cases that real images cannot make."""
     names = sorted(set(index["generator"] + "/" + index["training_set"]))
-    records = [{"generator": n.split("/")[0], "architecture": ARCHITECTURES[n.split("/")[0]]} for n in names]
+    parts = [name.split("/") for name in names]
+    records = [{"generator": g, "training_set": t, "architecture": ARCHITECTURES[g]} for g, t in parts]
     return cast(
         Dataset,
         SimpleNamespace(
@@ -80,16 +80,7 @@ def small_index() -> pd.DataFrame:
     return fake_index({f"{g}/x": 20 for g in ARCHITECTURES})
 
 
-@given(st.integers(1, 100_000))
-def test_split_counts_add_up_and_stay_within_one_of_the_ratio(n: int) -> None:
-    sizes = split_counts(n, TENTHS)
-    assert sum(sizes) == n
-    assert all(abs(size - n * ratio) <= 1 for size, ratio in zip(sizes, TENTHS, strict=True))
-
-
 def test_the_papers_counts() -> None:
-    assert split_counts(10_000, TENTHS) == (8000, 1000, 1000)
-    assert split_counts(600, TENTHS) == (480, 60, 60)
     sizes = {"progan/a": 10_000, "progan/b": 1000, "taming/a": 100, "stylegan/a": 10_000, "ldm/a": 10_000}
     manifest = build_manifest(fake_dataset(fake_index(sizes)), "fang2023")
     assert manifest.counts() == {
@@ -155,6 +146,23 @@ def test_written_and_read_back_it_is_the_same(manifest: Manifest, tmp_path: Path
     pd.testing.assert_frame_equal(again.table, manifest.table, check_dtype=False)
     assert dataclasses.replace(again, table=manifest.table) == manifest
     assert [p.name for p in path.parent.iterdir()] == ["fang2023.parquet"]
+
+
+def test_who_changes_the_rows_of_a_split_changes_nobody_elses(manifest: Manifest) -> None:
+    before = manifest.rows("test")
+    mine = manifest.rows("test")
+    mine["generator"] = "another"
+    pd.testing.assert_frame_equal(manifest.rows("test"), before)
+    pd.testing.assert_frame_equal(manifest.rows("train", "val", "test"), manifest.table.reset_index(drop=True))
+    assert set(before["split"]) == {"test"}
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"), max_size=5) | st.sampled_from(["a,b", 'a"b', "a\nb"]), min_size=1)
+)
+def test_rows_are_hashed_as_pandas_writes_them(names: list[str]) -> None:
+    table = pd.DataFrame({"generator": names, "row": np.arange(len(names)), "split": "test"})
+    assert _csv(table) == table.to_csv(index=False, header=False, lineterminator="\n").encode()
 
 
 def test_split_dataset_writes_one_manifest_per_fold(own_dataset: Dataset) -> None:
@@ -299,7 +307,7 @@ def test_refuses_a_repeated_id(manifest: Manifest) -> None:
     with pytest.raises(LeakError, match=f"image id {ids[0]} appears 2 times"):
         check_manifest(tampered(manifest, image_id=ids))
     index = small_index()
-    index.loc[5, "image_id"] = index.loc[6, "image_id"]
+    index.loc[5, "image_id"] = str(index.loc[6, "image_id"])
     with pytest.raises(LeakError, match="appears 2 times"):
         build_manifest(fake_dataset(index), "fang2023")
 
@@ -500,7 +508,9 @@ def test_held_out_content_is_in_test_only_and_alone_there(contents: dict[str, se
     dataset = fake_dataset(fake_index({f"{g}/{t}": 10 for g, sets in contents.items() for t in sets}))
     whole = build_manifest(dataset, "fang2023").table.set_index("image_id")
     try:
-        folds = load_protocol("cross-content").folds(ARCHITECTURES, dataset.sources())
+        folds = load_protocol("cross-content").folds(
+            ARCHITECTURES, [Learned(g, t) for g, sets in contents.items() for t in sets]
+        )
     except DatasetError:
         folds = []
     for fold in folds:
@@ -542,3 +552,140 @@ def test_the_id_covers_rows_and_header(manifest: Manifest, dataset: Dataset) -> 
     pd.testing.assert_frame_equal(other.table, manifest.table)
     assert other.manifest_id != manifest.manifest_id
     assert len(manifest.manifest_id) == 64
+
+
+def test_few_shots_of_every_generator_and_all_that_is_validated_and_tested(tmp_path: Path) -> None:
+    dataset = without_pictures(captioned_index(), tmp_path)
+    manifests = open_manifests(dataset, "fewshot", "all")
+    assert len(manifests) == 20 * 5
+    for manifest in manifests:
+        assert manifest.fold == f"fewshot/shots={manifest.shots},repeat={manifest.repeat}"
+        assert manifest.unseen == ()
+        assert set(map(tuple, (c.values() for c in manifest.counts().values()))) == {(manifest.shots, 8, 8)}
+    asked = {tuple(manifest.rows("val", "test")["image_id"]) for manifest in manifests}
+    assert len(asked) == 1  # in every repeat: the split is the published one
+    for fewer, more in zip(manifests[:-5], manifests[5:], strict=True):
+        assert fewer.repeat == more.repeat
+        assert set(fewer.rows("train")["image_id"]) < set(more.rows("train")["image_id"])
+
+
+def test_few_shots_of_an_open_set() -> None:
+    manifest = build_manifest(without_pictures(captioned_index()), "fewshot-open", "gan,shots=2,repeat=0")
+    assert (manifest.seen, manifest.unseen) == (("flow", "pixel", "token", "unet"), ("gan",))
+    assert manifest.counts()["gan/t"] == {"train": 0, "val": 0, "test": 8}
+    assert manifest.counts()["flow/t"] == {"train": 2, "val": 8, "test": 8}
+
+
+def test_generators_that_are_not_drawn_are_in_no_split(tmp_path: Path) -> None:
+    dataset = without_pictures(captioned_index([f"g{i}" for i in range(7)]), tmp_path)
+    manifest = build_manifest(dataset, "fewshot", "classes=5,shots=1,repeat=0")
+    assert len(manifest.seen) == 5
+    assert set(manifest.table["generator"]) == set(manifest.seen)
+    folds = open_manifests(dataset, "fewshot", "all")
+    assert sorted({len(one.seen) for one in folds}) == [5, 6, 7]
+
+
+def test_a_generator_without_a_training_image_cannot_be_seen_and_few_images_give_few_folds(tmp_path: Path) -> None:
+    index = captioned_index(characters=20, each=1)
+    tested = set(build_manifest(without_pictures(index), "fewshot", "shots=1,repeat=0").rows("test")["group"])
+    extra = captioned_index(("late",), 20, 1)
+    rows = pd.concat([index, pd.DataFrame(extra[extra["prompt"].isin(tested)])], ignore_index=True)
+    dataset = without_pictures(rows, tmp_path)
+    manifests = open_manifests(dataset, "fewshot", "all")
+    assert {one.seen for one in manifests} == {FIVE}
+    assert max(one.shots for one in manifests) == 16
+    with pytest.raises(DatasetError, match=r"fold fewshot/shots=17,repeat=0 needs 17 training images .* flow, gan"):
+        build_manifest(dataset, "fewshot", "shots=17,repeat=0")
+    few = Protocol("few", "none", shots=(17, 18), group="character")
+    with pytest.raises(DatasetError, match="asks for 17 training images of every seen generator or more, and flow"):
+        open_manifests(dataset, few, "all")
+
+
+def test_resyntheses_are_in_no_split() -> None:
+    index = captioned_index().assign(role="original")
+    made = captioned_index(each=3).assign(role="resynthesis")
+    made["image_id"] = "r" + made["image_id"]
+    with_both = without_pictures(pd.concat([index, made], ignore_index=True))
+    manifests = [build_manifest(data, "fewshot", "shots=4,repeat=2") for data in (with_both, without_pictures(index))]
+    assert manifests[0].manifest_id == manifests[1].manifest_id
+
+
+def test_the_id_of_a_few_shot_manifest_never_changes() -> None:
+    manifest = build_manifest(without_pictures(captioned_index()), "fewshot", "shots=2,repeat=1")
+    assert manifest.manifest_id == "5c815cc9cab40e8ed835e54b8ea9432f7458e5f9f1eae1eae12583a4e1b26398"
+
+
+def weighted_index(weights: int = 3, scenes: int = 20) -> pd.DataFrame:
+    """Four generators with several weights that show the same scenes, and the scenes themselves."""
+    parts = [fake_index({f"{g}/x": scenes}).assign(weights=f"w{k}") for g in ARCHITECTURES for k in range(weights)]
+    index = pd.concat([*parts, fake_index({"untouched/x": scenes})], ignore_index=True)
+    names = index["generator"] + index["weights"].fillna("")
+    unique = names + index["row"].astype(str)
+    content = index["row"].map("scene {}".format)
+    return index.assign(image_id=unique, pixel_sha256=unique, bytes_sha256=unique, content_id=content)
+
+
+def weighted_dataset(index: pd.DataFrame) -> Dataset:
+    found = index[["generator", "weights"]].drop_duplicates().itertuples(index=False)
+    records = [
+        {"generator": g, "training_set": "x", "architecture": ARCHITECTURES.get(g, "no network")}
+        | ({"weights_id": w} if isinstance(w, str) else {"pictures": {"shows": "original"}})
+        for g, w in found
+    ]
+    names = [f"{r['generator']}/x" + (f".{r['weights_id']}" if "weights_id" in r else "") for r in records]
+    given = {"path": Path("fake"), "index": lambda: index, "info": {"sources": records}, "sources": lambda: names}
+    return cast(Dataset, SimpleNamespace(**given, suite="fake", crop_size=32))
+
+
+def test_cross_weights_trains_on_two_weights_and_tests_on_the_third(tmp_path: Path) -> None:
+    manifest = build_manifest(weighted_dataset(weighted_index()), "cross-weights", "w1")
+    assert (manifest.hold_out, manifest.held_out) == ("weights", "w1")
+    counts = manifest.counts()
+    for generator in ("progan", "taming"):
+        assert counts[f"{generator}/x.w0"] == counts[f"{generator}/x.w2"] == {"train": 16, "val": 2, "test": 0}
+        assert counts[f"{generator}/x.w1"] == {"train": 0, "val": 0, "test": 2}
+    for generator in ("stylegan", "ldm"):
+        assert f"{generator}/x.w0" not in counts
+        assert counts[f"{generator}/x.w1"] == {"train": 0, "val": 0, "test": 2}
+    assert counts["untouched/x"] == {"train": 16, "val": 2, "test": 2}
+    write_manifest(manifest, tmp_path / "m.parquet")
+    again = read_manifest(tmp_path / "m.parquet")
+    assert dataclasses.replace(again, table=manifest.table) == manifest
+    pd.testing.assert_frame_equal(again.table, manifest.table)
+
+
+@pytest.mark.parametrize("protocol", ["fang2023", "cross-weights"])
+def test_no_picture_is_in_two_splits(protocol: str) -> None:
+    fold = "w0" if protocol == "cross-weights" else None
+    table = build_manifest(weighted_dataset(weighted_index()), protocol, fold).table
+    assert (table.groupby("group")["split"].nunique() == 1).all()
+    assert set(table["group"]) == {f"scene {i}" for i in range(20)}
+
+
+def test_refuses_a_group_in_two_splits(tmp_path: Path) -> None:
+    manifest = build_manifest(weighted_dataset(weighted_index()), "fang2023")
+    moved = (manifest.table["generator"] == "progan") & (manifest.table["split"] == "train")
+    bad = tampered(manifest, split=manifest.table["split"].mask(moved & (moved.cumsum() == 1), "val"))
+    with pytest.raises(LeakError, match=r"group scene [0-9]+ is torn"):
+        write_manifest(bad, tmp_path / "m.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_refuses_held_out_weights_outside_test() -> None:
+    manifest = build_manifest(weighted_dataset(weighted_index()), "cross-weights", "w1")
+    moved = (manifest.table["weights"] == "w0") & (manifest.table["split"] == "train")
+    bad = tampered(manifest, weights=manifest.table["weights"].mask(moved & (moved.cumsum() == 1), "w1"))
+    with pytest.raises(LeakError, match="1 images of the held-out weights w1 lie outside test"):
+        check_manifest(bad)
+
+
+def test_two_weights_are_too_few_to_cross() -> None:
+    with pytest.raises(DatasetError, match=r"progan has w0 w1, taming has w0 w1\): take the suite mini-matched"):
+        build_manifest(weighted_dataset(weighted_index(weights=2)), "cross-weights", "w0")
+
+
+def test_sources_that_show_other_pictures_are_refused() -> None:
+    index = weighted_index()
+    index = index[(index["generator"] != "taming") | (index["row"] > 0)]
+    with pytest.raises(DatasetError, match=r"source taming/x.w0 lacks 1 of 20 pictures .* first scene 0"):
+        build_manifest(weighted_dataset(index), "fang2023")

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from osbench.benchmark.experiment import Configuration, Experiment
-from osbench.benchmark.manifest import Manifest
+from osbench.benchmark.manifest import Manifest, build_manifest
 from osbench.benchmark.method import get_method
 from osbench.benchmark.metrics import closed_set_accuracy
 from osbench.benchmark.orchestrator import check_experiment, run_experiment, summarize
 from osbench.benchmark.runs import list_runs
 from osbench.core.errors import RunError, UsageError
 from osbench.generation.dataset import Dataset
+from tests.benchmark.captioned import Captioned
 from tests.benchmark.tiny_dataset import METHOD_FILE
 
 
@@ -162,3 +163,44 @@ def test_a_rule_of_other_methods_is_no_error_and_a_misspelt_one_is() -> None:
     check_experiment(Experiment({"osbench-1": Configuration()}, rules=("native", "msp")))
     with pytest.raises(UsageError, match="unknown rejection rule of these entries 'mps'"):
         check_experiment(Experiment({"osbench-1": Configuration()}, rules=("native", "mps")))
+
+
+@pytest.fixture(scope="module")
+def few(dataset: Dataset) -> list[Manifest]:
+    """One and two shots, two repeats."""
+    captioned = Captioned(dataset.path, dataset.info)
+    names = [f"shots={shots},repeat={repeat}" for shots in (1, 2) for repeat in (0, 1)]
+    return [build_manifest(captioned, "fewshot", name) for name in names]
+
+
+def test_a_repeat_of_few_shots_has_seeds_of_its_own(
+    dataset: Dataset, few: list[Manifest], files: dict[str, str], tmp_path: Path
+) -> None:
+    asked = experiment(files, "works", seeds=2)
+    found = run_experiment(asked, dataset, few, out=tmp_path)
+    assert [(run.info.manifest.fold, run.seed) for run in found.runs["works"]] == [
+        (f"fewshot/shots={shots},repeat={repeat}", 2 * repeat + seed)
+        for shots in (1, 2)
+        for repeat in (0, 1)
+        for seed in (0, 1)
+    ]
+    assert not any(run.info.training_free for run in found.all_runs())
+    summary = summarize(found, few)[0]
+    assert (summary.auc_af1_crr, summary.af1, summary.crr) == (None, None, None)
+    assert 0 <= summary.accuracy <= 1
+
+
+def test_a_training_free_method_is_fitted_once_for_all_that_ask_the_same(
+    dataset: Dataset, few: list[Manifest], tmp_path: Path
+) -> None:
+    path = tmp_path / "free.py"
+    text = METHOD_FILE.replace("nearest-colour", "loop-free")
+    path.write_text(text.replace("    rejections =", "    training_free = True\n    rejections ="))
+    asked = Experiment({"free": Configuration(str(path))})
+    assert len({manifest.question for manifest in few}) == 1
+    (last,) = run_experiment(asked, dataset, few[3:], out=tmp_path / "runs").all_runs()
+    (run,) = run_experiment(asked, dataset, few, out=tmp_path / "runs").all_runs()
+    assert run.folder == last.folder  # what is finished is not done again on another fold
+    assert run.info.training_free
+    (first,) = run_experiment(asked, dataset, few, out=tmp_path / "fresh").all_runs()
+    assert first.info.manifest.fold == "fewshot/shots=1,repeat=0"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from osbench.benchmark.protocols import (
     Fold,
+    Learned,
     Protocol,
     Unseen,
     load_protocol,
@@ -27,7 +28,7 @@ SEVEN = ["latent_diffusion", "progan", "projected_gan", "stylegan", "stylegan2",
 
 
 def test_every_protocol_file_loads_under_its_own_name() -> None:
-    assert {"fang2023", "rotate", "rotate-one", "cross-content"} <= set(protocol_names())
+    assert {"fang2023", "rotate", "rotate-one", "cross-content", "cross-weights"} <= set(protocol_names())
     for name in protocol_names():
         protocol = load_protocol(name)
         assert protocol.name == name
@@ -103,8 +104,19 @@ GOOD = {"name": "mine", "description": "d", "unseen": {"choose": 1}, "ratios": [
         ({"ratios": [0.8, 0.1, 0.2]}, "ratios must add up to 1, not to 1.1"),
         ({"ratios": [1, 0, 0]}, "ratios must be three numbers between 0 and 1"),
         ({"ratios": [0.8, 0.1, ".nan"]}, "ratios[2] is '.nan'; expected a number"),
-        ({"hold_out": "generator"}, "hold_out is 'generator'; expected one of training_set"),
+        ({"hold_out": "generator"}, "hold_out is 'generator'; expected one of training_set, weights"),
         ({"description": None}, "description is null; expected text"),
+        ({"unseen": "none"}, "'unseen: none' needs 'shots'"),
+        ({"unseen": "nobody"}, "unseen is 'nobody'; expected names and values or one of none."),
+        ({"shots": [1], "hold_out": "training_set"}, "'shots' and 'hold_out' do not go together"),
+        ({"repeats": 2}, "'repeats' and 'classes' belong to 'shots'"),
+        ({"classes": [2]}, "'repeats' and 'classes' belong to 'shots'"),
+        ({"shots": [1], "classes": [1, 2]}, "'classes' must be at least 2 each"),
+        ({"shots": [0]}, "shots[0] is 0; expected at least 1"),
+        ({"shots": [1, 1]}, "shots names something twice"),
+        ({"shots": 5}, "shots is 5; expected a list"),
+        ({"group_seed": 8375}, "'group_seed' shuffles groups: say which column"),
+        ({"group": ["character"]}, "group is the list ['character']; expected text"),
         ({"name": "../mine"}, "'../mine' cannot name a protocol"),
         ({"name": "mine.yaml"}, "'mine.yaml' cannot name a protocol"),
     ],
@@ -169,6 +181,29 @@ def test_a_protocol_of_unseen_generators_has_a_name() -> None:
             Protocol.of_unseen(names, name)
 
 
+def test_few_shots_of_closed_and_open_sets() -> None:
+    fewshot = load_protocol("fewshot")
+    assert (fewshot.unseen, fewshot.group, fewshot.group_seed) == ("none", "character", 8375)
+    assert len(fewshot.folds("abcde")) == 20 * 5
+    assert len(fewshot.folds("abcdefg")) == 3 * 20 * 5
+    assert len(fewshot.folds([f"g{i:02}" for i in range(20)])) == 10 * 20 * 5
+    opened = load_protocol("fewshot-open").folds("abcde")
+    assert [fold.unseen for fold in opened[:: 5 * 5]] == [(name,) for name in "abcde"]
+    assert opened[0].name == "fewshot-open/a,shots=1,repeat=0"
+    assert {fold.seen for fold in opened[: 5 * 5]} == {("b", "c", "d", "e")}
+
+
+def test_few_shots_need_two_generators_with_images() -> None:
+    with pytest.raises(
+        DatasetError, match="training images of two seen generators at least; this dataset has some of a"
+    ):
+        load_protocol("fewshot").folds("abc", images={"a": 3})
+    with pytest.raises(DatasetError, match=r"fold fewshot/shots=3,repeat=0 needs 3 training images .* and b has fewer"):
+        load_protocol("fewshot").fold("ab", "shots=3,repeat=0", images={"a": 3, "b": 2})
+    with pytest.raises(UsageError, match=r"100 folds; choose one: shots=1,repeat=0, .* and 50 more\."):
+        load_protocol("fewshot").fold("ab")
+
+
 @pytest.mark.parametrize("name", protocol_names())
 def test_what_is_stored_is_read_again(name: str, tmp_path: Path) -> None:
     protocol = replace(load_protocol(name), name=f"my-{name}")
@@ -220,7 +255,7 @@ def test_rotations_do_not_depend_on_the_order_of_the_generators(names: set[str])
     assert len(folds) == comb(len(names), 2)
 
 
-TWO_CONTENTS = [f"{generator}/{content}" for generator in SEVEN for content in ("landscape", "emoji")]
+TWO_CONTENTS = [Learned(generator, content) for generator in SEVEN for content in ("landscape", "emoji")]
 MINI = {source.generator: source.architecture for source in load_suite("mini").sources}
 
 
@@ -239,7 +274,9 @@ def test_cross_content_holds_each_training_set_out_once() -> None:
 def test_the_papers_sources_give_fourteen_contents() -> None:
     sources = load_suite("fang2023").sources
     architectures = {source.generator: source.architecture for source in sources}
-    folds = load_protocol("cross-content").folds(architectures, [source.name for source in sources])
+    folds = load_protocol("cross-content").folds(
+        architectures, [Learned(source.generator, source.training_set) for source in sources]
+    )
     held_out = {fold.held_out for fold in folds}
     assert len(folds) == len(held_out) == 14
     assert held_out & {source.training_set for source in sources if source.generator == "stylegan"} == {
@@ -253,19 +290,19 @@ def test_the_papers_sources_give_fourteen_contents() -> None:
 
 def test_a_training_set_that_would_empty_a_class_gives_no_fold() -> None:
     protocol = load_protocol("cross-content")
-    sources = [source for source in TWO_CONTENTS if source != "taming/emoji"]
+    sources = [source for source in TWO_CONTENTS if source != Learned("taming", "emoji")]
     assert [fold.held_out for fold in protocol.folds(MINI, sources)] == ["emoji"]
     assert protocol.fold(MINI, None, sources).held_out == "emoji"
     for name in ("landscape", "cross-content/landscape"):
         with pytest.raises(DatasetError, match="would leave no training image of taming: generate"):
             protocol.fold(MINI, name, sources)
     # An unseen generator has no training image to lose.
-    assert len(protocol.folds(MINI, [source for source in TWO_CONTENTS if source != "stylegan/emoji"])) == 2
+    assert len(protocol.folds(MINI, [source for source in TWO_CONTENTS if source != Learned("stylegan", "emoji")])) == 2
 
 
 def test_a_single_training_set_cannot_be_held_out() -> None:
     with pytest.raises(DatasetError, match=r"\(landscape\) is the only one of a seen generator \(progan, ") as caught:
-        load_protocol("cross-content").folds(MINI, [f"{generator}/landscape" for generator in SEVEN])
+        load_protocol("cross-content").folds(MINI, [Learned(generator, "landscape") for generator in SEVEN])
     assert "generate a second training set for those" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -285,7 +322,7 @@ def test_a_training_set_is_held_out_exactly_if_every_class_keeps_an_image(pairs:
         for held_out in sorted({t for g, t in pairs if g in seen})
         if all(any(t != held_out for g, t in pairs if g == one) for one in {g for g, _ in pairs} & seen)
     ]
-    sources = [f"{g}/{t}" for g, t in pairs]
+    sources = [Learned(g, t) for g, t in pairs]
     if possible:
         folds = load_protocol("cross-content").folds(MINI, sources)
         assert [fold.held_out for fold in folds] == possible
@@ -299,3 +336,49 @@ def test_too_few_generators_for_two_seen_ones() -> None:
         load_protocol("rotate").folds(["a", "b", "c"])
     with pytest.raises(DatasetError, match="at least two seen generators"):
         load_protocol("rotate").folds([])
+
+
+THREE = [Learned(g, "pictures", w) for g in SEVEN for w in ("w0", "w1", "w2")]
+PICTURES = Learned("untouched", "pictures", network=False)
+MATCHED = MINI | {"untouched": "no network"}
+
+
+def test_cross_weights_holds_each_weight_out_once() -> None:
+    protocol = load_protocol("cross-weights")
+    folds = protocol.folds(MATCHED, [*THREE, PICTURES])
+    unseen = ("latent_diffusion", "stylegan")
+    assert folds == [Fold(f"cross-weights/w{k}", unseen, f"w{k}", "weights") for k in range(3)]
+    assert protocol.fold(MATCHED, "w1", [*THREE, PICTURES]) == folds[1]
+
+
+def test_held_out_weights_and_every_choice_of_unseen_generators_together() -> None:
+    protocol = Protocol("mine", Unseen(choose=2), hold_out="weights")
+    folds = protocol.folds(MINI, THREE)
+    assert len({fold.name for fold in folds}) == len(folds) == 21 * 3
+    assert folds[0] == Fold("mine/latent_diffusion+progan/w0", ("latent_diffusion", "progan"), "w0", "weights")
+    assert {fold.unseen for fold in folds} == {fold.unseen for fold in load_protocol("rotate").folds(MINI)}
+
+
+def test_every_seen_family_needs_a_third_weight() -> None:
+    protocol = load_protocol("cross-weights")
+    two = [one for one in THREE if one != Learned("taming", "pictures", "w2")]
+    with pytest.raises(DatasetError, match=r"taming has w0 w1\): take the suite mini-matched, or give .* 'weights_id"):
+        protocol.folds(MINI, two)
+    with pytest.raises(DatasetError, match=r"can hold no weights out: .* \(latent_diffusion has one, progan has one"):
+        protocol.folds(MINI, [Learned(name, "landscape") for name in SEVEN])
+    # An unseen family is not trained: it may have any number.
+    assert len(protocol.folds(MINI, [one for one in THREE if one != Learned("stylegan", "pictures", "w2")])) == 3
+
+
+def test_only_weights_that_everybody_has_are_held_out() -> None:
+    more = [*THREE, Learned("progan", "pictures", "w3")]
+    protocol = load_protocol("cross-weights")
+    assert [fold.held_out for fold in protocol.folds(MINI, more)] == ["w0", "w1", "w2"]
+    with pytest.raises(DatasetError, match="fold cross-weights/w3: every seen generator needs 3 weights of the same"):
+        protocol.fold(MINI, "w3", more)
+
+
+def test_a_protocol_of_unseen_generators_may_hold_out_too() -> None:
+    mine = Protocol.of_unseen(["taming"], hold_out="weights")
+    assert (mine.name, mine.hold_out) == ("unseen-taming-across-weights", "weights")
+    assert len(mine.folds(MINI, THREE)) == 3

@@ -10,20 +10,12 @@ from osbench.benchmark.experiment import Configuration, Difference, Experiment, 
 from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.metrics import af1, bootstrap_intervals, crr_per_generator
 from osbench.benchmark.orchestrator import ExperimentRuns, run_experiment
-from osbench.benchmark.result import Result
-from osbench.benchmark.results import (
-    AGREES,
-    CANNOT_TELL,
-    CONTRADICTS,
-    read_results,
-    result_frame,
-    result_of,
-    verdict,
-    write_results,
-)
+from osbench.benchmark.result import AGREES, BY_CONSTRUCTION, CANNOT_TELL, CONTRADICTS, Result
+from osbench.benchmark.results import read_results, result_frame, result_of, verdict, write_results
 from osbench.core.errors import RunError, UsageError
 from osbench.generation.dataset import Dataset
 
+PRINTED = {"fine": {"af1": 0.9, "crr": 0.6}, "coarse": {"af1": 0.4, "crr": 0.0}}
 ARCHITECTURES = {"latent_diffusion": "Stable Diffusion"}
 
 
@@ -36,10 +28,8 @@ def experiment(method_file: str) -> Experiment:
         seeds=2,
         rules=("distance",),
         columns=("auc_af1_crr", "af1", "f1", "crr_each"),
-        compare=(Difference("fine", "coarse", ("af1",)),),
-        published=Published(
-            "A paper", "https://example.org", {"images_per_source": 10}, {"fine": {"af1": 0.9}, "coarse": {"af1": 0.4}}
-        ),
+        compare=(Difference("fine", "coarse", ("af1", "crr")),),
+        published=Published("A paper", "https://example.org", {"images_per_source": 10}, PRINTED),
         notes=("Bins are bins.",),
     )
 
@@ -77,11 +67,14 @@ def test_values_are_those_of_the_runs(result: Result, found: ExperimentRuns, man
 
 
 def test_differences_stand_beside_the_printed_ones(result: Result) -> None:
-    (one,) = result.comparisons
+    one, other = result.comparisons
     fine, coarse = (row.values["af1"].estimate for row in result.rows)
     assert one.difference == pytest.approx(fine - coarse, abs=2e-6)
     assert one.published == 0.5
     assert one.verdict == verdict(0.5, one.low, one.high)
+    assert (other.metric, other.published) == ("crr", 0.6)
+    assert other.low > 0
+    assert other.verdict == BY_CONSTRUCTION, "the rule of the second row is never"
 
 
 @pytest.mark.parametrize(
@@ -109,6 +102,7 @@ def test_what_is_written_is_read_again(result: Result, tmp_path: Path) -> None:
     assert "Left out: gone: no weights" in text
     assert "| fine, distance | published | - | 0.900 |" in text or "| fine | published | - | 0.900 |" in text
     assert "fine minus coarse | aF1 | +0.500 |" in text
+    assert "| by construction |" in text
     frame = result_frame(result)
     assert set(frame["metric"]) >= {"auc_af1_crr", "af1"}
     assert len(frame) == sum(len(row.values) for row in result.rows)

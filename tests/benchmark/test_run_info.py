@@ -72,6 +72,7 @@ WRONG = [
     ("card.published", {"af1": "high"}, "card.published.af1 is 'high'; expected a number"),
     ("hardware.cores", 1.5, "hardware.cores is 1.5; expected a whole number or null"),
     ("wall_time_s", -1, "wall_time_s is -1; expected at least 0"),
+    ("seconds_per_image", {"inversion": -1.0}, r"seconds_per_image.inversion is -1.0; expected at least 0"),
     ("wall_time_s", 10**400, "wall_time_s is "),
     ("created", "yesterday", "created is 'yesterday', which is no ISO 8601 time"),
     ("code_sha256", None, "code_sha256 is null"),

@@ -67,7 +67,7 @@ def test_a_protocol_of_ones_own(folder: Path, tmp_path: Path) -> None:
     assert (document["protocol"], document["fold"], document["unseen"]) == ("mine", "mine", ["progan", "taming"])
     assert document["path"] == str(data / "manifests" / "mine.parquet")
     text = call(*split, "--name", "mine").stdout
-    assert f"protocol mine is stored beside them: {data}/manifests/mine.yaml" in text
+    assert f"protocol mine is stored with them: {data}/manifests/mine.yaml" in text
     assert text.splitlines()[-1] == f"Next: osbench evaluate --method proposed --data {data} --protocol mine"
     again = json.loads(call("split", data, "--protocol", "mine", "--json").stdout)
     assert again == [document]
@@ -88,6 +88,22 @@ def test_a_protocol_of_ones_own(folder: Path, tmp_path: Path) -> None:
     (stored,) = json.loads(call("split", data, "--protocol", "one", "--json").stdout)
     assert (stored["unseen"], stored["images"]) == (["taming"], {"train": 48, "val": 16, "test": 20})
     assert f"Dataset {data}, protocol mine, runs in " in call(*evaluate, "--protocol", "mine").stdout
+
+
+def test_something_is_held_out_of_unseen_generators_of_ones_own(tmp_path: Path) -> None:
+    from osbench.generation.generate import generate
+
+    suite = write_sources(tmp_path / "sources", GENERATORS, 20, CROP + 8, ("landscape", "emoji"))
+    data = generate(str(suite), tmp_path / "data").path
+    split = ["split", data, "--unseen", "taming", "--hold-out", "training_set"]
+    documents = json.loads(call(*split, "--json").stdout)
+    name = "unseen-taming-across-training-set"
+    assert [(d["fold"], d["held_out"]) for d in documents] == [(f"{name}/{t}", t) for t in ("emoji", "landscape")]
+    assert (data / "manifests" / f"{name}.yaml").read_text().count("hold_out: training_set") == 1
+    result = call("split", data, "--hold-out", "weights")
+    assert (result.exit_code, result.output.count("\n")) == (2, 1)
+    assert "--hold-out completes --unseen GENERATOR" in result.output
+    assert "progan has one" in call("split", data, "--unseen", "taming", "--hold-out", "weights").output
 
 
 def test_a_protocol_that_cannot_be_is_one_line_and_nothing_is_written(folder: Path, tmp_path: Path) -> None:
@@ -226,7 +242,7 @@ def test_cross_content_from_split_to_the_boards(folder: Path, tmp_path: Path) ->
 
     for arguments in (["--data", data], []):
         document = json.loads(call("score", made[0]["run"], *arguments, "--bootstrap", 5, "--json").stdout)
-        assert [(row["split"], row["training_set"]) for row in document["content"]] == [
+        assert [(row["split"], row["part"]) for row in document["content"]] == [
             ("val", "landscape"),
             ("test", "emoji"),
             ("test", "emoji"),

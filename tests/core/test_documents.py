@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from osbench.core.documents import Limits, Number, from_json, json_schema, to_json
 from osbench.core.errors import RunError
+from osbench.core.schema import FurtherKeys
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,13 @@ class Inner:
 
     kind: Literal["a", "b"]
     share: Number = 0.5
+
+
+@dataclass(frozen=True)
+class Loose(FurtherKeys):
+    """A document that may say more."""
+
+    name: str
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,7 @@ def test_the_schema_says_what_the_type_says() -> None:
     assert schema["description"] == "What lies outside. Second sentence."
     assert schema["required"] == ["name", "parts"]
     assert schema["additionalProperties"] is False
+    assert json_schema(Loose)["additionalProperties"] is True
     assert schema["properties"]["name"] == {
         "type": "string",
         "pattern": "^(?:[a-z]*)$",

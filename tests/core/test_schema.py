@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 
 from osbench.core.errors import UsageError
-from osbench.core.schema import check_keywords, read_record
+from osbench.core.schema import FurtherKeys, check_keywords, read_record
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,19 @@ def test_a_place_and_fields_that_may_not_be_set() -> None:
         read_record(Tree, {"height": 0}, "t.yaml", "trees[2]")
     with pytest.raises(UsageError, match=r"unknown key of .*'green'"):
         read_record(Tree, {"height": 1, "green": True}, "t.yaml", without=("green",))
+
+
+@dataclass(frozen=True)
+class Bush(FurtherKeys):
+    leaves: tuple[Leaf, ...] = ()
+
+
+def test_further_keys_are_passed_over_where_the_type_says_so() -> None:
+    assert read_record(Bush, {"leaves": [], "thorns": [object()]}, "b.yaml") == Bush()
+    with pytest.raises(UsageError, match=r"unknown key of b\.yaml below leaves\[0\] 'thorn'"):
+        read_record(Bush, {"leaves": [{"name": "a", "thorn": 1}]}, "b.yaml")
+    with pytest.raises(UsageError, match=r"b\.yaml: leaves is 1; expected a list\."):
+        read_record(Bush, {"leaves": 1, "thorns": 2}, "b.yaml")
 
 
 def test_keyword_arguments_are_checked_against_the_function() -> None:

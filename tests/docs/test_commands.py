@@ -20,6 +20,7 @@ SLOW = {
     "docs/extend/experiment.md",
     "docs/extend/suite.md",
     "docs/verbs/evaluate.md",
+    "docs/verbs/audit.md",
     "docs/verbs/index.md",
     "docs/verbs/generate.md",
     "docs/verbs/plan.md",

@@ -156,3 +156,67 @@ def test_names_become_folders_so_they_are_checked(tiny_suite: Path, photos: Path
 def test_a_name_that_is_taken(tiny_suite: Path, photos: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="name of another source"):
         generate(tiny_suite, tmp_path / "out", folders={"alpha/noise": photos})
+
+
+def groups(photos: Path, **changes: str) -> None:
+    """``groups.csv`` that puts every picture into the group of its first letter, but for some."""
+    names = ["a.jpg", "b.jpeg", "c.png", "e.png", "sub/d.webp"]
+    rows = [f"{name},{changes.get(name, name[0])}" for name in names]
+    (photos / "groups.csv").write_text("\n".join(["file,group", *rows]) + "\n")
+
+
+def test_a_table_in_the_folder_says_what_belongs_together(tiny_suite: Path, photos: Path, tmp_path: Path) -> None:
+    before = make(tiny_suite, tmp_path / "none", photos)
+    assert before.index()["group"].isna().all()
+    groups(photos)
+    dataset = make(tiny_suite, tmp_path / "out", photos)
+    assert dataset.index()["group"].tolist() == ["a", "b", "c", "e", "s"]
+    (source,) = dataset.info["sources"]
+    assert (source["folder"]["files"], source["folder"]["groups"]) == (5, "groups.csv")
+    assert dataset.verify(pixels=True) == []
+
+
+def test_another_table_is_another_source(tiny_suite: Path, photos: Path, tmp_path: Path) -> None:
+    groups(photos)
+    first = make(tiny_suite, tmp_path / "first", photos)
+    groups(photos, **{"c.png": "a"})
+    second = make(tiny_suite, tmp_path / "second", photos)
+    assert second.index()["group"].tolist() == ["a", "b", "a", "e", "s"]
+    assert first.info["sources"][0]["folder"]["sha256"] != second.info["sources"][0]["folder"]["sha256"]
+
+
+def test_the_stem_of_a_file_may_be_its_group(photos: Path, tmp_path: Path) -> None:
+    document = (
+        "name: own\nversion: own-v1\nrecipe: {crop_size: 20}\nsources:\n- {generator: own, folder: photos, group: %s}"
+    )
+    (tmp_path / "own.yaml").write_text(document % "stem")
+    dataset = generate(tmp_path / "own.yaml", tmp_path / "out")
+    assert dataset.index()["group"].tolist() == ["a", "b", "c", "e", "d"]
+    assert dataset.info["sources"][0]["folder"]["groups"] == "stem"
+    assert dataset.verify() == []
+    (tmp_path / "own.yaml").write_text(document % "folder")
+    with pytest.raises(UsageError, match="'group' can be 'stem', of a source that is a folder"):
+        generate(tmp_path / "own.yaml", tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,scene\na.jpg,a\n", "its first line must be file,group, not file,scene"),
+        ("", "no table of comma-separated values"),
+        ("file,group\na.jpg,a\n", r"says no group of b\.jpeg: add a line for it"),
+        ("file,group\na.jpg,a\nx.png,b\n", r"names x\.png, which is not in the folder; remove it"),
+        ("file,group\na.jpg,a\na.jpg,b\n", r"names a\.jpg twice; remove one line"),
+        ("file,group\na.jpg\n", "line 2 must be a file and a group"),
+        ("file,group\na.jpg,\n", "line 2 must be a file and a group"),
+        ("file,group\na.jpg," + "x" * 300, "line 2 must be a file and a group"),
+    ],
+)
+def test_bad_tables_of_groups_in_one_line(
+    tiny_suite: Path, photos: Path, tmp_path: Path, text: str, message: str
+) -> None:
+    (photos / "groups.csv").write_text(text)
+    with pytest.raises(DatasetError, match=message) as caught:
+        make(tiny_suite, tmp_path / "out", photos)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()

@@ -24,34 +24,68 @@ def deep(record: dict[str, Any]) -> str:
     return json.dumps(record).replace('"cpu"', "[" * 100_000 + "]" * 100_000)
 
 
+FOLDER = {"files": 1, "sha256": "0" * 64}
+
 CASES: list[tuple[str, Callable[[dict[str, Any]], object], str]] = [
-    ("no list of sources", lambda r: r.update(sources="all"), "sources must be a list, not 'all'"),
-    ("a recipe that is a list", lambda r: r.update(recipe=[]), "recipe must be a mapping"),
-    ("no crop size", lambda r: r["recipe"].pop("crop_size"), "recipe: crop_size is missing"),
-    ("a crop size of text", lambda r: r["recipe"].update(crop_size="20"), "crop_size must be an integer from 1"),
-    ("a crop of half a pixel", lambda r: r["recipe"].update(crop_size=32.5), "crop_size must be an integer from 1"),
-    ("true as a crop size", lambda r: r["recipe"].update(crop_size=True), "crop_size must be an integer from 1"),
-    ("a huge crop", lambda r: r["recipe"].update(crop_size=10**9), "crop_size must be an integer from 1"),
-    ("no rows", lambda r: r["recipe"].update(shard_rows=0), "shard_rows must be an integer from 1"),
-    ("an unknown setting", lambda r: r["recipe"].update(sharpen=3), "recipe: unknown key sharpen"),
-    ("qualities", lambda r: r["recipe"].update(qualities=90), "qualities must be a list of JPEG qualities"),
-    ("a source that is a text", lambda r: r["sources"].append("x"), "source 2: must be a mapping"),
-    ("a source without keys", lambda r: r["sources"].append({}), "source 2: name is missing"),
-    ("a source that leaves", lambda r: r["sources"][0].update(generator="../x"), "source 0: generator must be a name"),
-    ("another name", lambda r: r["sources"][0].update(name="x/y"), "source 0: name must be generator/training_set"),
+    ("no list of sources", lambda r: r.update(sources="all"), "sources is 'all'; expected a list."),
+    ("a recipe that is a list", lambda r: r.update(recipe=[]), "recipe is the list []; expected names and values."),
+    ("no crop size", lambda r: r["recipe"].pop("crop_size"), "recipe.crop_size is missing"),
+    ("a crop size of text", lambda r: r["recipe"].update(crop_size="20"), "recipe.crop_size is '20'; expected a whole"),
+    (
+        "a crop of half a pixel",
+        lambda r: r["recipe"].update(crop_size=32.5),
+        "crop_size is 32.5; expected a whole number.",
+    ),
+    (
+        "true as a crop size",
+        lambda r: r["recipe"].update(crop_size=True),
+        "crop_size is true; expected a whole number.",
+    ),
+    ("a huge crop", lambda r: r["recipe"].update(crop_size=10**9), "expected at most 65535."),
+    ("no rows", lambda r: r["recipe"].update(shard_rows=0), "recipe.shard_rows is 0; expected at least 1."),
+    ("an unknown setting", lambda r: r["recipe"].update(sharpen=3), "below recipe 'sharpen'"),
+    ("qualities", lambda r: r["recipe"].update(qualities=90), "recipe.qualities is 90; expected a list."),
+    ("a source that is a text", lambda r: r["sources"].append("x"), "sources[2] is 'x'; expected names and values."),
+    ("a source without keys", lambda r: r["sources"].append({}), "sources[2].name is missing"),
+    (
+        "a source that leaves",
+        lambda r: r["sources"][0].update(generator="../x"),
+        "sources[0].generator is '../x'; expected a name",
+    ),
+    ("another name", lambda r: r["sources"][0].update(name="x/y"), "sources[0]: name must be generator/training_set"),
     ("two of one name", lambda r: r["sources"].append(r["sources"][0]), "two sources have one name"),
-    ("shards", lambda r: r["sources"][0].update(shards=10**9), "source 0: shards must be an integer from 1 to 99,999"),
-    ("shards of others", lambda r: r["sources"][0].update(shards=7), "source 0: shards must be count / shard_rows"),
+    (
+        "shards",
+        lambda r: r["sources"][0].update(shards=10**9),
+        "sources[0].shards is 1000000000; expected at most 99999.",
+    ),
+    ("shards of others", lambda r: r["sources"][0].update(shards=7), "sources[0].shards must be count / shard_rows"),
     ("many", lambda r: [s.update(count=399_996, shards=99_999) for s in r["sources"]], "more than 100,000 shards"),
-    ("weights and a folder", lambda r: r["sources"][0].update(folder={}), "either weights or folder"),
+    ("weights and a folder", lambda r: r["sources"][0].update(folder=FOLDER), "either weights or folder"),
     ("which weights", lambda r: r["sources"][0].update(weights_id="w0"), "with several weights one more '.weights_id'"),
-    ("odd weights", lambda r: r["sources"][0].update(weights_id="../x"), "source 0: weights_id must be a name"),
-    ("a margin of text", lambda r: r["recipe"].update(margin="6"), "recipe: margin must be an integer from 0"),
-    ("a swap of all", lambda r: r["recipe"].update(low_pass_swap=2), "low_pass_swap must be a number from 0 to 0.5"),
-    ("pictures", lambda r: r["sources"][0].update(pictures={"file": "x"}), "source 0: pictures: count is missing"),
-    ("a line feed", lambda r: r.update(title="a\nb"), "title must be a text of one line"),
-    ("an escape", lambda r: r["versions"].update(numpy="\x1b[2J"), "versions must be a mapping of texts"),
-    ("classes", lambda r: r["sources"][0]["sampling"].update(class_labels=["a"]), "a list of integers"),
+    (
+        "odd weights",
+        lambda r: r["sources"][0].update(weights_id="../x"),
+        "sources[0].weights_id is '../x'; expected a name",
+    ),
+    ("a margin of text", lambda r: r["recipe"].update(margin="6"), "recipe.margin is '6'; expected a whole number."),
+    ("a swap of all", lambda r: r["recipe"].update(low_pass_swap=2), "low_pass_swap is 2; expected at most 0.5."),
+    ("null", lambda r: r["sources"][0].update(weights_id=None), "weights_id is null; expected text on one line."),
+    ("no family", lambda r: r["sources"][0].pop("family"), "sources[0]: family is missing."),
+    ("weights", lambda r: r["sources"][0]["weights"].update(sha256="0"), "weights.sha256 is '0'; expected a SHA-256."),
+    ("a quality", lambda r: r["recipe"].update(qualities=[None, 101]), "qualities[1] is 101; expected at most 100."),
+    ("pictures", lambda r: r["sources"][0].update(pictures={"file": "x"}), "sources[0].pictures.count is missing"),
+    ("a line feed", lambda r: r.update(title="a\nb"), "title is 'a b'; expected text on one line."),
+    (
+        "an escape",
+        lambda r: r["versions"].update(numpy="\x1b[2J"),
+        "versions.numpy is ' [2J'; expected text on one line.",
+    ),
+    (
+        "classes",
+        lambda r: r["sources"][0]["sampling"].update(class_labels=["a"]),
+        "class_labels[0] is 'a'; expected a whole number.",
+    ),
 ]
 
 
@@ -67,6 +101,7 @@ def test_what_is_wrong_is_one_line(
     message = str(caught.value)
     assert reason in message
     assert str(tmp_path / RECORD) in message
+    assert message.endswith("The dataset is damaged: generate it again into a new folder.")
     assert message.isprintable()
 
 
@@ -82,5 +117,8 @@ def test_deep_and_special_files(record: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_what_osbench_writes_is_right(record: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / RECORD).write_text(json.dumps({**record, "of_a_later_version": [1]}))
+    later = copy.deepcopy(record)
+    for place in (later, later["sources"][0], later["sources"][0]["weights"], later["sources"][0]["sampling"]):
+        place["of_a_later_version"] = [1]
+    (tmp_path / RECORD).write_text(json.dumps(later))
     assert Dataset.open(tmp_path).sources() == ["alpha/noise", "beta/noise"]

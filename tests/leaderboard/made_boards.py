@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from osbench.benchmark.metrics import METRICS
 from osbench.benchmark.metrics.intervals import Interval
+from osbench.benchmark.primary_rule import Separation
 from osbench.benchmark.run_info import Config
 from osbench.benchmark.score import Confusion
 from osbench.leaderboard.board import Board, Counts
@@ -27,11 +28,15 @@ def made_entry(method: str, rule: str, metrics: Mapping[str, Interval], variant:
         rank=1,
         rank_low=1,
         rank_high=1,
+        unranked="",
         method=method,
         rule=rule,
+        primary_rule=True,
+        separation=Separation(0.5, 0, True),
         name=method,
         variant=variant,
         seeds=(0, 1),
+        trainings=2,
         runs=(),
         config=Config({}, {}, {}, 32),
         code_sha256="0" * 64,
@@ -65,6 +70,7 @@ def made_board(*entries: Entry) -> Board:
         crop_size=32,
         counts=Counts(0, 0, 0, 0),
         primary="auc_af1_crr",
+        ranks_note="",
         threshold_rule="accept-95",
         bootstrap=10,
         metrics={},

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from osbench.benchmark.manifest import Manifest, build_manifest
+from osbench.benchmark.metrics import PRIMARY
 from osbench.core import publish
 from osbench.core.errors import DatasetError, RunError
 from osbench.generation.dataset import Dataset
@@ -51,13 +52,18 @@ def test_a_board_has_the_promised_names(board: Board, manifest: Manifest, tmp_pa
     assert all(m["title"] and m["definition"].endswith(".") for m in document["metrics"].values())
 
 
-def test_entries_are_ranked_by_the_primary_metric(board: Board) -> None:
+def test_entries_are_in_the_order_of_the_primary_metric_and_one_of_each_fit_has_a_rank(board: Board) -> None:
     entries = board.entries
     assert (entries[0].method, entries[0].rank) == ("proposed", 1)
-    ranks = [entry.rank or 0 for entry in entries]
-    assert ranks == sorted(ranks)
+    values = [entry.metrics[PRIMARY].estimate for entry in entries]
+    assert values == sorted(values, reverse=True)
+    ranked = [entry for entry in entries if entry.rank is not None]
+    assert sorted(entry.method for entry in ranked) == ["dct-cnn", "proposed", "resnet50"]
+    assert [entry.rank for entry in ranked] == [1, 1, 3], "the first two cannot be told apart"
+    assert all(entry.primary_rule and not entry.unranked for entry in ranked)
+    assert {entry.unranked.rpartition(" ")[0] for entry in entries if entry not in ranked} == {"its fit is ranked by"}
     assert {entry.rule for entry in entries[-2:]} == {"never"}
-    assert all((e.rank_low or 0) <= (e.rank or 0) <= (e.rank_high or 0) for e in entries)
+    assert all((e.rank_low or 0) <= (e.rank or 0) <= (e.rank_high or 0) for e in ranked)
     assert len({entry.id for entry in entries}) == len(entries)
 
 

@@ -44,7 +44,7 @@ def test_rows_are_means_over_seeds_at_their_own_thresholds(held_out: Manifest, t
     assert [row.images for row in entry.content] == [6, 6, 4]
     for row, *seeds in zip(entry.content, *alone, strict=True):
         assert row.rejected == pytest.approx(np.mean([seed.rejected for seed in seeds]))
-        assert row.training_set == seeds[0].training_set
+        assert row.part == seeds[0].part
     assert entry.content[-1].accuracy is None
     assert entry.content[0].accuracy == pytest.approx(np.mean([seed[0].accuracy or 0.0 for seed in alone]))
 
@@ -57,7 +57,7 @@ def test_a_board_without_held_out_content_has_no_rows(manifest: Manifest, tmp_pa
 
 def test_the_board_keeps_the_rows(site: Path) -> None:
     (entry,) = json.loads((site / JSON_FILE).read_text())["entries"]
-    assert [(row["split"], row["openness"], row["training_set"]) for row in entry["content"]] == [
+    assert [(row["split"], row["openness"], row["part"]) for row in entry["content"]] == [
         ("val", "seen", "landscape"),
         ("test", "seen", "emoji"),
         ("test", "unseen", "emoji"),

@@ -12,7 +12,7 @@ from osbench.benchmark.manifest import Manifest
 from osbench.benchmark.metrics.resampling import Resamples
 from osbench.benchmark.run_info import Hardware
 from osbench.benchmark.runs import Run
-from osbench.leaderboard.entry import Entry, entry_of, hardware_text, settings_text
+from osbench.leaderboard.entry import Entry, Robustness, entry_of, hardware_text, settings_text
 
 from .synthetic_runs import Drawn, write_run
 
@@ -26,7 +26,7 @@ def runs(manifest: Manifest, tmp_path: Path) -> list[Run]:
 
 def entry(runs: list[Run], manifest: Manifest, replicates: int = 50) -> Entry:
     answers = [run.answers(manifest=manifest) for run in runs]
-    return entry_of(answers, [()] * len(runs), Resamples(answers[0].test, replicates))[0]
+    return entry_of(answers, [Robustness()] * len(runs), Resamples(answers[0].test, replicates))[0]
 
 
 def test_one_seed_gives_what_score_gives(runs: list[Run], manifest: Manifest) -> None:
@@ -35,12 +35,14 @@ def test_one_seed_gives_what_score_gives(runs: list[Run], manifest: Manifest) ->
     assert found.per_generator == score.per_generator
     assert str(found.new_generator) == str(score.new_generator)  # NaN bounds: two generators cannot tell
     assert found.confusion == score.confusion
+    assert found.curve is not None
+    assert score.curve is not None
     assert found.curve.crr[:-1] == score.curve.crr
 
 
 def test_several_seeds_give_means_and_summed_counts(runs: list[Run], manifest: Manifest) -> None:
-    found, side = entry_of(
-        [run.answers(manifest=manifest) for run in runs], [()] * 3, Resamples(runs[0].answers().test, 50)
+    found, sides = entry_of(
+        [run.answers(manifest=manifest) for run in runs], [Robustness()] * 3, Resamples(runs[0].answers().test, 50)
     )
     scores = [run.score(manifest=manifest, bootstrap=2) for run in runs]
     for name, metric in found.metrics.items():
@@ -48,9 +50,18 @@ def test_several_seeds_give_means_and_summed_counts(runs: list[Run], manifest: M
         assert metric.low <= metric.high
         assert metric.kind == "seeds+images"
     assert np.array_equal(found.confusion.counts, np.sum([score.confusion.counts for score in scores], axis=0))
-    assert side.estimate == found.metrics["auc_af1_crr"].estimate
-    assert side.values.shape == (50,)
+    assert sides.primary.estimate == found.metrics["auc_af1_crr"].estimate
+    assert sides.primary.values.shape == (50,)
+    assert (sides.laundering, found.laundering) == (None, None)
     assert (found.seeds, found.wall_time_s) == ((0, 1, 2), 312.5)
+
+
+def test_what_an_image_costs_is_the_mean_of_the_seeds(runs: list[Run], manifest: Manifest) -> None:
+    answers = [run.answers(manifest=manifest) for run in runs[:2]]
+    costs = ({"a": 1.0, "b": 0.5}, {"a": 3.0})
+    told = [replace(one, info=replace(one.info, seconds_per_image=c)) for one, c in zip(answers, costs, strict=True)]
+    found, _ = entry_of(told, [Robustness((), {})] * 2, Resamples(answers[0].test, 5))
+    assert found.seconds_per_image == {"a": 2.0, "b": 0.5}
 
 
 def test_a_document_comes_back(runs: list[Run], manifest: Manifest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 
 import pytest
 
@@ -41,4 +42,4 @@ def test_large_images_mean_fewer_images(dataset: Dataset, manifest: Manifest, mo
 def test_a_dataset_knows_whether_it_is_the_one(dataset: Dataset, manifest: Manifest) -> None:
     assert holds_images(dataset, manifest)
     table = manifest.table.assign(image_id="0" * 32)
-    assert not holds_images(dataset, Manifest(**{**vars(manifest), "table": table}))
+    assert not holds_images(dataset, dataclasses.replace(manifest, table=table))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from osbench.benchmark.experiment import load_experiment
 from osbench.core.errors import RunError
 from osbench.leaderboard.readme import BEGIN, END, board_markdown, update
 
@@ -31,13 +32,22 @@ def test_the_table_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
     assert "0.500" not in readme.read_text()
 
 
-def test_only_rules_chosen_beforehand_are_shown_and_the_others_counted() -> None:
-    entries = [made_entry("m", rule, {}) for rule in ("never", "vim", "native", "knn")]
-    text = board_markdown(made_board(*entries))
-    assert "| m | never |" in text
-    assert "| m | native |" in text
+def test_only_the_rules_of_an_experiment_are_shown_and_the_others_counted() -> None:
+    rules = load_experiment("mini").rules
+    assert rules
+    entries = [made_entry("m", rule, {}) for rule in (*rules, "vim", "knn")]
+    text = board_markdown(made_board(*entries), rules)
+    assert all(f"| m | {rule} |" in text for rule in rules)
     assert "vim" not in text
     assert "2 more entries" in text
+    assert "| m | vim |" in board_markdown(made_board(*entries))
+
+
+def test_a_method_with_none_of_the_rules_is_shown_all_the_same() -> None:
+    entries = [made_entry("m", "never", {}), made_entry("m", "vim", {}), made_entry("other", "vim", {})]
+    text = board_markdown(made_board(*entries), ["never"])
+    assert "| other | vim |" in text
+    assert "| m | vim |" not in text
 
 
 def test_a_file_without_markers_is_refused_and_kept(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from osbench.benchmark.manifest import Manifest
@@ -41,6 +42,24 @@ def test_a_row_is_the_mean_of_the_seeds_at_their_own_thresholds(runs: list[Run])
     assert rows[-1].seen_accepted < rows[0].seen_accepted
     assert mean_surface([each[0], each[1][:-1]]) == mean_surface([each[0][:-1], each[1][:-1]])
     assert mean_surface([each[0], ()]) == ()
+
+
+def test_the_second_score_is_the_mean_over_treatments_with_its_interval(runs: list[Run], tmp_path: Path) -> None:
+    entry = build_board(tmp_path / "runs", bootstrap=40).entries[0]
+    treated = [row.af1 for row in entry.robustness if row.cell != CLEAN]
+    assert entry.laundering is not None
+    assert entry.laundering.score.estimate == pytest.approx(np.mean(treated), abs=1e-12)
+    assert entry.laundering.score.low < entry.laundering.score.estimate < entry.laundering.score.high
+    assert entry.laundering.cells == tuple(row.cell for row in entry.robustness if row.cell != CLEAN)
+    assert entry.laundering.unranked == "2 trainings: a rank needs 3"
+    frame = entry.to_frame()
+    assert frame["laundering"].iloc[0] == entry.laundering.score.estimate
+    assert pd.isna(frame["laundering_rank"].iloc[0])
+
+
+def test_a_seed_without_laundered_answers_costs_the_score(runs: list[Run], tmp_path: Path) -> None:
+    (runs[0].folder / LAUNDERED_FILE).unlink()
+    assert build_board(tmp_path / "runs", bootstrap=5).entries[0].laundering is None
 
 
 def test_the_board_holds_the_surface_beside_the_metrics(runs: list[Run], manifest: Manifest, tmp_path: Path) -> None:

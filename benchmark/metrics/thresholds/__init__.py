@@ -1,4 +1,4 @@
-"""Where to cut: rules that choose the threshold from seen validation images, and oracle rules for diagnosis only.
+"""Rules that choose the threshold from seen validation images, and oracle rules for diagnosis only.
 
 An image is accepted iff ``known_score >= threshold``, everywhere. A rule is one module of this package, with one
 function under :func:`register_threshold`; other packages register theirs by entry points of ``osbench.thresholds``.
@@ -100,7 +100,7 @@ def threshold_rule(name: str) -> ThresholdRule:
 
 
 def choose_threshold(name: str, validation: Outcome, test: Outcome | None = None) -> float:
-    """The threshold that the rule `name` chooses; `test` is looked at by oracle rules only.
+    """The threshold that the rule `name` chooses; only oracle rules use `test`.
 
     Raises
     ------

@@ -64,12 +64,12 @@ def write_card(zoo: Path, aim: dict[str, float], held: int, linear: str) -> Path
 
 def _table(records: list[dict[str, Any]]) -> str:
     head = ["model", "parameters", "file, kB", "minutes", "steps", "luma, dB", "chroma, dB", "sharpness"]
-    rows = [head, ["---"] * len(head)]
+    rows: list[list[str]] = []
     for r in records:
         f = r["figures"]
         row = [r["model"], f"{r['parameters']:,}", f"{r['bytes'] / 1000:.0f}", f"{r['seconds'] / 60:.1f}", r["steps"]]
         rows.append([*map(str, row), f"{f['luma']:.2f}", f"{f['chroma']:.2f}", f"{f['sharpness']:.3f}"])
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return markdown_table(head, rows) + "\n"
 
 
 def _section(family: str, records: list[dict[str, Any]]) -> str:

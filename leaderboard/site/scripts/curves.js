@@ -106,11 +106,11 @@ function stepWithKeys(event) {
   byId("chart-readout").textContent = `CRR ${fixed(chart.reading, 2)}: ${readings(chart.reading).map(({ entry, af1 }) => `${labelOf(entry)} ${fixed(af1, 2)}`).join("; ")}`;
 }
 
-/** Ten curves can be told apart; of more, each method's best and its plain "never" come first. */
+/** Ten curves can be told apart; of more, each fit's ranking rule and its plain "never" come first. */
 function showFirst() {
   if (entries.length <= 10) return;
   for (const entry of entries) {
-    if (!bestOfMethods.includes(entry) && entry.rule !== "never") chart.hidden.add(entry.id);
+    if (!leading.includes(entry) && entry.rule !== "never") chart.hidden.add(entry.id);
   }
 }
 
@@ -121,9 +121,9 @@ function showOnly(shown) {
 }
 
 function legendChoices() {
-  if (methods.length === entries.length) return null;
+  if (leading.length === entries.length) return null;
   return el("div", { class: "legend-choices" },
-    el("button", { type: "button", onclick: () => showOnly(bestOfMethods) }, "Best of each method"),
+    el("button", { type: "button", onclick: () => showOnly(leading) }, "One rule of each fit"),
     el("button", { type: "button", onclick: () => showOnly(entries) }, "All"));
 }
 
@@ -144,6 +144,9 @@ function drawLegend() {
 
 function startCurves() {
   const figure = byId("chart");
+  const drawable = entries.some((entry) => entry.curve); // without unseen images there is nothing to refuse
+  for (const part of [byId("curves"), byId("curves-link")]) part.hidden = !drawable;
+  if (!drawable) return;
   showFirst();
   drawChart();
   drawLegend();

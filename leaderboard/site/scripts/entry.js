@@ -37,10 +37,11 @@ function cardBlock(entry) {
     el("div", { class: "two" },
       bullets("Faithful to the paper", card.faithful, "faithful"), bullets("Not the same", card.deviations, "deviations")),
     el("dl", { class: "facts small" }, pairs([
-      ["Rejection", entry.rule], ["Options", optionsText(entry) || "defaults"], ["Seeds", entry.seeds.join(", ")],
+      ["Rejection", entry.rule], ["Not ranked", entry.unranked], ["Options", optionsText(entry) || "defaults"], ["Seeds", `${entry.seeds.join(", ")}${entry.card.deterministic ? " (draws nothing at random)" : ""}`],
       ["Crop", `${entry.config.crop_size} × ${entry.config.crop_size} px`],
       ["Threshold", entry.threshold_rule], ["Input", card.input_range], ["Precision", entry.precision],
       ["Licence", card.licence], ["Hardware", entry.hardware], ["Time per seed", duration(entry.wall_time_s)],
+      ["Seconds per image", costText(entry)],
       ["Code", el("code", { title: entry.code_sha256 }, entry.code_sha256.slice(0, 8))], ["Revision", revisionText(entry)],
       ["osbench", entry.osbench_version], ["Made", entry.created.slice(0, 10)],
       ["Runs", entry.runs.length ? el("details", {}, el("summary", {}, String(entry.runs.length)), entry.runs.map((run) => el("div", {}, el("code", {}, run)))) : null]])));
@@ -54,6 +55,9 @@ function optionsText(entry) {
 }
 
 const revisionText = (entry) => (entry.git ? `${entry.git.revision.slice(0, 12)}${entry.git.dirty ? " with changes" : ""}` : null);
+
+/** What the dear parts of an answer cost, each for one image. */
+const costText = (entry) => Object.entries(entry.seconds_per_image || {}).map(([part, seconds]) => `${part} ${seconds.toPrecision(2)}`).join(", ");
 
 function whisker(metric, className) {
   const at = (value) => 100 * Math.min(1, Math.max(0, value));
@@ -71,6 +75,7 @@ function claimRow(title, metric, className, note) {
 }
 
 function claimsBlock(entry) {
+  if (!board.unseen.length) return null; // nobody to refuse
   const near = entry.metrics.crr;
   const far = entry.new_generator?.crr;
   const count = board.unseen.length;
@@ -81,8 +86,9 @@ function claimsBlock(entry) {
     claimRow("These generators", near, "near", `Other images of ${list(board.unseen.map(titleOf))}.`),
     claimRow("A new generator", far, "far",
       !known ? `${count} unseen generator${count === 1 ? "" : "s"} cannot tell: fewer than five, so no claim about generators outside this board.`
+        : far.kind === "generators over folds" ? "Nineteen in twenty such generators, drawn like those that the folds of this protocol leave out in turn."
         : far.high - far.low > 0.6 ? `${count} unseen generators that differ this much cannot tell: no claim about generators outside this board.`
-          : `A generator drawn like the ${count} unseen ones here.`));
+          : `Nineteen in twenty generators drawn like the ${count} unseen ones here.`));
 }
 
 // --- confusion -----------------------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ const titleOf = (generator) => (Object.hasOwn(board.titles, generator) ? board.t
 const labelOf = (entry) =>
   [entry.name, entry.rule, entry.variant].filter(Boolean).join("\u00a0· "); // never a line that starts with the dot
 
-/** The best ranked entry of each method: what a crowded board shows first. */
-const bestOfMethods = methods.map((method) => entries.find((entry) => entry.method === method));
+/** Every fit by the rule that it is ranked by: what a crowded board shows first. */
+const leading = entries.filter((entry) => entry.primary_rule);
 
 function swatch(entry, width = 26) {
   return svg("svg", { class: "swatch", viewBox: `0 0 ${width} 8`, width, height: 8, "aria-hidden": "true" },
@@ -27,6 +27,7 @@ function swatch(entry, width = 26) {
 }
 
 function metricOf(entry, key) {
+  if (key === "laundering") return entry.laundering?.score;
   if (!key.includes("/")) return entry.metrics[key];
   const [generator, name] = [key.slice(0, key.lastIndexOf("/")), key.slice(key.lastIndexOf("/") + 1)];
   return (Object.hasOwn(entry.per_generator, generator) && entry.per_generator[generator][name]) || undefined;

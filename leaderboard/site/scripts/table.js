@@ -1,29 +1,32 @@
 // The board: a table in the shape of Table 3 of Fang et al. (2023), sortable by any column.
 
-const MAIN_METRICS = ["auc_af1_crr", "af1", "crr", "auroc", "oscr"];
+const MAIN_METRICS = ["auc_af1_crr", "af1", "crr", "auroc", "oscr"].filter((key) => Object.hasOwn(board.metrics, key));
+if (!MAIN_METRICS.includes(board.primary)) MAIN_METRICS.unshift(board.primary); // a closed set
 
 function tableColumns() {
   const metric = (key, group, kind) => ({ key, group, kind, title: metricTitle(key) });
   const others = Object.keys(board.metrics).filter((key) => !MAIN_METRICS.includes(key));
   const perGenerator = (generators, name, group) =>
     generators.map((generator) => ({ key: `${generator}/${name}`, group, kind: "generator", title: titleOf(generator) }));
+  const main = (key, group, kind) => (MAIN_METRICS.includes(key) && key !== board.primary ? [metric(key, group, kind)] : []);
   return [
-    metric("auc_af1_crr", "rank", "main primary"),
-    ...perGenerator(board.seen, "f1", "seen"), metric("af1", "seen", "main mean"),
-    ...perGenerator(board.unseen, "crr", "unseen"), metric("crr", "unseen", "main mean"),
-    metric("auroc", "free", "main"), metric("oscr", "free", "main"),
-    ...others.map((key) => metric(key, "more", "more")),
+    metric(board.primary, "rank", "main primary"),
+    ...perGenerator(board.seen, "f1", "seen"), ...main("af1", "seen", "main mean"),
+    ...perGenerator(board.unseen, "crr", "unseen"), ...main("crr", "unseen", "main mean"),
+    ...main("auroc", "free", "main"), ...main("oscr", "free", "main"),
+    ...(entries.some((entry) => entry.laundering) ? [{ key: "laundering", group: "laundered", kind: "main", title: "Mean aF1" }] : []),
+    ...others.map((key) => metric(key, "more", board.unseen.length ? "more" : "main")),
   ];
 }
 
 const GROUP_TITLES = {
-  rank: "", seen: "Seen generators: F1", unseen: "Unseen generators: rejected", free: "No threshold", more: "More",
+  rank: "", seen: "Seen generators: F1", unseen: "Unseen generators: rejected", free: "No threshold", laundered: "Laundered", more: "More",
 };
 const SHORT_GROUP_TITLES = { ...GROUP_TITLES, seen: "Seen", unseen: "Unseen" };
 
 const columns = tableColumns();
-const CROWDED = 30; // so many rows and more: the page begins with the best of each method
-const view = { sort: "rank", descending: false, filter: "", bestOnly: entries.length >= CROWDED };
+const CROWDED = 30; // so many rows and more: the page begins with one rule of each fit
+const view = { sort: "rank", descending: false, filter: "", leadingOnly: entries.length >= CROWDED };
 
 function best(column, rows) {
   const sign = lowerIsBetter(column.key) ? -1 : 1;
@@ -47,7 +50,7 @@ function sortKey(entry) {
 
 function sortedEntries() {
   const words = view.filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const pool = view.bestOnly && !words.length ? bestOfMethods : entries; // who asks for a name wants all that have it
+  const pool = view.leadingOnly && !words.length ? leading : entries; // who asks for a name wants all that have it
   const rows = pool.filter((entry) => words.every((word) => labelOf(entry).toLowerCase().includes(word)));
   const sign = view.descending ? -1 : 1;
   return rows.sort((a, b) => {
@@ -72,29 +75,38 @@ function valueCell(column, entry, top) {
   if (!metric || !isNumber(metric.estimate)) {
     return el("td", { class: classes.join(" ") }, el("span", { class: "missing", title: "not defined for this entry" }, "–"));
   }
-  const first = column.key === board.primary ? entry.rank_low === 1 : tiesWithBest(column, metric, top);
+  const place = { [board.primary]: entry, laundering: entry.laundering }[column.key]; // the columns that rank
+  const first = place ? place.rank_low === 1 : tiesWithBest(column, metric, top);
   if (first) classes.push("best");
   return el("td", { class: classes.join(" ") },
     el("span", { class: "number" }, fixed(metric.estimate)),
     el("span", { class: "interval" }, range(metric)),
+    column.key === "laundering" ? launderedRank(place) : null,
     track(metric));
+}
+
+function launderedRank(place) {
+  const possible = place.rank_low === place.rank_high ? "" : ` (${place.rank_low}–${place.rank_high})`;
+  return place.rank
+    ? el("span", { class: "place", title: "rank by what laundering leaves, and the ranks that are possible" }, `# ${place.rank}${possible}`)
+    : el("span", { class: "place", title: `not ranked: ${place.unranked}` }, "# –");
 }
 
 function rankCell(entry) {
   const certain = entry.rank_low === entry.rank_high;
   return el("td", { class: "rank" },
-    el("span", { class: "number" }, entry.rank ?? "–"),
+    el("span", { class: "number", title: entry.unranked ? `not ranked: ${entry.unranked}` : null }, entry.rank ?? "–"),
     entry.rank && !certain
       ? el("span", { class: "interval", title: "ranks that are possible" }, `${entry.rank_low}–${entry.rank_high}`) : null);
 }
 
 function methodCell(entry) {
-  const few = entry.seeds.length < 3;
+  const few = entry.primary_rule && entry.unranked !== "";
   return el("th", { scope: "row", class: "method" },
     el("a", { href: linkOf(entry) }, swatch(entry, 18), el("span", { class: "name" }, entry.name)),
     el("span", { class: "sub" },
       el("span", { class: "rule" }, entry.rule), entry.variant ? ` ${entry.variant}` : "",
-      el("span", { class: few ? "seeds few" : "seeds", title: few ? "fewer than the 3 seeds that a trained method should have" : null },
+      el("span", { class: few ? "seeds few" : "seeds", title: few ? `not ranked: ${entry.unranked}` : null },
         `${entry.seeds.length} seed${entry.seeds.length === 1 ? "" : "s"}`)));
 }
 
@@ -107,7 +119,7 @@ function headerCell(key, title, classes) {
 
 function groupRow() {
   const cells = [el("td", { colspan: 2, class: "corner" })];
-  for (const group of ["rank", "seen", "unseen", "free", "more"]) {
+  for (const group of ["rank", "seen", "unseen", "free", "laundered", "more"]) {
     const members = columns.filter((column) => column.group === group);
     if (!members.length) continue;
     const narrow = members.filter((column) => column.kind !== "generator").length;
@@ -160,9 +172,9 @@ function csvText() {
     if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`; // a spreadsheet must not run a name as a formula
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const header = ["rank", "rank_low", "rank_high", "name", "method", "rule", "variant", "seeds",
+  const header = ["rank", "rank_low", "rank_high", "unranked", "laundering_rank", "name", "method", "rule", "variant", "seeds",
     ...columns.flatMap((column) => [column.key, `${column.key}:low`, `${column.key}:high`])];
-  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.name, entry.method, entry.rule,
+  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.unranked, entry.laundering?.rank, entry.name, entry.method, entry.rule,
     entry.variant, entry.seeds.join(" "), ...columns.flatMap((column) => {
       const metric = metricOf(entry, column.key) || {};
       return [metric.estimate, metric.low, metric.high];
@@ -188,14 +200,14 @@ function startTable() {
     box.addEventListener("change", apply);
     apply();
   };
-  byId("best-only").checked = view.bestOnly;
-  byId("best-count").textContent = `(${bestOfMethods.length} of ${entries.length})`;
+  byId("leading-only").checked = view.leadingOnly;
+  byId("leading-count").textContent = `(${leading.length} of ${entries.length})`;
   drawTable();
   bind("show-generators", "generators", innerWidth > 720);
   bind("show-intervals", "intervals");
   bind("show-more", "more-metrics");
   byId("filter").addEventListener("input", (event) => { view.filter = event.target.value; drawTable(); });
-  byId("best-only").addEventListener("change", (event) => { view.bestOnly = event.target.checked; drawTable(); });
+  byId("leading-only").addEventListener("change", (event) => { view.leadingOnly = event.target.checked; drawTable(); });
   byId("csv").addEventListener("click", downloadCsv);
   onChoose((entry) => {
     for (const row of table.querySelectorAll("tbody tr")) row.classList.toggle("chosen", row.dataset.entry === entry.id);

@@ -47,6 +47,7 @@ QUICK = {
     "osbench-2": Settings(learns=False),
     "proposed": Settings({"batch_size": 16, "lr_decay": 0.9}, 6),
     "repmix": Settings({"corruption_rate": 0.3, "batch_size": 8, "lr": 3e-4, "lr_decay": 0.95}, 14, slow=True),
+    "resynthesis": Settings(),
     "resnet50": Settings({"batch_size": 8, "lr": 3e-4}, 8, slow=True),
     "tiny-autoencoders": Settings({"patches_per_class": 24, "batch_size": 6, "lr": 2e-3, "real_patches": 48}, 8),
 }

@@ -1,6 +1,7 @@
 """Image and caption together."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,22 @@ def test_the_caption_counts(clip, tmp_path):
     captions = write_captions(tmp_path / "captions.jsonl", train, val)
     method = fit(clip, captions, tmp_path, train, val)
     assert (method.predict(val.pixels)["never"].candidate == val.class_index).mean() > 0.9
+
+
+def test_captions_of_the_data_set(clip, tmp_path):
+    """As many captions as classes, which come with the images: without them the nearest known one is taken."""
+    texts = np.array(["zzz zz", "a b c", "qrs"], object)
+    train, val = (replace(images, captions=texts[images.class_index]) for images in (TRAIN, VAL))
+    method = fit(clip, "dataset", tmp_path, train, val)
+    told = method.predict(val.pixels, list(texts[val.class_index]))["never"]
+    assert (told.candidate == VAL.class_index).mean() > 0.8
+    (tmp_path / "saved").mkdir()
+    method.save(tmp_path / "saved")
+    loaded = get_method("de-fake").load(tmp_path / "saved")
+    unheard = 255 - VAL.pixels
+    np.testing.assert_array_equal(
+        loaded.predict(unheard)["msp"].known_score, method.predict(unheard)["msp"].known_score
+    )
 
 
 def test_one_line_errors(clip, tmp_path, monkeypatch):

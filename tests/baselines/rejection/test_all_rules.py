@@ -104,7 +104,7 @@ DEGENERATE = {
     "one class is a copy of one image": of(np.r_[np.ones((5, 4)), np.eye(4)[[1, 3, 1, 2, 3]]], np.repeat([0, 1], 5), 2),
 }
 
-WITHOUT_A_SPREAD = set(DEGENERATE) - {"one dimension", "many dimensions, few images"}
+COLLAPSED = {"constant features", "all-zero features", "one class is a copy of one image"}
 
 
 @pytest.mark.parametrize("name", rule_names())
@@ -114,8 +114,8 @@ def test_degenerate_training_data_give_finite_scores_or_one_line(name, case):
     rng = np.random.default_rng(0)
     query = of(rng.normal(size=(9, train.features.shape[1])) * 3, np.zeros(9, int), train.logits.shape[1])
     # Paper 1's sigma is the only thing that cannot be defined for such data.
-    if name == "centroid-sigma" and case in WITHOUT_A_SPREAD:
-        with pytest.raises(RunError, match=r"at least two|coincide"):
+    if name == "centroid-sigma" and case in COLLAPSED:
+        with pytest.raises(RunError, match="coincide"):
             fitted(name, train)
         return
     rule = fitted(name, train)

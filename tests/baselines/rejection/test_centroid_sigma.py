@@ -29,8 +29,16 @@ def test_distances_are_the_norms():
     np.testing.assert_allclose(distances(h.astype(np.float32), r), expected, rtol=1e-6)
 
 
+def test_a_class_of_one_image_has_the_spread_of_the_others():
+    h = np.array([[0.0], [2.0], [5.0], [1.0], [5.0]])
+    centroids, sigmas = references(h, np.array([0, 0, 1, 2, 2]), 3)
+    assert centroids[:, 0].tolist() == [1.0, 5.0, 3.0]
+    np.testing.assert_allclose(sigmas**2, [2.0, (2.0 + 8.0) / 2, 8.0])
+    assert references(np.array([[0.0], [3.0]]), np.array([0, 1]), 2)[1].tolist() == [1.0, 1.0]
+
+
 @pytest.mark.parametrize(
-    ("embeddings", "message"), [([[0.0], [1.0], [2.0]], "1 training image"), ([[0.0], [1.0], [2.0], [2.0]], "coincide")]
+    ("embeddings", "message"), [([[0.0], [1.0]], "no training image"), ([[0.0], [1.0], [2.0], [2.0]], "coincide")]
 )
 def test_classes_without_a_spread_are_refused(embeddings, message):
     labels = np.array([0, 0, 1, 1])[: len(embeddings)]

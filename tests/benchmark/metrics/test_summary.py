@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from osbench.benchmark import metrics
-from osbench.benchmark.metrics import METRICS, PER_GENERATOR, PRIMARY, all_metrics, null_for_nan
+from osbench.benchmark.metrics import (
+    FIXED_WITHOUT_REJECTION,
+    METRICS,
+    PER_GENERATOR,
+    PRIMARY,
+    all_metrics,
+    defined_metrics,
+    defined_per_generator,
+    null_for_nan,
+    primary_metric,
+)
 from osbench.benchmark.metrics.summary import metric
+from osbench.benchmark.metrics.tally import Tally
 from osbench.core.errors import RunError, UsageError
 
 from .reference import simulated
@@ -56,11 +69,34 @@ def test_each_entry_is_the_public_function_of_its_name() -> None:
     assert set(PER_GENERATOR) == {"f1_per_class", "crr_per_generator", "auroc_per_generator"}
 
 
+def test_what_a_rule_that_never_rejects_has_by_construction() -> None:
+    """One known score for all images, whatever the candidates: which metrics cannot move."""
+    values: dict[str, set[float]] = {name: set() for name in METRICS}
+    for seed in range(4):
+        outcome = simulated(seed=seed)
+        candidate = np.random.default_rng(seed).integers(0, outcome.n_classes, len(outcome))
+        constant = replace(outcome, candidate=candidate, known_score=np.zeros(len(outcome)))
+        for name, value in all_metrics(constant, 0.0).items():
+            values[name].add(value)
+    assert {name for name, found in values.items() if len(found) == 1} == set(FIXED_WITHOUT_REJECTION)
+
+
+def test_a_closed_set_has_the_metrics_that_need_no_unseen_image() -> None:
+    outcome = simulated(unseen_sizes=())
+    values = all_metrics(outcome, 0.5)
+    assert list(values) == list(defined_metrics(0)) == ["af1_known", "accuracy", "macro_f1"]
+    assert list(defined_metrics(1)) == NAMES
+    assert (list(defined_per_generator(0)), len(defined_per_generator(2))) == (["f1_per_class"], 3)
+    assert all(0 <= value <= 1 for value in values.values())
+    assert (primary_metric(0), primary_metric(1)) == ("accuracy", PRIMARY)
+    for name in set(METRICS) - set(values):
+        with pytest.raises(RunError, match="unseen") if name != "af1" else nullcontext():
+            METRICS[name].kernel(Tally(outcome, 0.5))
+
+
 def test_refusals() -> None:
     with pytest.raises(UsageError, match="Did you mean 'auroc'"):
         metric("aurock")
-    with pytest.raises(RunError, match="unseen"):
-        all_metrics(simulated(unseen_sizes=()), 0.0)
     with pytest.raises(ValueError, match="NaN"):
         all_metrics(simulated(), math.nan)
 

@@ -47,8 +47,8 @@ def official_generator(official: dict[str, np.ndarray]) -> ProjectedGAN:
     return generator.eval()
 
 
-# The reference output, of float32, reaches 9.8.
-TOLERANCE = 5e-5
+# The reference outputs are of float32, made on one processor, and reach 12: one part in a hundred thousand of that.
+TOLERANCE = 1.2e-4
 
 
 def test_equals_official_with_noise(official_generator: ProjectedGAN, official: dict[str, np.ndarray]) -> None:

@@ -1,50 +1,18 @@
-"""Caption files, and a tiny random BLIP."""
-
-import json
+"""A tiny random BLIP."""
 
 import numpy as np
 import pytest
 import torch
 from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration
 
-from osbench.baselines import captions
-from osbench.baselines.captions import Blip, CaptionFile, read_captions
-from osbench.core.errors import CheckpointError, DatasetError
-from osbench.generation.pixels import pixel_sha256
+from osbench.baselines.describers.blip import BLIP, Blip
+from osbench.core.errors import CheckpointError
 
 pytestmark = pytest.mark.numeric
 
 
 def images(count=3):
     return np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), np.uint8)
-
-
-def write_captions(path, some, texts):
-    rows = [{"pixel_sha256": pixel_sha256(x), "caption": text} for x, text in zip(some, texts, strict=True)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def test_captions_follow_the_image_not_its_place(tmp_path):
-    path = write_captions(tmp_path / "captions.jsonl", images(), ["one", "two", "three"])
-    assert CaptionFile(path).of(images()[[2, 0]]) == ["three", "one"]
-
-
-def test_missing_captions_and_bad_lines_are_named(tmp_path):
-    path = write_captions(tmp_path / "captions.jsonl", images(2), ["one", "two"])
-    with pytest.raises(DatasetError, match="no caption for 1 of 3"):
-        CaptionFile(path).of(images())
-    path.write_text('{"caption": "no image"}\n')
-    with pytest.raises(DatasetError, match="line 1"):
-        CaptionFile(path)
-    with pytest.raises(DatasetError, match="cannot be read"):
-        CaptionFile(tmp_path / "nowhere")
-
-
-def test_a_last_line_that_was_cut_off_is_left_out(tmp_path):
-    path = write_captions(tmp_path / "captions.jsonl", images(2), ["one", "two"])
-    path.write_text(path.read_text()[:-9])
-    assert list(read_captions(path).values()) == ["one"]
 
 
 def write_tiny_blip(folder):
@@ -79,4 +47,4 @@ def test_blip_writes_captions_once(tmp_path, monkeypatch):
 def test_missing_weights_say_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(CheckpointError, match="hf download Salesforce/blip"):
-        Blip(captions.BLIP, torch.device("cpu"))
+        Blip(BLIP, torch.device("cpu"))

@@ -1,0 +1,84 @@
+"""Fixed pattern: a picture that all images of a generator share, like the noise plane of one constant seed."""
+
+# scipy and scikit-learn have no types for what is used here.
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from ..planes import luma_chroma
+from ..probe import Batch, Gate, Probe, Relate, register_probe
+
+_MOST_SIDE = 64
+_LARGEST_CANVAS = 512
+
+
+@register_probe("fixed-pattern")
+class FixedPattern(Probe):
+    """Correlation of an image's residual with the mean residual of every generator's training images.
+
+    Residuals lie where the crop lies in the native image; in native images larger than 512 pixels, where two crops
+    hardly overlap, they lie as in the crop. Training images are compared with means of the other half of them: each
+    would find itself otherwise.
+    """
+
+    title = "fixed pattern: correlation with the mean residual of each generator"
+    gate = Gate(above_chance=0.10)
+
+    def features(self, batch: Batch) -> np.ndarray:
+        luma = luma_chroma(batch.pixels)[:, 0]
+        # One image after the other in height and width only: the filter must not mix images.
+        residual = luma - uniform_filter1d(uniform_filter1d(luma, 3, axis=1, mode="nearest"), 3, axis=2, mode="nearest")
+        side = min(luma.shape[1], _MOST_SIDE)
+        margin = (luma.shape[1] - side) // 2
+        residual = residual[:, margin : margin + side, margin : margin + side].reshape(len(luma), -1)
+        small = np.maximum(batch.numbers("native_width"), batch.numbers("native_height")) <= _LARGEST_CANVAS
+        places = [batch.numbers(f"frame_{axis}") + batch.numbers(f"crop_{axis}") + margin for axis in "yx"]
+        return np.concatenate([np.where(small, place, 0)[:, None] for place in places] + [residual], axis=1).astype(
+            np.float32
+        )
+
+    def relate(self, learnt: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, Relate]:
+        classes = range(int(labels.max()) + 1)
+        half = np.zeros(len(labels), bool)
+        for k in classes:
+            half[np.flatnonzero(labels == k)[::2]] = True
+        out = np.empty((len(learnt), len(classes)), np.float32)
+        for part in (half, ~half):
+            out[part] = _Patterns(learnt[~part], labels[~part], len(classes))(learnt[part])
+        return out, _Patterns(learnt, labels, len(classes))
+
+
+class _Patterns:
+    """Mean residuals of K classes on one canvas, float32 (K, H, W); called with features, correlations (N, K)."""
+
+    def __init__(self, features: np.ndarray, labels: np.ndarray, classes: int) -> None:
+        self.side = round((features.shape[1] - 2) ** 0.5)
+        height, width = (int(features[:, i].max(initial=0)) + self.side for i in range(2))
+        self.mean = np.zeros((classes, height, width), np.float32)
+        count = np.zeros((classes, height, width), np.float32)
+        for row, k in zip(features, labels, strict=True):
+            y, x = int(row[0]), int(row[1])
+            self.mean[k, y : y + self.side, x : x + self.side] += row[2:].reshape(self.side, self.side)
+            count[k, y : y + self.side, x : x + self.side] += 1
+        self.mean /= np.maximum(count, 1)
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(features), len(self.mean)), np.float32)
+        for i, row in enumerate(features):
+            y, x = int(row[0]), int(row[1])
+            window = self.mean[:, y : y + self.side, x : x + self.side]
+            own = row[2:].reshape(self.side, self.side)[: window.shape[1], : window.shape[2]]
+            out[i] = _correlations(own, window)
+        return out
+
+
+def _correlations(image: np.ndarray, patterns: np.ndarray) -> np.ndarray:
+    if not image.size:
+        return np.zeros(len(patterns), np.float32)
+    a = image - image.mean()
+    b = patterns - patterns.mean((1, 2), keepdims=True)
+    scale = np.sqrt((a**2).sum() * (b**2).sum((1, 2)))
+    return (a * b).sum((1, 2)) / np.maximum(scale, 1e-6)

@@ -1,0 +1,9 @@
+from typing import Any
+
+from . import Table
+
+class WriteOptions:
+    def __init__(self, **options: Any) -> None: ...
+
+def write_csv(data: Table, output_file: Any, write_options: WriteOptions | None = ...) -> None: ...
+def __getattr__(name: str) -> Any: ...
