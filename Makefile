@@ -86,9 +86,9 @@ scale: $(STAMP)  ## the experiments in the paper's size: make scale SUITE=mini-v
 		$(BIN)/osbench run $$name $(FITS) --results $(SCALE) --out $(SCALE)/$$name || exit 1; done
 
 NEW := build/new-sources
-new-sources: $(STAMP)  ## what enroll and discover are worth, on every choice of two unseen generators: build/new-sources/NEW_SOURCES.md
+new-sources: $(STAMP)  ## what enroll and discover are worth, on every choice of two unseen generators; into RESULTS.md (about 20 minutes)
 	$(BIN)/osbench generate --suite mini --out $(NEW)/data
-	$(BIN)/python -m osbench.benchmark.new_sources osbench-1 --data $(NEW)/data --out $(NEW)
+	$(BIN)/python -m osbench.benchmark.new_sources osbench-1 --data $(NEW)/data --out $(NEW)/parts --results baselines
 
 REFERENCE := --data build/demo/data --results baselines
 reference: demo  ## hours: all methods with three seeds, the paper's tables, then README's table, RESULTS.md, DATASET_CARD.md

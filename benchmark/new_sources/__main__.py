@@ -1,21 +1,17 @@
-"""``python -m osbench.benchmark.new_sources METHOD``: measure, and print the tables or the document."""
+"""``python -m osbench.benchmark.new_sources METHOD``: measure, and print the tables."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
-from ...core.documents import to_json
-from ...core.publish import write_atomically
 from ...generation.dataset import Dataset
 from ..manifest import open_manifests
 from ..method import get_method, parse_options
+from ..results import write_results
 from .measure import IMAGES, SHOTS, measure
 from .text import new_sources_markdown
-
-JSON_FILE, PAGE_FILE = "new-sources.json", "NEW_SOURCES.md"
 
 
 @click.command()
@@ -26,7 +22,8 @@ JSON_FILE, PAGE_FILE = "new-sources.json", "NEW_SOURCES.md"
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--shots", "shots", multiple=True, type=click.IntRange(min=1), default=SHOTS, show_default=True)
 @click.option("--images", type=click.IntRange(min=1), default=IMAGES, show_default=True, help="Per generator.")
-@click.option("--out", type=click.Path(path_type=Path), help=f"Folder of {PAGE_FILE} and {JSON_FILE}, and of parts.")
+@click.option("--out", type=click.Path(path_type=Path), help="Keeps what is finished; the same command continues.")
+@click.option("--results", type=click.Path(path_type=Path), help="Folder of RESULTS.md and results.json to add to.")
 def main(
     method: str,
     data: Path,
@@ -36,24 +33,18 @@ def main(
     shots: tuple[int, ...],
     images: int,
     out: Path | None,
+    results: Path | None,
 ) -> None:
-    """Measure what enrolling and discovering are worth with METHOD, on the unseen generators of every fold.
-
-    The same command continues where it was interrupted, if --out is given.
-    """
+    """Measure what enrolling and discovering are worth with METHOD, on the unseen generators of every fold."""
     cls, dataset = get_method(method), Dataset.open(data)
     given = parse_options(cls, options)
     manifests = open_manifests(dataset, protocol, "all")
-    parts = None if out is None else out / "new-sources"
     found = measure(
-        lambda: cls(**given), dataset, manifests, seeds=seeds, shots=sorted(shots), images=images, folder=parts
+        lambda: cls(**given), dataset, manifests, seeds=seeds, shots=sorted(shots), images=images, folder=out
     )
-    text = new_sources_markdown(found)
-    if out is not None:
-        document = json.dumps(to_json(found), indent=1, allow_nan=False) + "\n"
-        write_atomically(out / JSON_FILE, document.encode())
-        write_atomically(out / PAGE_FILE, (text + "\n").encode())
-    click.echo(text)
+    if results is not None:
+        write_results(results, [], new_sources=[found])
+    click.echo(new_sources_markdown(found))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from ..metrics import Outcome, af1, choose_threshold
 from ..pictures_alike import crops_alike, picture_of_frame
 from ..scores import Scores
 from .result import Discovered, Enrolled, NewSources, Part
+from .summary import grouped_means, joined_means
 
 SHOTS = (1, 2, 5, 10, 20)
 IMAGES = 100
@@ -84,8 +85,42 @@ def measure(
     if not manifests:
         raise UsageError("there is no fold to measure on.")
     method, first = make(), manifests[0]
-    code = code_sha256(type(method))
-    identity = [method.name, method.options, code, list(shots), images, crop_size]
+    parts = measured_parts(
+        make, dataset, manifests, seeds=seeds, shots=shots, images=images, crop_size=crop_size, folder=folder
+    )
+    return NewSources(
+        method=method.label or method.name,
+        settings=", ".join(f"{k}={v}" for k, v in method.options.items() if method.defaults.get(k) != v),
+        rule=method.rejections[0],
+        threshold_rule=DEFAULT_THRESHOLD_RULE,
+        suite=first.suite,
+        suite_version=dataset.suite_version,
+        protocol=first.protocol,
+        crop_size=crop_size or dataset.crop_size,
+        folds=len(manifests),
+        seeds=seeds,
+        generators=len({name for part in parts for name in part.unseen}),
+        code_sha256=code_sha256(type(method)),
+        osbench=library_versions().get("osbench", ""),
+        joined=joined_means(parts),
+        grouped=grouped_means(parts),
+    )
+
+
+def measured_parts(
+    make: Callable[[], Method],
+    dataset: Dataset,
+    manifests: Sequence[Manifest],
+    *,
+    seeds: int,
+    shots: Sequence[int],
+    images: int,
+    crop_size: int | None = None,
+    folder: Path | None = None,
+) -> list[Part]:
+    """One part for every fold and seed; the parameters are those of :func:`measure`."""
+    method = make()
+    identity = [method.name, method.options, code_sha256(type(method)), list(shots), images, crop_size]
     parts: list[Part] = []
     with progress_bar("new sources", len(manifests) * seeds, "fit") as bar:
         for manifest in manifests:
@@ -101,19 +136,7 @@ def measure(
                         write_atomically(path, json.dumps(to_json(part)).encode())
                 parts.append(part)
                 bar.update(1, last=f"{part.fold}, seed {seed}")
-    return NewSources(
-        method=method.label or method.name,
-        rule=method.rejections[0],
-        threshold_rule=DEFAULT_THRESHOLD_RULE,
-        suite=first.suite,
-        suite_version=dataset.suite_version,
-        protocol=first.protocol,
-        crop_size=crop_size or dataset.crop_size,
-        images=images,
-        code_sha256=code,
-        osbench=library_versions().get("osbench", ""),
-        parts=tuple(parts),
-    )
+    return parts
 
 
 def _kept(path: Path | None) -> Part | None:

@@ -96,33 +96,92 @@ class Part:
 
 
 @dataclass(frozen=True)
-class NewSources:
-    """The whole measurement of one method.
+class Mean:
+    """A mean over fits, with a 95 % interval for which generators or folds are resampled; NaN if there is no fit."""
+
+    estimate: Number
+    low: Number
+    high: Number
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Means over all fits of what :class:`Enrolled` says, for one number of shots; ``change`` is of aF1."""
+
+    shots: Annotated[int, Limits(least=1)]
+    accuracy: Mean
+    named: Mean
+    af1_before: Mean
+    change: Mean
+    taken: Mean
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """Means over all fits of what :class:`Discovered` says.
 
     Parameters
     ----------
-    method : str
-        What a board calls it.
+    rejected : Mean
+        Share of the unseen generators' test images that a fit rejects.
+    images, nmi, purity, found : Mean
+        Of the fits with enough rejected images.
+    right : Mean
+        Share of these fits in which there are as many groups as generators.
+    tally : dict of str to int
+        Number of groups -> fits.
+    """
+
+    rejected: Mean
+    images: Mean
+    nmi: Mean
+    purity: Mean
+    found: Mean
+    right: Mean
+    tally: dict[str, int]
+
+
+@dataclass(frozen=True)
+class NewSources:
+    """What enrolling and discovering are worth with one method.
+
+    Parameters
+    ----------
+    method, settings : str
+        What a board calls it, and the options that are not its defaults.
     rule, threshold_rule : str
         How images are accepted.
     suite, suite_version, protocol : str
         What was measured on.
-    crop_size, images : int
-        Side of the crops in pixels; test images of each unseen generator that are asked about.
+    crop_size : int
+        Side of the crops in pixels.
+    folds, seeds, generators : int
+        How many; every generator joined in every fold in which it is unseen.
     code_sha256, osbench : str
         Which code measured: of the method, and the version.
-    parts : tuple of Part
-        Every fold and seed.
+    joined : tuple of Joined
+        By shots, ascending.
+    grouped : Grouped
+        The rejected images.
     """
 
     method: Label
+    settings: Annotated[str, Limits(longest=2000)]
     rule: Label
     threshold_rule: Label
     suite: Label
     suite_version: Label
     protocol: Label
     crop_size: int
-    images: int
+    folds: int
+    seeds: int
+    generators: int
     code_sha256: str
     osbench: str
-    parts: Annotated[tuple[Part, ...], Limits(longest=100_000)]
+    joined: Annotated[tuple[Joined, ...], Limits(longest=100)]
+    grouped: Grouped
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What a newer one replaces."""
+        return self.method, self.settings, self.suite, self.protocol
