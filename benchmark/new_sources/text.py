@@ -20,8 +20,8 @@ def new_sources_markdown(found: NewSources) -> str:
     name = f"{found.method} ({found.settings})" if found.settings else found.method
     setting = (
         f"{name}, rule {found.rule}, threshold {found.threshold_rule}; {found.folds} folds of {found.protocol}, "
-        f"{found.seeds} seeds; each of {found.generators} generators joined whenever it was unseen. With 95 % intervals: "
-        "the generators that join, or the folds, are resampled."
+        f"{found.seeds} seeds; each of {found.generators} generators joined whenever it was unseen. With 95 % "
+        "intervals: the generators that join, or the folds, are resampled."
     )
     parts = [
         f"## New sources, {name} on the suite {found.suite} ({found.suite_version}, {found.crop_size} px)",
