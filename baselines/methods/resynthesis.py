@@ -23,7 +23,7 @@ from ...core.errors import CheckpointError, UsageError
 from ...core.progress import get_logger
 from ..captioned_method import ReadsCaptions
 from ..describers import BLIP, DATASET, NEAREST, wrong_captions
-from ..encoders import build_encoder
+from ..encoders import build_encoder, unit_norm
 from ..resynthesis.distances import DISTANCES
 from ..resynthesis.inversion import SPACES
 from ..resynthesis.rules import KINDS, Calibration, answers, rule_names
@@ -204,6 +204,10 @@ class Resynthesis(ReadsCaptions):
         if self.options["control"] != NONE and not self.way.reads_texts:
             control = self.options["control"]
             raise UsageError(f"control={control} is for via=prompt: via={self.way.name} reads no caption.")
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """float32 (N, D), unit norm: the features that pictures are compared by."""
+        return unit_norm(self.encoder.encode(images, self.chosen_layer))
 
     def save(self, folder: Path) -> None:
         """``method.json``: options, sources and captions; ``model.safetensors``: calibration and references."""

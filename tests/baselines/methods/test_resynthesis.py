@@ -78,6 +78,11 @@ def test_each_way_answers_and_is_saved(dataset, suite, tmp_path, seen, options, 
     test = images.split("test")
     captions = None if test.captions is None else list(test.captions)
     found = method.predict(test.pixels, captions)
+    rows = method.embed(test.pixels)
+    assert rows.shape == (len(test), method.encoder.dim(method.chosen_layer))
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
+    with pytest.raises(UsageError, match="resynthesis cannot take another source"):
+        method.enroll(test.pixels[:2], "another")
     several = way == "reference" or options.get("draws", 1) > 1
     assert tuple(found) == method.rejections == rule_names(several)
     assert all(len(scores) == len(test) for scores in found.values())
