@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV := $(VENV)/.developer
 
-.PHONY: help install demo test test-processors test-all lint docs release bench bench-generate bench-gpu zoo zoo-all reference scale clean
+.PHONY: help install demo test test-processors test-all lint docs release bench bench-generate bench-gpu zoo zoo-all new-sources reference scale clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -84,6 +84,11 @@ scale: $(STAMP)  ## the experiments in the paper's size: make scale SUITE=mini-v
 	$(BIN)/osbench generate --suite $(LARGE) --count $(COUNT) --workers $(JOBS) --device $(ON) --out $(SCALE)/data
 	for name in reference fang2023-table3 fang2023-table2 rotate; do \
 		$(BIN)/osbench run $$name $(FITS) --results $(SCALE) --out $(SCALE)/$$name || exit 1; done
+
+NEW := build/new-sources
+new-sources: $(STAMP)  ## what enroll and discover are worth, on every choice of two unseen generators; into RESULTS.md (about 20 minutes)
+	$(BIN)/osbench generate --suite mini --out $(NEW)/data
+	$(BIN)/python -m osbench.benchmark.new_sources osbench-1 --data $(NEW)/data --out $(NEW)/parts --results baselines
 
 REFERENCE := --data build/demo/data --results baselines
 reference: demo  ## hours: all methods with three seeds, the paper's tables, then README's table, RESULTS.md, DATASET_CARD.md

@@ -92,8 +92,8 @@ class UsesEncoder(Method):
         return replace(
             self.card,
             title=self.label[0].upper() + self.label[1:],
-            faithful=[],
-            deviations=[self.deviation(encoder), *(text for text in self.card.deviations if "CLIP" not in text)],
+            faithful=_of_no_clip(self.card.faithful),
+            deviations=[self.deviation(encoder), *_of_no_clip(self.card.deviations)],
             licence="Apache-2.0 (own code); the encoder's weights are not shipped",
             input_range=encoder.preprocessing,
         )
@@ -101,3 +101,8 @@ class UsesEncoder(Method):
     def deviation(self, encoder: Encoder) -> str:
         """What an encoder that is no CLIP changes, for the card."""
         return f"the published method runs on CLIP; on {encoder.label} this row does not show what that can do"
+
+
+def _of_no_clip(lines: list[str]) -> list[str]:
+    """The lines of a card that are true of any encoder."""
+    return [line for line in lines if not any(word in line for word in ("CLIP", "ViT", "sentences"))]

@@ -8,14 +8,18 @@ from .rejection import LinearHead, RejectionRule
 from .rejection.feature_space import compact
 from .rejection.mahalanobis import Mahalanobis
 
+LEAST = 0.1
+"""At least this share of the distance to the new class is taken for true where nearly all of it may be noise."""
+
 
 def imprinted(head: LinearHead, means: np.ndarray, features: np.ndarray, gaussians: RejectionRule) -> LinearHead:
     """The layer with one more row, so that the new logit behaves at the class means as the others do.
 
     The row points from the middle of the known classes to the new one, in the metric of their shared covariance (linear
-    discriminant analysis). Two conditions set its length and bias: at the mean of its own images the new logit is what
-    the others are at theirs, on average; and at the means of the others it is what theirs are at means of other
-    classes, on average. (The paper takes the mean feature itself, for networks trained with cosines.)
+    discriminant analysis). Two conditions set its length and bias: where the new class really lies, its logit is what
+    the others are at theirs, on average; in the middle of the known classes it is what theirs are at the means of other
+    classes, on average. How far away the class really is: the distance of its mean, less what the noise of a mean of n
+    images adds. (The paper takes the mean feature itself, for networks trained with cosines.)
 
     Parameters
     ----------
@@ -29,13 +33,16 @@ def imprinted(head: LinearHead, means: np.ndarray, features: np.ndarray, gaussia
         The fitted rule ``mahalanobis``; features of more than 2048 dimensions are compared without it.
     """
     new, middle = features.astype(np.float64).mean(0), means.mean(0)
-    direction = new - middle
+    direction, noise = new - middle, 0.0
     if compact(features) is features and isinstance(gaussians, Mahalanobis):
         white = gaussians.arrays["whitening"].astype(np.float64)
-        direction = white.T @ (white @ direction)
+        direction, noise = white.T @ (white @ direction), float(len(direction))
     logits = means @ head.weight.T.astype(np.float64) + head.bias
     own = float(np.diag(logits).mean())
     other = float((logits.sum() - np.trace(logits)) / (logits.size - len(logits)))
-    slope = (own - other) / max(float(direction @ (new - middle)), 1e-12)
+    length = float(direction @ (new - middle))
+    # The mean of few images lies off the true one, and the metric counts that as distance: one for each axis and image.
+    true = max(length - noise / len(features), LEAST * length, 1e-12)
+    slope = (own - other) / true
     weight = np.vstack([head.weight, slope * direction]).astype(np.float32)
-    return LinearHead(weight, np.append(head.bias, own - slope * float(direction @ new)).astype(np.float32))
+    return LinearHead(weight, np.append(head.bias, other - slope * float(direction @ middle)).astype(np.float32))

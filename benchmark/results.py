@@ -33,6 +33,7 @@ from .metrics import (
     per_generator_intervals,
 )
 from .metrics.intervals import Interval
+from .new_sources.result import NewSources
 from .result import (
     AGREES,
     BY_CONSTRUCTION,
@@ -245,12 +246,15 @@ def _rounded(value: float) -> float:
     return round(float(value), 6) if math.isfinite(value) else math.nan
 
 
-def write_results(folder: Path, new: Sequence[Result], shots: Sequence[ShotsResult] = ()) -> tuple[Path, Path]:
+def write_results(
+    folder: Path, new: Sequence[Result], shots: Sequence[ShotsResult] = (), new_sources: Sequence[NewSources] = ()
+) -> tuple[Path, Path]:
     """Put tables into ``results.json`` and render ``RESULTS.md``; returns both paths.
 
     A table replaces that of the same experiment, suite, fold and size; made in the same way, it keeps that one's other
     rows. RunError, and nothing is overwritten, if ``results.json`` cannot be read, or if rows would be lost because the
-    table there was made in another way. Lines over shots replace those of the same experiment, whole.
+    table there was made in another way. Lines over shots replace those of the same experiment, whole, and so do
+    measurements of new sources those of the same method, suite and protocol.
     """
     data, page = folder / JSON_FILE, folder / PAGE_FILE
     before = read_results(data) if data.exists() else Results(())
@@ -258,7 +262,12 @@ def write_results(folder: Path, new: Sequence[Result], shots: Sequence[ShotsResu
     for result in new:
         kept[result.key] = _with_other_rows(result, kept.get(result.key), data)
     lines = {result.key: result for result in (*before.shots, *shots)}
-    found = Results(tuple(kept[key] for key in sorted(kept)), tuple(lines[key] for key in sorted(lines)))
+    joined = {one.key: one for one in (*before.new_sources, *new_sources)}
+    found = Results(
+        tuple(kept[key] for key in sorted(kept)),
+        tuple(lines[key] for key in sorted(lines)),
+        tuple(joined[key] for key in sorted(joined)),
+    )
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(data, (json.dumps(to_json(found), indent=1, allow_nan=False) + "\n").encode())
     write_atomically(page, results_markdown(found).encode())

@@ -7,6 +7,7 @@ A page asks for it with a line of its own:
 ``<!-- schemas -->``        every JSON Schema that ``osbench schema`` prints, as tables and as it is
 ``<!-- columns -->``        the columns of a dataset
 ``<!-- rules -->``          a table of the rejection rules
+``<!-- encoders -->``       a table of the encoders
 ``<!-- thresholds -->``     a table of the threshold rules
 ``<!-- methods -->``        a table of the methods
 ``<!-- promise -->``        the documentation of every name of ``osbench.__all__``
@@ -30,7 +31,8 @@ from typing import Any
 import click
 
 _MARKER = re.compile(
-    r"^<!-- (help|verbs|schemas|columns|rules|thresholds|methods|promise|notebook)(?:: ([\w./-]+))? -->$", re.MULTILINE
+    r"^<!-- (help|verbs|schemas|columns|rules|encoders|thresholds|methods|promise|notebook)(?:: ([\w./-]+))? -->$",
+    re.MULTILINE,
 )
 _FOR_TESTS = re.compile(r"^<!-- (?:not run|setup): .* -->\n", re.MULTILINE)
 _FOREIGN_SCRIPT = re.compile(r'"https://unpkg\.com/iframe-worker/shim"')
@@ -181,6 +183,13 @@ def _rules(_: str) -> str:
     return "\n".join(["| rule | known score |", "|---|---|", *rows])
 
 
+def _encoders(_: str) -> str:
+    from osbench.baselines.encoders import encoder_class, encoder_names
+
+    rows = [f"| `{name}` | {_first_sentence(encoder_class(name).__doc__)} |" for name in encoder_names()]
+    return "\n".join(["| encoder | features |", "|---|---|", *rows])
+
+
 def _thresholds(_: str) -> str:
     from osbench.benchmark.metrics.thresholds import threshold_names, threshold_rule
 
@@ -233,6 +242,7 @@ _INSERTED: dict[str, Callable[[str], str]] = {
     "schemas": _schemas,
     "columns": _columns,
     "rules": _rules,
+    "encoders": _encoders,
     "thresholds": _thresholds,
     "methods": _methods,
     "promise": _promise,

@@ -78,7 +78,7 @@ class FoldEntry:
 
     Parameters
     ----------
-    method, rule, variant : str
+    name, method, rule, variant : str
         As on the boards.
     values : dict of str to float
         Manifest id -> the primary metric.
@@ -96,6 +96,7 @@ class FoldEntry:
         Share of the folds in which it is first of those.
     """
 
+    name: str
     method: str
     rule: str
     variant: str
@@ -233,7 +234,7 @@ def folds_text(document: Folds) -> str:
     rows = [[*names, "CRR of a new generator"]]
     for entry in document.entries:
         ends = [f"{end.value:.3f} ({end.fold})" for end in (entry.lowest, entry.highest)]
-        names = [entry.method, entry.rule, entry.variant or "-"]
+        names = [entry.name, entry.rule, entry.variant or "-"]
         sd = f"{entry.sd:.3f}" if math.isfinite(entry.sd) else "-"
         ranks = "-" if entry.ranks is None else "-".join(map(str, sorted(set(entry.ranks))))
         first = "-" if entry.first is None else f"{entry.first:.2f}"
@@ -289,7 +290,7 @@ def _entries(boards: Sequence[Board], forecasts: dict[str, dict[str, Interval]])
             if math.isfinite(value):
                 found.setdefault(entry.id, (entry, {}))[1][board.manifest_id] = value
     rows = [_entry(entry, values, names, forecasts[entry.id]) for entry, values in found.values()]
-    return sorted(rows, key=lambda row: (-len(row.values), -row.mean, row.method, row.rule))
+    return sorted(rows, key=lambda row: (-len(row.values), -row.mean, row.name, row.rule))
 
 
 def _entry(
@@ -297,6 +298,7 @@ def _entry(
 ) -> FoldEntry:
     low, high = min(values, key=values.__getitem__), max(values, key=values.__getitem__)
     return FoldEntry(
+        name=entry.name,
         method=entry.method,
         rule=entry.rule,
         variant=entry.variant,

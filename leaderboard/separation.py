@@ -17,10 +17,11 @@ def separation_text(board: Board) -> str:
     methods of a board are fitted to the seen generators, so all count; floors are no methods.
     """
     best: dict[str, float] = {}
+    names: dict[str, str] = {}
     for entry in board.entries:
         value = entry.metrics[board.primary].estimate
-        if math.isfinite(value) and entry.card.kind != "floor":
-            best[entry.method] = max(value, best.get(entry.method, value))
+        if math.isfinite(value) and entry.card.kind != "floor" and value >= best.get(entry.method, value):
+            best[entry.method], names[entry.method] = value, entry.name
     if len(best) < 2:
         return f"separation: {len(best)} ranked method{'' if len(best) == 1 else 's'}, nothing to compare."
     first, last = max(best, key=best.__getitem__), min(best, key=best.__getitem__)
@@ -30,4 +31,5 @@ def separation_text(board: Board) -> str:
     if best[first] - best[last] < LEAST_DIFFERENCE:
         faults.append(f"not separated (less than {LEAST_DIFFERENCE} apart)")
     verdict = " and ".join(faults) or "not saturated, and separated"
-    return f"separation: {board.primary} {best[first]:.3f} ({first}) to {best[last]:.3f} ({last}): {verdict}."
+    ends = [f"{best[one]:.3f} ({names[one]})" for one in (first, last)]
+    return f"separation: {board.primary} {' to '.join(ends)}: {verdict}."

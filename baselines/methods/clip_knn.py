@@ -20,6 +20,8 @@ from ..encoders.clip import CLIP_LARGE
 from ..trained import SETTINGS, WEIGHTS, check_training_images
 
 NEIGHBOURS = (1, 3, 5, 10, 20, 50)
+LIFTED = 200
+"""So many training images of a class show how much more similar many images are than few."""
 BATCH = 256
 """Images at once: against 80,000 training images their similarities and the order of these take 0.4 GB."""
 
@@ -53,6 +55,9 @@ class ClipKnn(UsesEncoder):
         input_range="0..1, then CLIP's mean and standard deviation",
     )
 
+    joined: int = 0
+    """How many sources joined after the fit; they are the last classes."""
+
     def fit(self, train: ImageSet, val: ImageSet, context: Context) -> None:
         """Remember the features of the training images, as many of each class, and choose k."""
         check_training_images(train, val, context)
@@ -61,6 +66,7 @@ class ClipKnn(UsesEncoder):
         batches = train.batches(BATCH, rng=rng, balanced=True)
         parts = [(labels, self.features(pixels)) for pixels, labels, _ in batches]
         self.labels, self.train_features = (np.concatenate(column) for column in zip(*parts, strict=True))
+        self.lift, self.joined = np.zeros(len(self.class_names)), 0
         smallest = int(np.bincount(self.labels).min())
         asked = self.options["neighbours"]
         if asked > smallest:
@@ -73,12 +79,35 @@ class ClipKnn(UsesEncoder):
         self.k = choices[int(hits.argmax())]
 
     def enroll(self, images: np.ndarray, class_name: str) -> Self:
-        """The images join the training images."""
+        """The images join the training images; their similarities are lifted, see :meth:`_lift`.
+
+        They take no part in the vote, where a few images cannot win against many: an image goes to the new source where
+        its similarity is larger than that of the winner. So there are no ``votes`` for it, and that rule is left out.
+        """
         joined = copy.copy(self)
+        joined.joined, joined.rejections = self.joined + 1, ("similarity",)  # type: ignore[misc]
+        joined.lift = np.append(self.lift, self._lift(len(images)))
         joined.class_names = (*self.class_names, class_name)
         joined.train_features = np.concatenate([self.train_features, self.features(images)])
         joined.labels = np.append(self.labels, np.full(len(images), len(self.class_names), self.labels.dtype))
         return joined
+
+    def _lift(self, count: int) -> float:
+        """By how much more similar the k nearest of a class are than the nearest of ``count`` of its images.
+
+        The mean over the fitted classes: a class of few images loses by so much against one of many, whatever is asked.
+        """
+        gaps: list[np.ndarray] = []
+        for c in range(len(self.class_names) - self.joined):
+            own = self.train_features[self.labels == c]
+            own = own[np.linspace(0, len(own) - 1, min(LIFTED, len(own))).astype(np.int64)]
+            few = np.unique(np.linspace(0, len(own) - 1, min(count, len(own) - 1)).astype(np.int64))
+            others = np.setdiff1d(np.arange(len(own)), few)
+            similarity = own[others] @ own.T
+            similarity[np.arange(len(others)), others] = -np.inf
+            k = min(self.k, len(own) - 1)
+            gaps.append(_largest(similarity, k).mean(1) - _largest(similarity[:, few], k).mean(1))
+        return float(np.concatenate(gaps).mean())
 
     def embed(self, images: np.ndarray) -> np.ndarray:
         return self.features(images)
@@ -95,25 +124,31 @@ class ClipKnn(UsesEncoder):
             "similarity": Scores(means, means[rows, candidate], candidate),
             "votes": Scores(means, votes[rows, candidate], candidate),
         }
-        return {name: scores.check() for name, scores in answers.items()}
+        return {name: answers[name].check() for name in self.rejections}
 
     def _vote(self, similarity: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Candidate (N,), shares of the k nearest (N, K), mean similarity to the k nearest of each class (N, K)."""
-        n_classes = len(self.class_names)
-        nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
-        cells = self.labels[nearest] + n_classes * np.arange(len(similarity))[:, None]
+        n_classes, fitted, rows = len(self.class_names), len(self.class_names) - self.joined, np.arange(len(similarity))
+        voters = self.labels < fitted
+        nearest = np.argpartition(-similarity[:, voters], k - 1, axis=1)[:, :k]
+        cells = self.labels[voters][nearest] + n_classes * rows[:, None]
         votes = np.bincount(cells.ravel(), minlength=n_classes * len(similarity)).reshape(-1, n_classes) / k
         nearest_of_class = [_largest(similarity[:, self.labels == c], k).mean(1) for c in range(n_classes)]
-        means = np.stack(nearest_of_class, axis=1)
-        return np.lexsort((means, votes))[:, -1], votes, means
+        means = np.stack(nearest_of_class, axis=1) + self.lift
+        candidate = np.lexsort((means[:, :fitted], votes[:, :fitted]))[:, -1]
+        if self.joined:
+            newcomer = fitted + means[:, fitted:].argmax(1)
+            candidate = np.where(means[rows, newcomer] > means[rows, candidate], newcomer, candidate)
+        return candidate, votes, means
 
     def save(self, folder: Path) -> None:
         """The training images' features and labels, and the hash of the encoder's weights."""
-        save_file({"features": self.train_features, "labels": self.labels}, folder / WEIGHTS)
+        save_file({"features": self.train_features, "labels": self.labels, "lift": self.lift}, folder / WEIGHTS)
         settings = {
             "options": self.options,
             "class_names": self.class_names,
             "k": self.k,
+            "joined": self.joined,
             "encoder_sha256": self.encoder.sha256,
         }
         (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n")
@@ -127,6 +162,9 @@ class ClipKnn(UsesEncoder):
             method.class_names, method.k = tuple(settings["class_names"]), settings["k"]
             method.expected_sha256 = settings["encoder_sha256"]
             method.train_features, method.labels = arrays["features"], arrays["labels"]
+            method.lift, method.joined = arrays["lift"], settings["joined"]
+            if method.joined:
+                method.rejections = ("similarity",)  # type: ignore[misc]
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise CheckpointError(f"{folder} holds no usable {cls.name} model: {error}") from error
         return method

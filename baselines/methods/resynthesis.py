@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,11 +24,11 @@ from ...core.errors import CheckpointError, UsageError
 from ...core.progress import get_logger
 from ..captioned_method import ReadsCaptions
 from ..describers import BLIP, DATASET, NEAREST, wrong_captions
-from ..encoders import build_encoder
+from ..encoders import build_encoder, unit_norm
 from ..resynthesis.distances import DISTANCES
 from ..resynthesis.inversion import SPACES
 from ..resynthesis.rules import KINDS, Calibration, answers, rule_names
-from ..resynthesis.setup import AUTO, TRAIN, WAYS, Setup
+from ..resynthesis.setup import AUTO, TRAIN, WAYS, KnownSource, Setup
 from ..resynthesis.way import Comparison, Found, Way
 from ..trained import SETTINGS, WEIGHTS, check_training_images, under
 
@@ -204,6 +205,36 @@ class Resynthesis(ReadsCaptions):
         if self.options["control"] != NONE and not self.way.reads_texts:
             control = self.options["control"]
             raise UsageError(f"control={control} is for via=prompt: via={self.way.name} reads no caption.")
+
+    def enroll(self, images: np.ndarray, class_name: str) -> Self:
+        """The images are references of one source more; the references of the others show how far known images are."""
+        if self.setup.way != "reference":
+            raise UsageError(
+                f"{self.name} via={self.setup.way} needs a source that shows pictures again, and a few images do not: "
+                "via=reference takes them."
+            )
+        joined = copy.copy(self)
+        joined.class_names = (*self.class_names, class_name)
+        joined.setup = replace(
+            self.setup, sources=(*self.setup.sources, KnownSource(class_name, len(self.class_names)))
+        )
+        kept = self.setup.kept(self.comparison, self.chosen_layer, self._kept)
+        features = self.encoder.encode(images, self.chosen_layer)
+        way = kept.with_source(class_name, len(self.class_names), self.chosen_layer, features)
+        joined._way, joined._kept = way, way.arrays(self.chosen_layer)
+        last = len(way.sources) - 1
+        labels = way.class_index[way.number[way.number != last]]
+        found = way.distances_of_known(self.chosen_layer, last)
+        new = {kind: Calibration.of(d[:, None], labels) for kind, d in zip(KINDS, found, strict=True)}
+        joined.calibrations = {
+            kind: Calibration(np.append(one.mean, new[kind].mean), np.append(one.std, new[kind].std))
+            for kind, one in self.calibrations.items()
+        }
+        return joined
+
+    def embed(self, images: np.ndarray) -> np.ndarray:
+        """float32 (N, D), unit norm: the features that pictures are compared by."""
+        return unit_norm(self.encoder.encode(images, self.chosen_layer))
 
     def save(self, folder: Path) -> None:
         """``method.json``: options, sources and captions; ``model.safetensors``: calibration and references."""

@@ -19,8 +19,11 @@ from ...generation.shards import generated_rows
 from .candidates import Candidate
 from .distances import distances
 from .made import Made
+from .rules import KINDS
 from .way import Comparison, Found, Way
 
+_COMPARED = 200
+"""So many references of a source show how far few of them are from the others."""
 _AT_ONCE = 200
 """References that are made between two looks at the cache; a multiple of a suite's batch size is best."""
 
@@ -42,6 +45,9 @@ class Reference(Way):
         Layer -> float32 (all pictures, D), of the pictures of all sources one after the other.
     number : np.ndarray
         int64 (all pictures,), the source of each row.
+    lift : np.ndarray
+        float64 (kinds, sources), what is subtracted from the distances to a source that has fewer pictures than the
+        others: the nearest of few is further away.
     """
 
     name = "reference"
@@ -54,23 +60,60 @@ class Reference(Way):
         pictures: Sequence[np.ndarray] = (),
         features: Mapping[str, np.ndarray] | None = None,
         number: np.ndarray | None = None,
+        lift: np.ndarray | None = None,
     ) -> None:
         super().__init__(sources, class_index, comparison)
         self.pictures = pictures
         self.features = dict(features or {})
         self.number = np.repeat(np.arange(len(pictures)), [len(p) for p in pictures]) if number is None else number
+        self.lift = np.zeros((len(KINDS), len(self.sources))) if lift is None else lift
         self.draws = int(np.bincount(self.number, minlength=len(self.sources)).min())
 
     def measured(self, images: np.ndarray, texts: Sequence[str], layers: Sequence[str]) -> Found:
         return {layer: self._by(layer, images) for layer in layers}
 
     def _by(self, layer: str, images: np.ndarray) -> dict[str, np.ndarray]:
-        known, name = self._known(layer), self.comparison.distance
+        features, known = self.comparison.encoder.encode(images, layer), self._known(layer)
         groups = [known[self.number == n] for n in range(len(self.sources))]
-        features = self.comparison.encoder.encode(images, layer)
-        nearest = [distances(name, features, group).min(1) for group in groups]
-        means = np.stack([group.mean(0) for group in groups])
-        return {"nearest": np.stack(nearest, axis=1), "mean": distances(name, features, means)}
+        found = np.stack([self._to(features, group) for group in groups], axis=2) - self.lift[:, None]
+        return dict(zip(KINDS, found, strict=True))
+
+    def _to(self, features: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """Distances (kinds, N) of features (N, D) to a group (M, D): to the nearest row, and to the mean of all."""
+        name = self.comparison.distance
+        nearest = distances(name, features, group).min(1)
+        return np.stack([nearest, distances(name, features, group.mean(0, keepdims=True))[:, 0]])
+
+    def with_source(self, name: str, class_index: int, layer: str, features: np.ndarray) -> Reference:
+        """These references and those of one source more, by their features (n, D) in a layer; no others are kept."""
+        known = self._known(layer)
+        lift = np.hstack([self.lift, self._gaps(known, len(features))[:, None]])
+        return Reference(
+            [*self.sources, name],
+            [*self.class_index.tolist(), class_index],
+            self.comparison,
+            features={layer: np.concatenate([known, features])},
+            number=np.append(self.number, np.full(len(features), len(self.sources), self.number.dtype)),
+            lift=lift,
+        )
+
+    def _gaps(self, known: np.ndarray, count: int) -> np.ndarray:
+        """(kinds,): by how much further ``count`` pictures of a source are from its others than all of them are."""
+        gaps: list[np.ndarray] = []
+        for number in range(len(self.sources)):
+            group = known[self.number == number][:_COMPARED]
+            few = np.unique(np.linspace(0, len(group) - 1, min(count, len(group) - 1)).astype(np.int64))
+            others = np.setdiff1d(np.arange(len(group)), few)
+            for i in others:
+                one, rest = group[i : i + 1], np.delete(group, i, axis=0)
+                gaps.append((self._to(one, group[few]) - self._to(one, rest))[:, 0])
+        return np.mean(gaps, axis=0) if gaps else np.zeros(len(KINDS))
+
+    def distances_of_known(self, layer: str, number: int) -> np.ndarray:
+        """Distances (kinds, N) of the pictures of all other sources to one source."""
+        known = self._known(layer)
+        own = self.number == number
+        return self._to(known[~own], known[own]) - self.lift[:, number, None]
 
     def _known(self, layer: str) -> np.ndarray:
         if layer not in self.features:
@@ -81,7 +124,7 @@ class Reference(Way):
         return self.features[layer]
 
     def arrays(self, layer: str) -> dict[str, np.ndarray]:
-        return {"references": self._known(layer), "reference_source": self.number}
+        return {"references": self._known(layer), "reference_source": self.number, "lift": self.lift}
 
 
 def made_by(

@@ -120,6 +120,7 @@ class Setup:
             comparison,
             features={layer: arrays["references"]},
             number=arrays["reference_source"],
+            lift=arrays.get("lift"),
         )
 
 

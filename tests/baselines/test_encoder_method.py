@@ -87,6 +87,9 @@ def test_board_and_card_name_the_encoder(name: str, weights: Path, tmp_path: Pat
     assert card_faults(card) == []
     assert "clip" not in (method.label + card.title + card.licence + card.input_range).lower()
     assert "published method runs on CLIP" in card.deviations[0]
+    rest = " ".join([*card.faithful, *card.deviations[1:]])
+    assert "CLIP" not in rest
+    assert "ViT" not in rest
     assert get_method(name)().label == ""
     assert get_method(name)().described() == get_method(name).card
     assert get_method(name)(encoder="efficientnet-lite0").label.endswith("(efficientnet-lite0)")

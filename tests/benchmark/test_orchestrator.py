@@ -14,6 +14,7 @@ from osbench.benchmark.orchestrator import check_experiment, run_experiment, sum
 from osbench.benchmark.runs import list_runs
 from osbench.core.errors import RunError, UsageError
 from osbench.generation.dataset import Dataset
+from osbench.leaderboard.board import build_board
 from tests.benchmark.captioned import Captioned
 from tests.benchmark.tiny_dataset import METHOD_FILE
 
@@ -204,3 +205,19 @@ def test_a_training_free_method_is_fitted_once_for_all_that_ask_the_same(
     assert run.info.training_free
     (first,) = run_experiment(asked, dataset, few, out=tmp_path / "fresh").all_runs()
     assert first.info.manifest.fold == "fewshot/shots=1,repeat=0"
+
+
+def test_an_entry_is_called_what_its_method_says_with_these_options(
+    dataset: Dataset, manifest: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A method published on CLIP stands on a board by its encoder; a label of the experiment's own comes first."""
+    monkeypatch.setenv("OSBENCH_CACHE", str(tmp_path / "cache"))
+    options = {"encoder": "log-spectrum", "strength": 1.0}
+    for label, name in (("clip-linear", "linear probe (log-spectrum)"), ("mine", "mine")):
+        asked = Experiment({label: Configuration("clip-linear", options)}, seeds=1)
+        found = run_experiment(asked, dataset, [manifest], out=tmp_path / "runs")
+        (run,) = found.all_runs()
+        assert run.info.label == name
+        assert run.info.card.title == "Linear probe (log-spectrum)"
+    board = build_board(tmp_path / "runs", bootstrap=10)
+    assert {entry.name for entry in board.entries} == {"mine"}

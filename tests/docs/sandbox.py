@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from osbench.baselines.encoders import encoder
 from osbench.baselines.rejection import rule
 from osbench.benchmark import method
 from osbench.benchmark.audit import probe
@@ -152,7 +153,8 @@ def example_module(path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def forget_examples() -> None:
     """Remove from the registries what does not belong to osbench."""
-    for registry in (method._METHODS, rule._RULES, base._FAMILIES, importers._IMPORTERS, probe._PROBES):
+    registries = (method._METHODS, rule._RULES, encoder._ENCODERS, base._FAMILIES, importers._IMPORTERS, probe._PROBES)
+    for registry in registries:
         items: dict[str, type] = registry._items  # type: ignore[assignment]
         for name in [name for name, cls in items.items() if not cls.__module__.startswith("osbench.")]:
             del items[name]

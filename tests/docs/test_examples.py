@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from osbench.baselines.encoders import build_encoder
 from osbench.baselines.rejection import Activations, build_rule, rule_names
 from osbench.benchmark.experiment import load_experiment
 from osbench.benchmark.protocols import load_protocol
@@ -31,6 +32,8 @@ ENTRY_POINTS = """
 mean-colour = my_package.mean_colour:MeanColour
 [osbench.rejections]
 margin = my_package.margin:Margin
+[osbench.encoders]
+colour-histogram = my_package.colour_histogram:ColourHistogram
 [osbench.thresholds]
 accept-90 = my_package.accept_90:accept_90
 [osbench.families]
@@ -71,13 +74,15 @@ def test_the_examples_work_in_a_package_of_ones_own(tmp_path: Path) -> None:
     (record / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
     (record / "entry_points.txt").write_text(ENTRY_POINTS)
     code = """
+from osbench.baselines.encoders import encoder_class
 from osbench.baselines.rejection import build_rule, rule_names
 from osbench.benchmark.method import get_method
 from osbench.benchmark.metrics.thresholds import threshold_rule
 from osbench.generation.families import family_class
 from osbench.generation.importers import importer_class
 assert "margin" in rule_names()
-found = [get_method("mean-colour"), type(build_rule("margin")), threshold_rule("accept-90").choose]
+found = [get_method("mean-colour"), type(build_rule("margin")), encoder_class("colour-histogram")]
+found.append(threshold_rule("accept-90").choose)
 print(*(one.__module__ for one in [*found, family_class("plasma"), importer_class("tar-shards")]))
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
@@ -85,7 +90,7 @@ print(*(one.__module__ for one in [*found, family_class("plasma"), importer_clas
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
     )
     assert done.returncode == 0, done.stderr
-    names = ("mean_colour", "margin", "accept_90", "plasma", "tar_shards")
+    names = ("mean_colour", "margin", "colour_histogram", "accept_90", "plasma", "tar_shards")
     assert done.stdout.split() == [f"my_package.{name}" for name in names]
 
 
@@ -101,6 +106,17 @@ def test_the_rejection_rule_gives_the_difference_of_the_two_largest(monkeypatch:
     for row, score in zip(logits.astype(np.float64), scores, strict=True):
         p = sorted(np.exp(row) / np.exp(row).sum())
         assert score == pytest.approx(p[-1] - p[-2], abs=1e-12)
+
+
+def test_the_encoder_gives_shares_of_colours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OSBENCH_CACHE", str(tmp_path))
+    example_module(EXAMPLES / "colour_histogram.py", monkeypatch)
+    images = np.zeros((2, 8, 8, 3), np.uint8)
+    images[1, :4] = (255, 0, 64)
+    features = build_encoder("colour-histogram").encode(images)
+    assert features.shape == (2, 64)
+    assert features[0, 0] == 1
+    assert (features[1, 0], features[1, 3 * 16 + 1]) == (0.5, 0.5)
 
 
 def test_the_protocol_holds_out_what_its_name_says() -> None:

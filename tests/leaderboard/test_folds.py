@@ -115,7 +115,7 @@ def test_a_new_generator_is_forecast_from_all_that_the_folds_leave_out(dataset: 
 def entry(name: str, *values: float) -> FoldEntry:
     ends = FoldValue(min(values), "x"), FoldValue(max(values), "x")
     named = {f"m{k}": v for k, v in enumerate(values)}
-    return FoldEntry(name, "native", "", named, float(np.mean(values)), float(np.std(values)), *ends, {})
+    return FoldEntry(name, name, "native", "", named, float(np.mean(values)), float(np.std(values)), *ends, {})
 
 
 def test_ranks_and_stability_by_hand() -> None:

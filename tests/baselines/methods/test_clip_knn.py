@@ -33,6 +33,7 @@ def literal_vote(similarity, labels, k, n_classes):
 def test_the_vote_is_the_literal_one(seed, k):
     rng = np.random.default_rng(seed)
     method = ClipKnn()
+    method.lift = np.zeros(3)
     method.class_names, method.labels = ("a", "b", "c"), rng.permutation(np.repeat(np.arange(3), 5))
     similarity = rng.normal(size=(6, 15))
     candidate, votes, means = method._vote(similarity, k)
@@ -102,3 +103,25 @@ def test_one_line_errors(method, tmp_path):
         ClipKnn(encoder=f"clip:{tmp_path / 'clip'}", neighbours=21).fit(TRAIN, VAL, context(tmp_path / "fit2"))
     with pytest.raises(CheckpointError, match="no usable clip-knn"):
         ClipKnn.load(tmp_path)
+
+
+def test_a_source_joins_without_a_vote(method, tmp_path):
+    few, many = (coloured_set((3,), count, seed, "test").pixels for count, seed in ((3, 4), (24, 5)))
+    joined = method.enroll(few, "delta")
+    assert joined.class_names[-1] == "delta"
+    assert joined.lift[:3].tolist() == [0, 0, 0]
+    assert joined.lift[3] > 0, "fewer images are less similar"
+    answers = joined.predict(many)
+    assert set(answers) == {"similarity"}
+    assert (answers["similarity"].candidate == 3).mean() > 0.6
+    old, before = joined.predict(TEST.pixels)["similarity"], method.predict(TEST.pixels)["similarity"]
+    assert (old.candidate == before.candidate).mean() > 0.6
+    np.testing.assert_array_equal(old.class_scores[:, :3], before.class_scores)
+    (tmp_path / "saved").mkdir()
+    joined.save(tmp_path / "saved")
+    again = get_method("clip-knn").load(tmp_path / "saved").predict(many)
+    np.testing.assert_array_equal(again["similarity"].class_scores, answers["similarity"].class_scores)
+
+
+def test_as_many_images_as_the_others_need_no_lift(method):
+    assert abs(method._lift(10_000)) < method._lift(1)

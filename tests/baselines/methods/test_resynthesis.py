@@ -78,6 +78,12 @@ def test_each_way_answers_and_is_saved(dataset, suite, tmp_path, seen, options, 
     test = images.split("test")
     captions = None if test.captions is None else list(test.captions)
     found = method.predict(test.pixels, captions)
+    rows = method.embed(test.pixels)
+    assert rows.shape == (len(test), method.encoder.dim(method.chosen_layer))
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-5)
+    if way != "reference":
+        with pytest.raises(UsageError, match="a few images do not: via=reference takes them"):
+            method.enroll(test.pixels[:2], "another")
     several = way == "reference" or options.get("draws", 1) > 1
     assert tuple(found) == method.rejections == rule_names(several)
     assert all(len(scores) == len(test) for scores in found.values())
@@ -91,6 +97,28 @@ def test_each_way_answers_and_is_saved(dataset, suite, tmp_path, seen, options, 
     for rule, scores in found.items():
         np.testing.assert_array_equal(again[rule].known_score, scores.known_score)
         np.testing.assert_array_equal(again[rule].candidate, scores.candidate)
+
+
+def test_a_source_joins_by_a_few_references(train_set, val_set, test_set, make_context, tmp_path) -> None:
+    method = Resynthesis(**SPECTRUM, source="train", references=30)
+    method.fit(train_set, val_set, make_context())
+    strangers = test_set[np.flatnonzero(test_set.class_index < 0)]
+    joined = method.enroll(strangers[:5], "delta")
+    assert joined.class_names == (*method.class_names, "delta")
+    assert (joined.way.lift[:, :3] == 0).all()
+    assert joined.way.lift[0, 3] > 0, "the nearest of few is further away"
+    found = joined.predict(strangers[5:])
+    assert set(found) == set(method.predict(strangers[5:]))
+    for rule in ("distance", "z-score"):
+        assert (found[rule].candidate == 3).mean() > 0.5, rule
+    known = test_set[np.flatnonzero(test_set.class_index >= 0)]
+    before, after = (one.predict(known)["distance"].candidate for one in (method, joined))
+    assert (before == after).mean() > 0.8
+    (tmp_path / "saved").mkdir()
+    joined.save(tmp_path / "saved")
+    again = Resynthesis.load(tmp_path / "saved").predict(strangers[5:])
+    for rule, scores in found.items():
+        np.testing.assert_allclose(again[rule].known_score, scores.known_score, rtol=1e-5, atol=1e-6)
 
 
 def test_the_harness_hands_captions_over(dataset, suite, tmp_path) -> None:
