@@ -32,6 +32,7 @@ NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "methods": registered("methods"),
     "network": registered("networks"),
     "protocol": _protocols,
+    "reader": registered("importers"),
     "rejection": registered("rejections"),
     "rejections": registered("rejections"),
     "suite": _suites,

@@ -91,19 +91,24 @@ def command(
     made: list[int] = []
     options |= {"accept_licences": accept_licences, "offline": offline, "on_made": made.append}
     dataset = generate(engine=engine, **options)
-    images = sum(source["count"] for source in dataset.info["sources"])
+    originals, again = (
+        sum(s["count"] for s in dataset.info["sources"] if ("resynthesizes" in s) == other) for other in (False, True)
+    )
     document = {
         "dataset": str(dataset.path),
         "suite": dataset.suite,
         "crop_size": dataset.crop_size,
         "sources": dataset.sources(),
-        "images": images,
+        "images": originals,
+        "resyntheses": again,
         "made": made[0],
     }
-    new = "nothing to make" if not made[0] else "all of them new" if made[0] == images else f"{made[0]} of them new"
+    everything = made[0] == originals + again
+    new = "nothing to make" if not made[0] else "all of them new" if everything else f"{made[0]} of them new"
     sources = f"{len(dataset.sources())} source{'s' * (len(dataset.sources()) != 1)}"
     crops = f"suite {dataset.suite}, crops of {dataset.crop_size} px"
-    emit(as_json, document, f"{dataset.path}: {images} images from {sources}, {new} ({crops})\n{_next(dataset)}")
+    images = f"{originals} images" + (f" and {again} resyntheses" if again else "")
+    emit(as_json, document, f"{dataset.path}: {images} from {sources}, {new} ({crops})\n{_next(dataset)}")
 
 
 def _next(dataset: Dataset) -> str:

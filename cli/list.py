@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..generation.catalog import Source
 
 
-REGISTERED = ("methods", "rejections", "networks", "encoders", "families", "engines", "thresholds")
+REGISTERED = ("methods", "rejections", "networks", "encoders", "families", "importers", "engines", "thresholds")
 
 
 @click.group(invoke_without_command=True)
@@ -69,6 +69,7 @@ _registered_verb("encoders", "Frozen encoders of images, for --option encoder=NA
 _registered_verb("rejections", 'Rejection rules: how a trained network says "unknown".')
 _registered_verb("thresholds", "Threshold rules, for --threshold-rule.")
 _registered_verb("families", "Generator families.")
+_registered_verb("importers", "Readers of published data sets, for `osbench import`.")
 _registered_verb("engines", "Engines that schedule shards, for --engine.")
 
 
@@ -93,6 +94,7 @@ def sources(suite_name: str, as_json: bool) -> None:
             "family": s.family,
             "weights": s.weights.name if s.weights else [asdict(one) for one in s.published],
             "stands_in": s.stands_in,
+            "service": s.service,
             "sampling": s.sampling,
             "classes": len(s.class_labels),
             "prompts": len(s.prompts),
@@ -106,6 +108,8 @@ def sources(suite_name: str, as_json: bool) -> None:
 
 def _weights_text(source: Source) -> str:
     """File names in the order of preference, and what the source stands in for."""
+    if source.service is not None:
+        return f"pictures of {source.service}, with --from-folder"
     names = [source.weights.name] if source.weights else [one.name for one in source.published]
     missing = source.weights is not None and not os.path.exists(source.weights)
     remarks = [f"stands in: {source.stands_in}"] if source.stands_in else []

@@ -81,13 +81,15 @@ def handle_errors(function: F) -> F:
 
 
 def _refuse_unknown_names(given: dict[str, Any]) -> None:
-    """UsageError for a method or a suite that nobody knows, before its verb loads torch, which takes seconds."""
+    """UsageError for a method, suite or reader that nobody knows, before its verb loads torch, which takes seconds."""
     if "torch" in sys.modules:
         return
     if given.get("suite") is not None:
         from ..generation.catalog import load_suite
 
         load_suite(given["suite"])
+    if given.get("reader") is not None and given["reader"] not in registered("importers")():
+        raise unknown_name("importer", given["reader"], registered("importers")())
     methods = given.get("methods") or ([given["method"]] if given.get("method") else [])
     known = registered("methods")()
     for name in methods:

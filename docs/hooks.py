@@ -168,9 +168,9 @@ def _type_of(schema: dict[str, Any]) -> str:
 
 
 def _columns(_: str) -> str:
-    from osbench.generation.dataset import SCHEMA
+    from osbench.generation.dataset import shard_schema
 
-    rows = [f"| `{field.name}` | {field.type} | {'yes' if field.nullable else ''} |" for field in SCHEMA]
+    rows = [f"| `{field.name}` | {field.type} | {'yes' if field.nullable else ''} |" for field in shard_schema()]
     return "\n".join(["| column | Arrow type | may be null |", "|---|---|---|", *rows])
 
 

@@ -45,13 +45,14 @@ def write_card(dataset: Dataset, path: Path | None = None) -> Path:
 
 def card_text(dataset: Dataset) -> str:
     """Markdown with YAML front matter. DatasetError if the dataset is not complete."""
-    index = dataset.index()
+    index = dataset.index(role=None)
     sizes = {entry.file: (dataset.path / entry.file).stat().st_size for entry in dataset.shards()}
     header = yaml.safe_dump(_metadata(dataset, index, sizes), sort_keys=False, allow_unicode=True, width=120)
     sections = [
         f"# {dataset.info['title']}",
         _summary(dataset, index, sizes),
         "## Sources\n\n" + "\n\n".join([_source_table(dataset, index, sizes), *_remarks(dataset, index)]),
+        *_published(dataset),
         "## JPEG quality\n\n" + _quality_table(index),
         "## Weights\n\n" + _weights_table(dataset),
         "## Recipe\n\n" + _table(["setting", "value"], dataset.info["recipe"].items()),
@@ -140,6 +141,9 @@ def _remarks(dataset: Dataset, index: pd.DataFrame) -> list[str]:
     """What a reader must know of single sources: one sentence each."""
     remarks = []
     for source in dataset.info["sources"]:
+        if "resynthesizes" in source:
+            again = source["resynthesizes"]
+            remarks.append(f"{source['name']} draws images of {again['source']} again, each {again['draws']} times.")
         if "stands_in" in source:
             remarks.append(f"{source['name']} stands in: {source['stands_in']}.")
         if "deviation" in source:
@@ -148,6 +152,29 @@ def _remarks(dataset: Dataset, index: pd.DataFrame) -> list[str]:
         if redrawn:
             remarks.append(f"{source['name']}: {redrawn:,} pictures came out blank and were drawn again.")
     return remarks
+
+
+_EXISTING = {
+    "as-published": "Every JPEG and PNG is stored byte for byte as it was published (other formats as PNG of the same"
+    " pixels). File formats and compression may tell sources apart: compare methods on a canonical import.",
+    "canonical": "Every picture was decoded, cropped and compressed like an image that osbench makes, with a quality"
+    " drawn from the image's own seed, so that neither file format nor quantisation table tells its source. What an"
+    " earlier compression left in the pixels is still there.",
+}
+
+
+def _published(dataset: Dataset) -> list[str]:
+    """What a dataset of published pictures is made of, and what was done to them; nothing for another one."""
+    origins = {tuple(source["imported"].values()) for source in dataset.info["sources"] if "imported" in source}
+    if not origins:
+        return []
+    lines = [f"{citation}. Laid out as `{reader}` reads it; from {page}." for reader, citation, page in sorted(origins)]
+    lines.append(_EXISTING.get(dataset.info["recipe"].get("existing", ""), ""))
+    lines.append("Column `origin` is the published file, `origin_sha256` its hash.")
+    missing = dataset.left_out()
+    if missing:
+        lines.append(f"{len(missing):,} files of the published data set are no pictures that can be used: left out.")
+    return ["## Published pictures\n\n" + "\n\n".join(line for line in lines if line)]
 
 
 def _of_source(index: pd.DataFrame, source: dict[str, Any]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ..core.defaults import DATA
 from ..core.errors import DatasetError
@@ -23,12 +24,18 @@ from ..core.folders import files_below
 from ..core.foreign import TableBudget, check_regular, read_table
 from ..core.hashing import file_sha256
 from ..core.progress import track
+from ..core.text import printable
+from .characters import ORIGINAL
 from .ledger import LEDGER, LedgerEntry, check_shard_name, read_ledger, shard_file
-from .record_schema import learned, read_record
+from .record_schema import learned, read_record, role_of
 from .row_check import row_problem
+from .seeds import image_id
 
-SCHEMA_VERSION = 3
-"""What is written; versions 1 and 2, which lack the columns of :data:`_SINCE`, are read as well."""
+SCHEMA_VERSION = 4
+"""The newest; a dataset is written in the lowest version that has its columns (:func:`version_for`)."""
+
+_PLAIN_VERSION = 3
+"""What is written where nobody describes images; versions 1 and 2, which lack columns of :data:`_SINCE`, are read."""
 
 RECORD = "dataset.json"
 REPRODUCTION = "reproduction.json"
@@ -59,12 +66,23 @@ _COLUMNS = {
     "weights": "string",
     "content_id": "string",
     "group": "string",
+    "character": "string",
+    "role": "string",
+    "of_image_id": "string",
+    "description": "string",
+    "split_hint": "string",
+    "origin": "string",
+    "origin_sha256": "string",
 }
-_SINCE = {"native_sha256": 2, "weights": 3, "content_id": 3, "group": 3}
+_SINCE = {
+    "native_sha256": 2,
+    **dict.fromkeys(("weights", "content_id", "group"), 3),
+    **dict.fromkeys(("character", "role", "of_image_id", "description", "split_hint", "origin", "origin_sha256"), 4),
+}
 """Schema version that brought a column, where it is not the first."""
 
-_ROW_BYTES = 2048
-"""Budget for the columns of a row besides its image."""
+_ROW_BYTES = {1: 2048, 2: 2048, 3: 2048, 4: 16_384}
+"""Budget for the columns of a row besides its image, by schema version; a description may be long."""
 
 _SHARD_BYTES = 4 << 20
 """Budget for what a shard holds besides its rows."""
@@ -81,15 +99,32 @@ def features(version: int = SCHEMA_VERSION) -> dict[str, dict[str, str]]:
     }
 
 
-def _schema(version: int) -> pa.Schema:
+def version_for(described: bool) -> int:
+    """The schema version to write: the newest for images that say whom they show or which published file they are."""
+    return SCHEMA_VERSION if described else _PLAIN_VERSION
+
+
+def shard_schema(version: int = SCHEMA_VERSION) -> pa.Schema:
+    """Parquet schema of a shard; its ``huggingface`` metadata makes ``datasets`` show the images as pictures."""
     types = {"string": pa.string(), "int64": pa.int64(), "int32": pa.int32(), "Image": _IMAGE}
     # All nullable, as `datasets` writes them: it ignores its own metadata where a field differs in that.
     columns = [pa.field(name, types[_COLUMNS[name]]) for name in features(version)]
     return pa.schema(columns, {b"huggingface": json.dumps({"info": {"features": features(version)}}).encode()})
 
 
-SCHEMA: pa.Schema = _schema(SCHEMA_VERSION)
-"""Parquet schema of a shard; its ``huggingface`` metadata makes ``datasets`` show the column ``image`` as pictures."""
+def left_out(shard: Path) -> dict[int, tuple[str, str]]:
+    """Index -> file and reason, of the pictures that a shard of a published data set lacks; DatasetError if damaged."""
+    try:
+        check_regular(shard, DatasetError)
+        noted = json.loads((pq.read_schema(shard).metadata or {}).get(b"osbench", b"{}")).get("left_out", [])
+        return {int(index): (printable(file, 1000), printable(reason, 1000)) for index, file, reason in noted}
+    except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise DatasetError(f"{printable(shard)}: is not a readable shard ({printable(error)}).") from error
+
+
+def _no_rows() -> pa.Table:
+    fields = [field for field in shard_schema() if field.name != "image"]
+    return pa.schema([*fields, pa.field("shard", pa.string()), pa.field("row", pa.int64())]).empty_table()
 
 
 @dataclass(frozen=True)
@@ -139,9 +174,9 @@ class Dataset:
         """Side of the benchmark crop in pixels."""
         return self.info["recipe"]["crop_size"]
 
-    def sources(self) -> list[str]:
-        """Names ``generator/training_set``, sorted."""
-        return sorted(source["name"] for source in self.info["sources"])
+    def sources(self, role: str | None = ORIGINAL) -> list[str]:
+        """Names ``generator/training_set``, sorted, of the sources whose images have that role; None for all."""
+        return sorted(source["name"] for source in self.info["sources"] if role in {None, role_of(source)})
 
     def expected_shards(self) -> dict[str, tuple[dict[str, Any], range]]:
         """Shard path -> (its source's record, the image indices it holds), for the complete dataset."""
@@ -155,6 +190,13 @@ class Dataset:
             for k in range(s["shards"])
         }
 
+    def left_out(self) -> dict[str, str]:
+        """File -> why it is no image of the dataset, for the files of a published data set that could not be read."""
+        found: dict[str, str] = {}
+        for entry in self.shards():
+            found |= dict(left_out(self.path / entry.file).values())
+        return found
+
     def shards(self) -> list[LedgerEntry]:
         """All shards in file order. DatasetError if some are not published yet."""
         ledger = read_ledger(self.path)
@@ -167,19 +209,35 @@ class Dataset:
             )
         return [ledger[file] for file in sorted(expected)]
 
-    def index(self) -> pd.DataFrame:
-        """Every column but ``image``, plus ``shard`` (path relative to the dataset) and ``row`` (position in it)."""
+    def index(self, role: str | None = ORIGINAL) -> pd.DataFrame:
+        """One row an image: every column but ``image``, plus ``shard`` (relative to the dataset) and ``row`` in it.
+
+        Parameters
+        ----------
+        role : str, optional
+            ``"original"``: what methods are trained and tested on. ``"resynthesis"``: images that were made from the
+            ``description`` of the original ``of_image_id``. None: all.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns that came with a later schema version are null, but for ``role``. DatasetError for a dataset that
+            is not complete.
+        """
         columns = [name for name in self._columns if name != "image"]
+        expected = self.expected_shards()
+        chosen = [e for e in self.shards() if role in {None, role_of(expected[e.file][0])}]
         tables = []
-        for entry in self.shards():
+        for entry in chosen:
             table = self._read(entry.file, columns)
             if len(table) != entry.rows:
                 raise self._damaged(entry.file, f"holds {len(table)} rows, the ledger says {entry.rows}")
             for name in [name for name in _COLUMNS if name not in self._columns]:
-                table = table.append_column(name, pa.nulls(len(table), pa.string()))
+                absent = pa.nulls(len(table), pa.string())
+                table = table.append_column(name, pa.array([ORIGINAL] * len(table)) if name == "role" else absent)
             table = table.append_column("shard", pa.array([entry.file] * len(table)))
             tables.append(table.append_column("row", pa.array(range(len(table)), pa.int64())))
-        frame = pa.concat_tables(tables).to_pandas()
+        frame = (pa.concat_tables(tables) if tables else _no_rows()).to_pandas()
         return frame.astype({"jpeg_quality": "Int32", "class_label": "Int32"})  # integers with missing values
 
     def read_images(self, shard: str, rows: Sequence[int] | None = None) -> list[bytes]:
@@ -215,8 +273,9 @@ class Dataset:
         try:
             # Images are stored as they are, so that a shard with them takes no more memory than disk, but for a copy.
             images = 2 * check_regular(path, DatasetError) if "image" in columns else 0
-            budget = TableBudget(rows, rows * _ROW_BYTES + _SHARD_BYTES + images)
-            schema = _schema(self.info["schema_version"]).remove_metadata()
+            version = self.info["schema_version"]
+            budget = TableBudget(rows, rows * _ROW_BYTES[version] + _SHARD_BYTES + images)
+            schema = shard_schema(version).remove_metadata()
             return read_table(path, DatasetError, budget, columns, schema)
         except DatasetError as error:
             raise DatasetError(f"{error} Run the same 'osbench generate' again to rebuild it.") from error
@@ -265,13 +324,25 @@ class Dataset:
             rows = self.read_rows(entry.file)
         except DatasetError as error:
             return str(error)
-        if [row["index"] for row in rows] != list(indices) or entry.rows != len(rows):
+        out = left_out(self.path / entry.file) if "imported" in source else {}
+        if [row["index"] for row in rows] != [i for i in indices if i not in out] or entry.rows != len(rows):
             return f"does not hold the images {indices.start} to {indices.stop - 1}"
+        strangers = {str(row["of_image_id"]) for row in rows if row.get("of_image_id")} - self._originals_of(source)
+        if strangers:
+            return f"draws images again that its originals' source does not have, first {printable(min(strangers), 60)}"
         for row in rows:
             reason = row_problem(row, source, self.crop_size, pixels=pixels)
             if reason:
                 return f"image {row['index']}: {reason}"
         return None
+
+    def _originals_of(self, source: dict[str, Any]) -> set[str]:
+        """Ids of the images that a source may make again."""
+        name = source.get("resynthesizes", {}).get("source")
+        of = next((one for one in self.info["sources"] if one["name"] == name), None)
+        if of is None:
+            return set()
+        return {image_id(of["namespace"], of["generator"], learned(of), i) for i in range(of["count"])}
 
     def _file_problem(self, entry: LedgerEntry) -> str | None:
         path = self.path / entry.file

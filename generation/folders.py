@@ -1,12 +1,16 @@
-"""Bring your own images: a folder as a source. Pixels stay untouched, metadata goes.
+"""Pictures that exist already: a folder as a source, a published data set.
 
-A JPEG keeps its entropy-coded data; anything lossless (or WebP) is stored as PNG of the very same pixels.
+What becomes of them is a choice of :data:`..catalog.EXISTING`. ``stripped``: pixels stay untouched, metadata goes; a
+JPEG keeps its entropy-coded data, anything lossless (or WebP) is stored as PNG of the very same pixels.
+``as-published``: the file, byte for byte, where it is a JPEG or PNG. ``canonical``: the pixels are compressed and
+cropped like those of an image that osbench makes, so that neither file format nor quality tells where they come from.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import io
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +21,9 @@ from PIL import Image
 
 from ..core.errors import DatasetError, GenerationError
 from ..core.folders import files_below
+from ..core.foreign import printable
 from ..core.hashing import file_sha256
-from .image_files import check_8_bit_colour, open_image
+from .image_files import check_8_bit_colour, open_image, opened_picture
 from .jpeg_segments import strip_jpeg_metadata
 from .pixels import (
     MAX_FRAME_PIXELS,
@@ -31,15 +36,16 @@ from .pixels import (
 )
 
 _REMEDY = " Remove it from the folder."
+_JPEG = b"\xff\xd8"
 _SUBSAMPLING = {((1, 1),) * 3: "4:4:4", ((2, 1), (1, 1), (1, 1)): "4:2:2", ((2, 2), (1, 1), (1, 1)): "4:2:0"}
 
 
 @dataclass(frozen=True)
 class FolderImage:
-    """One image of a folder: uint8 (H, W, 3), and its stripped file if it is a JPEG."""
+    """One image: uint8 (H, W, 3), the file to store (None: encode the pixels), and the subsampling of a JPEG."""
 
     pixels: np.ndarray
-    jpeg: bytes | None
+    file: bytes | None
     subsampling: str | None
 
     @property
@@ -51,10 +57,12 @@ class FolderImage:
         return self.pixels.shape[0]
 
     def encode(self, crop: Box, *, frame: str, subsampling: str) -> EncodedFrame:
-        """The stored frame: the JPEG itself, else a PNG of the window around the crop (or of all, ``frame="full"``)."""
-        if self.jpeg is not None:
-            tables = jpeg_tables_sha256(self.jpeg)
-            return EncodedFrame(self.jpeg, "jpeg", 0, 0, crop.x, crop.y, self.subsampling, tables)
+        """The stored frame: the file itself, else a PNG of the window around the crop (or of all, ``frame="full"``)."""
+        if self.file is not None and self.file[:2] == _JPEG:
+            tables = jpeg_tables_sha256(self.file)
+            return EncodedFrame(self.file, "jpeg", 0, 0, crop.x, crop.y, self.subsampling, tables)
+        if self.file is not None:
+            return EncodedFrame(self.file, "png", 0, 0, crop.x, crop.y, None, None)
         encode = encode_full if frame == "full" else encode_window
         return encode(self.pixels, crop, None, subsampling)
 
@@ -98,35 +106,69 @@ def smallest_picture(folder: Path) -> tuple[int, Path]:
 @contextmanager
 def _open(path: Path, crop_size: int) -> Iterator[Image.Image]:
     with open_image(path, max_pixels=MAX_FRAME_PIXELS, remedy=_REMEDY) as picture:
-        if min(picture.size) < crop_size:
-            raise DatasetError(
-                f"{path}: {picture.width}x{picture.height} is smaller than the {crop_size} px crop.{_REMEDY}"
-            )
-        check_8_bit_colour(path, picture, _REMEDY)
+        check_benchmark_image(picture, printable(path, 1000), crop_size, _REMEDY)
         yield picture
 
 
-def read_image(path: Path, crop_size: int) -> FolderImage:
+def check_benchmark_image(picture: Image.Image, name: str, crop_size: int, remedy: str = "") -> None:
+    """DatasetError unless an opened picture holds 8-bit colours and the crop fits it."""
+    if min(picture.size) < crop_size:
+        raise DatasetError(f"{name}: {picture.width}x{picture.height} is smaller than the {crop_size} px crop.{remedy}")
+    check_8_bit_colour(name, picture, remedy)
+
+
+def read_image(path: Path, crop_size: int, existing: str) -> FolderImage:
     """Decode one file completely. DatasetError or GenerationError naming the file if it cannot be a benchmark image."""
-    with _open(path, crop_size) as picture:
+    with _open(path, crop_size):
+        pass
+    return read_picture(path.read_bytes(), printable(path, 1000), crop_size, existing, _REMEDY)
+
+
+def read_picture(data: bytes, name: str, crop_size: int, existing: str, remedy: str = "") -> FolderImage:
+    """Decode a picture completely.
+
+    Parameters
+    ----------
+    data : bytes
+        A picture file.
+    name : str
+        What it is called in messages.
+    crop_size : int
+        Side of the crop in pixels.
+    existing : str
+        What is to become of it, see above.
+    remedy : str
+        What to do about it, for the end of messages.
+
+    Returns
+    -------
+    FolderImage
+        DatasetError or GenerationError if it cannot be a benchmark image.
+    """
+    with opened_picture(io.BytesIO(data), name, max_pixels=MAX_FRAME_PIXELS, remedy=remedy) as picture:
+        check_benchmark_image(picture, name, crop_size, remedy)
         layers = getattr(picture, "layer", [])
-        pixels = _opaque_rgb(path, picture)
+        pixels = _opaque_rgb(name, picture)
         image = FolderImage(pixels, None, None)
-        if picture.format in ("JPEG", "MPO"):
-            stripped = strip_jpeg_metadata(path.read_bytes())
-            sampling = tuple((int(layer[1]), int(layer[2])) for layer in layers)
-            image = FolderImage(decode_frame(stripped), stripped, _SUBSAMPLING.get(sampling))
+        sampling = _SUBSAMPLING.get(tuple((int(layer[1]), int(layer[2])) for layer in layers))
+        if existing == "as-published" and picture.format in ("JPEG", "MPO", "PNG"):
+            image = FolderImage(decode_frame(data), data, sampling)
+            if not np.array_equal(image.pixels, pixels):
+                raise ValueError("two decoders read other colours in it")
+        elif existing == "stripped" and picture.format in ("JPEG", "MPO"):
+            stripped = strip_jpeg_metadata(data)
+            image = FolderImage(decode_frame(stripped), stripped, sampling)
             if not np.array_equal(image.pixels, pixels):
                 raise ValueError("removing the metadata would change its colours")
     if (pixels == pixels[:1, :1]).all():
-        raise GenerationError(f"{path}: one constant colour.{_REMEDY}")
+        raise GenerationError(f"{name}: one constant colour.{remedy}")
     return image
 
 
-def _opaque_rgb(path: Path, picture: Image.Image) -> np.ndarray:
+def _opaque_rgb(name: str, picture: Image.Image) -> np.ndarray:
     if picture.mode in {"RGB", "L", "1"} and "transparency" not in picture.info:
         return np.asarray(picture.convert("RGB"))
     rgba = np.asarray(picture.convert("RGBA"))
     if (rgba[..., 3] != 255).any():
-        raise DatasetError(f"{path}: has transparent pixels. Composite it on a background or remove it.")
+        raise DatasetError(f"{name}: has transparent pixels. Composite it on a background or remove it.")
     return np.ascontiguousarray(rgba[..., :3])

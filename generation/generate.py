@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ..core.defaults import DATA
 from ..core.errors import DatasetError, GenerationError, UsageError
@@ -75,18 +76,54 @@ def generate(
     device_name(device)
     prepared = prepare(request, weights=weights, accept_licences=accept_licences, offline=offline)
     record = dataset_record(prepared.request.suite, device, prepared.records())
+    wanted = units(prepared.request, folder, prepared.sha256, device)
+    return make_dataset(folder, record, wanted, workers, schedule, on_made, "generate")
+
+
+def make_dataset(
+    folder: Path,
+    record: dict[str, Any],
+    wanted: Sequence[Unit],
+    workers: int,
+    schedule: Engine,
+    on_made: OnImages,
+    verb: str,
+) -> Dataset:
+    """Publish the wanted shards that a folder lacks; see :func:`generate`.
+
+    Parameters
+    ----------
+    folder : Path
+        The dataset.
+    record : dict of str to Any
+        Its ``dataset.json``, see :func:`.record.dataset_record`.
+    wanted : sequence of Unit
+        All shards of the record's sources.
+    workers : int
+        Processes.
+    schedule : Engine
+        Who has them made.
+    on_made : callable
+        Called once with the number of images that had to be made.
+    verb : str
+        What the progress bar calls it.
+
+    Returns
+    -------
+    Dataset
+        DatasetError or GenerationError if something stands in the way; what was published before stays.
+    """
     _make_folder(folder)
     with _locked(folder), _disk_errors(folder):
         begun = begun_record(folder, {source["name"] for source in record["sources"]})
         if begun is not None:
             record = merge_records(folder, begun, record)
-        wanted = units(prepared.request, folder, prepared.sha256, device)
         published = find_published(wanted, read_ledger(folder))
         missing = [unit for unit in wanted if unit.file not in published]
         check_disk(folder, missing)
         write_record(folder, record)
         _enter(folder, published.values())
-        _make(folder, missing, workers, schedule)
+        _make(folder, missing, workers, schedule, verb)
         on_made(sum(len(unit.indices) for unit in missing))
         return _finish(folder)
 
@@ -135,11 +172,11 @@ def _enter(folder: Path, published: Iterable[Published]) -> None:
             append_ledger(folder, shard.entry)
 
 
-def _make(folder: Path, missing: list[Unit], workers: int, schedule: Engine) -> None:
+def _make(folder: Path, missing: list[Unit], workers: int, schedule: Engine, verb: str) -> None:
     if not missing:
         return
     total = sum(len(unit.indices) for unit in missing)
-    with progress_bar("generate", total, "img") as bar:
+    with progress_bar(verb, total, "img") as bar:
         for done, entry in enumerate(schedule(missing, workers, bar.update), start=1):
             append_ledger(folder, entry)
             bar.update(0, shards=f"{done}/{len(missing)}")

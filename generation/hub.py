@@ -10,7 +10,7 @@ from ..core.publish import write_atomically
 from .catalog.published import HubModel
 from .downloads import Downloader, DownloadError, weights_folder
 
-PATTERNS = ("model_index.json", "*/*.json", "*/*.safetensors", "*/merges.txt", "*/*.model")
+PATTERNS = ("model_index.json", "*/*.json", "*/*.safetensors", "*/merges.txt", "*/vocab.txt", "*/*.model")
 """Only what a pipeline reads; no pickles, no Python."""
 UNUSED = ("safety_checker/*", "*.fp16.*", "*non_ema*")
 

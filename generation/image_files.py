@@ -9,8 +9,8 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -28,7 +28,7 @@ _8_BIT = {"RGB", "RGBA", "L", "LA", "P", "PA", "1"}
 _pillow_limit = threading.Lock()
 
 
-def open_picture(data: Path | BytesIO, formats: Sequence[str] = FORMATS) -> Image.Image:
+def open_picture(data: Path | BinaryIO, formats: Sequence[str] = FORMATS) -> Image.Image:
     """``Image.open`` without Pillow's own limit on pixels and its warnings; the caller checks ``size`` first."""
     with _pillow_limit, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -66,8 +66,17 @@ def open_image(
         raise DatasetError(f"{name}: is a folder; give image files, for example {name}/*.png.")
     if check_regular(path, DatasetError, MAX_FILE_BYTES) == 0:
         raise DatasetError(f"{name}: is empty (0 bytes).{remedy}")
+    with opened_picture(path, name, formats, max_pixels, remedy) as picture:
+        yield picture
+
+
+@contextmanager
+def opened_picture(
+    data: Path | BinaryIO, name: str, formats: Sequence[str] = FORMATS, max_pixels: int = MAX_PIXELS, remedy: str = ""
+) -> Iterator[Image.Image]:
+    """As :func:`open_image`, of a file that was looked at already, or of an opened one called ``name`` in messages."""
     try:
-        with open_picture(path, formats) as picture, warnings.catch_warnings():
+        with open_picture(data, formats) as picture, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if picture.width * picture.height > max_pixels:
                 raise DatasetError(
@@ -94,7 +103,7 @@ def _reason(error: Exception) -> str:
     return f"it is truncated ({text})" if "trunc" in text or isinstance(error, EOFError) else f"it is damaged ({text})"
 
 
-def check_8_bit_colour(path: Path, picture: Image.Image, remedy: str = "") -> None:
+def check_8_bit_colour(path: Path | str, picture: Image.Image, remedy: str = "") -> None:
     """DatasetError unless the picture holds 8-bit RGB, grey or palette colours; CMYK and 16 bits would be changed."""
     allowed = {"RGB", "L"} if picture.format in ("JPEG", "MPO") else _8_BIT
     if picture.mode not in allowed:

@@ -15,11 +15,11 @@ from ..core.disk import shortage
 from ..core.errors import GenerationError, UsageError
 from ..core.progress import track
 from .catalog import HubModel, Source, WeightFile
-from .folders import list_images
 from .ledger import read_ledger
 from .prepare import Prepared, adapt
 from .published import begun_record, check_folder, find_published
 from .record import check_count, dataset_record, device_name, merge_records
+from .record_schema import resynthesizing_source
 from .request import Request, make_request, units
 from .shards import Unit, folder_rows, generated_rows
 from .weights import local_weights
@@ -35,6 +35,7 @@ class PlanRow:
     bytes: disk in bytes. seconds: wall time with the given workers, None if unknown. origin: where both come from.
     download: bytes to fetch, about (for a file that several sources share: with the first of them). gpu_hours: of one
     accelerator by the catalog, from - to, None where the catalog says nothing. gpu_origin: where that comes from.
+    resynthesizes: the source whose images it draws again, None for originals.
     """
 
     source: str
@@ -47,6 +48,7 @@ class PlanRow:
     download: int = 0
     gpu_hours: tuple[float, float] | None = None
     gpu_origin: str = ""
+    resynthesizes: str | None = None
 
 
 def plan(
@@ -132,7 +134,8 @@ def _plan_source(
         seconds, size = images * per_image / min(parallel, len(missing)), int(images * size_each)
         origin = f"measured on {number} images"
     done = request.counts[name] - images
-    row = PlanRow(name, request.counts[name], len(shards), done, size, seconds, origin)
+    of = source.resynthesizes.source if source.resynthesizes else None
+    row = PlanRow(name, request.counts[name], len(shards), done, size, seconds, origin, resynthesizes=of)
     download = 0 if here or not images else _download_bytes(source, fetched)
     return replace(row, download=download, gpu_hours=_gpu_hours(source, images), gpu_origin=source.speed_origin)
 
@@ -175,10 +178,8 @@ def _measure(unit: Unit) -> tuple[float, float, int]:
 
 def estimate_bytes(unit: Unit) -> int:
     """Rough disk need of a shard by rule of thumb."""
-    if unit.source.folder is not None:
-        return sum(
-            path.stat().st_size for path in list_images(unit.source.folder)[unit.indices.start : unit.indices.stop]
-        )
+    if unit.existing_bytes is not None:
+        return unit.existing_bytes
     side = unit.source.native_size or unit.recipe.crop_size
     if unit.recipe.order == "crop-then-compress":
         side = unit.recipe.crop_size
@@ -196,26 +197,34 @@ def check_disk(folder: Path, missing: Sequence[Unit]) -> None:
 
 
 def plan_text(rows: Sequence[PlanRow]) -> str:
-    """A table of the rows with their sums, for people."""
-    head = f"{'source':28} {'images':>9} {'there':>9} {'shards':>7} {'disk':>12} {'download':>12} {'GPU-hours':>11}"
-    lines = [f"{head} {'time here':>10}  estimate"]
+    """A table of the rows with their sums, for people; all that a source draws again is one row."""
+    shown: dict[str, list[PlanRow]] = {}
     for row in rows:
-        origin = f"{row.origin}; GPU: {row.gpu_origin}" if row.gpu_hours else row.origin
+        again = f"{resynthesizing_source(row.source)}, again"
+        shown.setdefault(again if row.resynthesizes else row.source, []).append(row)
+    table = [_summed(name, parts) for name, parts in shown.items()]
+    width = max(28, *(len(row.source) for row in table)) if table else 28
+    head = f"{'source':{width}} {'images':>9} {'there':>9} {'shards':>7} {'disk':>12} {'download':>12}"
+    lines = [f"{head} {'GPU-hours':>11} {'time here':>10}  estimate"]
+    for row in [*table, replace(_summed("all", table), origin="", gpu_origin="")]:
+        origin = f"{row.origin}; GPU: {row.gpu_origin}" if row.gpu_hours and row.gpu_origin else row.origin
         lines.append(
-            f"{row.source:28} {row.images:9,} {row.published:9,} {row.shards:7,} {_megabytes(row.bytes)}"
-            f" {_megabytes(row.download)} {_hours(row.gpu_hours)} {_duration(row.seconds):>10}  {origin}"
+            f"{row.source:{width}} {row.images:9,} {row.published:9,} {row.shards:7,} {_megabytes(row.bytes)}"
+            f" {_megabytes(row.download)} {_hours(row.gpu_hours)} {_duration(row.seconds):>10}  {origin}".rstrip()
         )
-    seconds = None if any(row.seconds is None for row in rows) else sum(row.seconds or 0.0 for row in rows)
-    images, published, shards, size, download = (
-        sum(getattr(row, name) for row in rows) for name in ("images", "published", "shards", "bytes", "download")
+    return "\n".join(lines)
+
+
+def _summed(name: str, rows: Sequence[PlanRow]) -> PlanRow:
+    """One row for some: their sums, and where the estimates of the first come from."""
+    images, shards, published, size, download = (
+        sum(getattr(row, key) for row in rows) for key in ("images", "shards", "published", "bytes", "download")
     )
+    seconds = None if any(row.seconds is None for row in rows) else sum(row.seconds or 0.0 for row in rows)
     known = [row.gpu_hours for row in rows if row.gpu_hours]
     hours = (sum(low for low, _ in known), sum(high for _, high in known)) if known else None
-    lines.append(
-        f"{'all':28} {images:9,} {published:9,} {shards:7,} {_megabytes(size)} {_megabytes(download)} {_hours(hours)}"
-        f" {_duration(seconds):>10}"
-    )
-    return "\n".join(lines)
+    origin, gpu_origin = (rows[0].origin, rows[0].gpu_origin) if rows else ("", "")
+    return PlanRow(name, images, shards, published, size, seconds, origin, download, hours, gpu_origin)
 
 
 def _megabytes(size: int) -> str:

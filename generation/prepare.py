@@ -9,8 +9,10 @@ from typing import Any
 
 from ..core.progress import get_logger
 from .catalog import NO_LICENCE, Source, Suite
+from .described import with_resyntheses
 from .networks import NetworkFacts, network_facts
-from .record import source_record, source_sha256
+from .record import source_namespace, source_record, source_sha256
+from .record_schema import resynthesizing_source
 from .request import Request
 from .weights import locate_weights
 
@@ -76,7 +78,19 @@ def adapt(request: Request, sources: Sequence[Source]) -> Prepared:
             )
     known = {source.name: source for source in sources}
     suite = replace(suite, sources=tuple(known.get(source.name, source) for source in suite.sources))
-    return Prepared(Request(suite, request.counts), sha256, facts)
+    return _with_resyntheses(Prepared(Request(suite, request.counts), sha256, facts))
+
+
+def _with_resyntheses(prepared: Prepared) -> Prepared:
+    """The same with a source for every pair of sources of which one draws the other's images again."""
+    request, sha256, facts = prepared.request, dict(prepared.sha256), dict(prepared.facts)
+    namespaces = {s.name: source_namespace(request.suite, s, sha256.get(s.name, "")) for s in request.sources}
+    suite, counts = with_resyntheses(request.suite, request.counts, namespaces)
+    for source in suite.sources:
+        own = resynthesizing_source(source.name)
+        if source.resynthesizes is not None and own in facts:
+            sha256[source.name], facts[source.name] = sha256[own], facts[own]
+    return Prepared(Request(suite, counts), sha256, facts)
 
 
 def _deviation(source: Source, facts: NetworkFacts) -> str | None:

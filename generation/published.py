@@ -19,7 +19,7 @@ from ..core.errors import DatasetError
 from ..core.foreign import check_regular
 from ..core.hashing import file_sha256
 from ..core.progress import get_logger, track
-from .dataset import RECORD, Dataset
+from .dataset import RECORD, Dataset, left_out
 from .ledger import LedgerEntry, shard_siblings
 from .pixels import bytes_sha256
 from .shards import Unit
@@ -80,7 +80,7 @@ def _find(unit: Unit, ledger: Mapping[str, LedgerEntry]) -> Published | None:
     if path.exists():
         if entry is None:
             return _adopt(unit, path)
-        if entry.rows != len(unit.indices):  # the last shard of a dataset that grows
+        if _images(path, entry.rows) != len(unit.indices):  # the last shard of a dataset that grows
             return None
         if _sha256(path) == entry.sha256:
             return Published(entry, path, entered=True)
@@ -102,9 +102,17 @@ def _adopt(unit: Unit, path: Path) -> Published | None:
         sound = all(bytes_sha256(row["image"]["bytes"]) == row["bytes_sha256"] for row in rows)
     except (pa.ArrowException, OSError, ValueError, TypeError):
         return None
-    if not sound or len(rows) != len(unit.indices):
+    if not sound or _images(path, len(rows)) != len(unit.indices):
         return None
     return Published(LedgerEntry(unit.file, len(rows), file_sha256(path)), path, entered=False)
+
+
+def _images(path: Path, rows: int) -> int:
+    """Images that a shard stands for: its rows, and pictures of a published data set that had to be left out."""
+    try:
+        return rows + len(left_out(path))
+    except DatasetError:
+        return rows
 
 
 def _sha256(path: Path) -> str | None:

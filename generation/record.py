@@ -19,7 +19,7 @@ from ..core.errors import DatasetError, UsageError
 from ..core.hashing import file_sha256
 from ..core.publish import write_atomically
 from .catalog import Source, Suite
-from .dataset import RECORD, SCHEMA_VERSION
+from .dataset import RECORD, version_for
 from .folders import folder_sha256, list_images
 from .networks import NetworkFacts, weights_bytes, weights_sha256
 from .picture_set import open_picture_set
@@ -93,6 +93,10 @@ def source_record(suite: Suite, source: Source, count: int, sha256: str, facts: 
     }
     if source.weights_id is not None:
         record["weights_id"] = source.weights_id
+    if source.service is not None:
+        record["service"] = source.service
+    if source.resynthesizes is not None:
+        record["resynthesizes"] = {"source": source.resynthesizes.source, "draws": source.resynthesizes.draws}
     if source.pictures is not None:
         record["pictures"] = _pictures_record(source, sha256)
     if source.shows is not None:
@@ -148,7 +152,7 @@ def _remarks(source: Source, facts: NetworkFacts) -> dict[str, Any]:
 def dataset_record(suite: Suite, device: str, sources: list[dict[str, Any]]) -> dict[str, Any]:
     """The whole of ``dataset.json``."""
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": version_for(suite.described),
         "suite": suite.name,
         "suite_version": suite.version,
         "title": suite.title,

@@ -15,6 +15,7 @@ from typing import Any
 from ..core.errors import DatasetError
 from ..core.foreign import read_json
 from ..core.text import printable
+from .characters import ORIGINAL, RESYNTHESIS
 from .ledger import MAX_SHARDS
 
 MAX_RECORD_BYTES = 16 << 20
@@ -24,6 +25,7 @@ MOST_SHARDS = 100_000
 _MAX_SIDE = 65_535
 _MAX_IMAGES = 10**9
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_SOURCE_NAME = re.compile(rf"{_NAME.pattern}/{_NAME.pattern}")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ _RECIPE = {
 _RECIPE_LATER = {
     "margin": _integer(0, _MAX_SIDE),
     "low_pass_swap": _Kind("a number from 0 to 0.5", lambda v: type(v) in (int, float) and 0 <= v <= 0.5),
+    "existing": _TEXT,
 }
 """Left out where they change nothing."""
 
@@ -102,11 +105,39 @@ _SAMPLING = {"class_labels": _INTEGERS}
 _FOLDER = {"files": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
 _PICTURES = {"file": _TEXT, "count": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
 _PROMPTS = {"count": _integer(1, _MAX_IMAGES), "sha256": _SHA256}
+_IMPORTED = {"reader": _NAME_KIND, "citation": _TEXT, "homepage": _TEXT}
+_RESYNTHESIZES = {
+    "source": _Kind("generator/training_set", lambda v: isinstance(v, str) and bool(_SOURCE_NAME.fullmatch(v))),
+    "draws": _integer(1, 1000),
+}
 
 
 def learned(source: dict[str, Any]) -> str:
-    """What the generator of a source learned: the training set, and which of several weights."""
-    return source["training_set"] + (f".{source['weights_id']}" if "weights_id" in source else "")
+    """What the generator of a source learned: the training set, and which of several weights.
+
+    Resyntheses are kept apart by whose originals they repeat.
+    """
+    name = source["training_set"] + (f".{source['weights_id']}" if "weights_id" in source else "")
+    return resynthesized(name, source["resynthesizes"]["source"]) if "resynthesizes" in source else name
+
+
+def resynthesized(learned: str, original: str) -> str:
+    """The second part of the name of a source that makes the images of another one again.
+
+    >>> resynthesized("characters", "pixel_diffusion/characters")
+    'characters.of.pixel_diffusion.characters'
+    """
+    return f"{learned}.of.{original.replace('/', '.')}"
+
+
+def resynthesizing_source(name: str) -> str:
+    """The source that makes the images of another one again, from the name of the pair."""
+    return name.partition(".of.")[0]
+
+
+def role_of(source: dict[str, Any]) -> str:
+    """The role of all images of a source."""
+    return RESYNTHESIS if "resynthesizes" in source else ORIGINAL
 
 
 def read_record(path: Path, versions: range) -> dict[str, Any]:
@@ -159,6 +190,9 @@ def _check_source(source: Any, at: str, shard_rows: int, where: str) -> None:
     _check(source, _SOURCE, at, where)
     if "weights_id" in source:
         _check(source, {"weights_id": _NAME_KIND}, at, where)
+    if "resynthesizes" in source:
+        _check(source, {"resynthesizes": _MAPPING}, at, where)
+        _check(source["resynthesizes"], _RESYNTHESIZES, f"{at}resynthesizes: ", where)
     if source["name"] != f"{source['generator']}/{learned(source)}":
         raise _damaged(where, f"{at}name must be generator/training_set, with several weights one more '.weights_id'")
     if source["shards"] != -(-source["count"] // shard_rows):
@@ -175,6 +209,9 @@ def _check_source(source: Any, at: str, shard_rows: int, where: str) -> None:
     if "folder" in source:
         _check(source, {"folder": _MAPPING}, at, where)
         _check(source["folder"], _FOLDER, f"{at}folder: ", where)
+        if "imported" in source:
+            _check(source, {"imported": _MAPPING}, at, where)
+            _check(source["imported"], _IMPORTED, f"{at}imported: ", where)
         return
     _check(source, _NETWORK, at, where)
     _check(source["weights"], _WEIGHTS, f"{at}weights: ", where)

@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..core.errors import DatasetError, UsageError
 from ..core.publish import write_atomically
-from .catalog import Recipe, Source, load_suite
+from .catalog import Recipe, Source, Suite, load_suite
 from .dataset import REPRODUCTION, Dataset
+from .described import resynthesizing, shown_characters
 from .pixels import decode_crop
 from .record import device_name, library_versions, source_sha256
+from .record_schema import resynthesizing_source
 from .seeds import image_rng
 from .shards import Unit, encode_row, sample_batch
 from .weights import local_weights
@@ -73,10 +76,31 @@ def regenerate(
         return
     catalog = load_suite(suite or dataset.suite)
     for record in records:
-        source = catalog.source(record["name"])
+        source = catalog.source(resynthesizing_source(record["name"]))
         given = {name: path for name, path in (weights or {}).items() if name == source.name}
         located = next(iter(local_weights([source], given)), source)
+        if "resynthesizes" in record:
+            located = _resynthesizing(dataset, record, located, catalog)
         yield _regenerate_source(dataset, record, located, images, device)
+
+
+def _resynthesizing(dataset: Dataset, record: dict[str, Any], by: Source, catalog: Suite) -> Source:
+    """The source as it made the images of another one again."""
+    name, draws = record["resynthesizes"]["source"], record["resynthesizes"]["draws"]
+    original = next((one for one in dataset.info["sources"] if one["name"] == name), None)
+    wanted, of = catalog.resyntheses, catalog.source(name)
+    if original is None or wanted is None or wanted.draws != draws:
+        raise DatasetError(f"{dataset.path}: suite {catalog.name} does not make {record['name']} as it was made here.")
+    if of.is_network:
+        shown = shown_characters(of)
+    else:  # the folder may be gone; the dataset knows whom its pictures show
+        index = dataset.index()
+        rows = pd.DataFrame(index[index["shard"].str.startswith(f"shards/{name}/")]).sort_values("index")
+        shown = [of.characters.index(name) for name in rows["character"]]
+    pair = resynthesizing(by, of, original["namespace"], wanted, shown)
+    if pair is None:
+        raise DatasetError(f"{dataset.path}: suite {catalog.name} makes no image of {name} again.")
+    return pair
 
 
 def _regenerate_source(

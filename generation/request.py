@@ -13,6 +13,7 @@ from ..core.defaults import SUITE
 from ..core.errors import DatasetError, UsageError, unknown_name
 from ..core.progress import get_logger
 from .catalog import NO_LICENCE, Recipe, Source, Suite, load_suite
+from .described import images_of
 from .families import family_class
 from .folders import check_image, list_images, smallest_picture
 from .ledger import MAX_SHARDS
@@ -82,16 +83,21 @@ def make_request(
     """
     if count is not None and count < 1:
         raise UsageError(f"--count must be at least 1, not {count}.")
-    own = [_folder_source(n, Path(p), folder_licence or NO_LICENCE) for n, p in (folders or {}).items()]
-    if suite is None and own:
+    given = {name: Path(path) for name, path in (folders or {}).items()}
+    licence = folder_licence or NO_LICENCE
+    if suite is None and given:
         if sources:
             raise UsageError("--source chooses sources of a suite: say which one with --suite.")
+        own = [_folder_source(name, path, licence) for name, path in given.items()]
         loaded = _suite_of_folders(own, crop_size)
     elif crop_size is not None:
         raise UsageError("--crop-size is for folders without --suite; a suite says its own.")
     else:
-        loaded = load_suite(SUITE if suite is None else suite)
-        loaded = replace(loaded, sources=(*loaded.sources, *own))
+        loaded = _with_folders_of_services(load_suite(SUITE if suite is None else suite), given, folder_licence)
+        filled = [source for source in loaded.sources if source.service and source.folder]
+        names = {name for source in filled for name in (source.name, source.generator)}
+        others = [_folder_source(name, path, licence) for name, path in given.items() if name not in names]
+        loaded, own = replace(loaded, sources=(*loaded.sources, *others)), [*filled, *others]
     recipe = replace(loaded.recipe, order=order or loaded.recipe.order, frame=frame or loaded.recipe.frame)
     loaded = replace(loaded, recipe=recipe)
     names = [source.name for source in loaded.sources]
@@ -100,11 +106,13 @@ def make_request(
             f"a folder source has the name of another source. Names taken: {', '.join(sorted(set(names)))}."
         )
     chosen = _choose(loaded, [*sources, *(source.name for source in own)] if sources else None)
+    chosen = _without_absent_services(loaded, chosen, bool(sources))
     _check_pictures(loaded, chosen, count or loaded.count)
     for source in chosen:
         if source.family is not None:  # before anything is downloaded; others are checked once their file is read
             check_sampling(source, family_class(source.family))
-    counts = {source.name: _count_images(source, loaded, count) for source in chosen}
+    numbers = {source.name: _count_images(source, loaded, count) for source in chosen}
+    counts = {name: images for name, images in numbers.items() if images}  # few draw no test character
     shards = sum(-(-images // recipe.shard_rows) for images in counts.values())
     if shards > MAX_SHARDS:
         raise UsageError(
@@ -116,6 +124,32 @@ def make_request(
 def _folder_source(name: str, folder: Path, licence: str) -> Source:
     generator, _, training_set = name.partition("/")
     return Source(generator, training_set or "folder", architecture=generator, licence=licence, folder=folder)
+
+
+def _with_folders_of_services(suite: Suite, folders: Mapping[str, Path], licence: str | None) -> Suite:
+    """The suite with the folders that are given for its commercial services, by source or generator."""
+    sources = []
+    for source in suite.sources:
+        name = next((name for name in (source.name, source.generator) if name in folders), None)
+        if source.service is not None and name is not None:
+            source = replace(source, folder=folders[name], licence=licence or source.licence)
+        sources.append(source)
+    return replace(suite, sources=tuple(sources))
+
+
+def _without_absent_services(suite: Suite, chosen: Sequence[Source], asked: bool) -> list[Source]:
+    """The sources but for services whose pictures nobody gave; UsageError if one was asked for or none is left."""
+    absent = [source for source in chosen if source.service is not None and source.folder is None]
+    left = [source for source in chosen if source not in absent]
+    if not absent:
+        return left
+    names = ", ".join(source.generator for source in absent)
+    remedy = f"Its pictures are yours to bring: --from-folder {absent[0].generator}=FOLDER."
+    if asked or not left:
+        first = absent[0]
+        raise UsageError(f"source {first.name}: made by a commercial service ({first.service}). {remedy}")
+    get_logger().info("suite %s: left out, no --from-folder NAME=FOLDER for it: %s", suite.name, names)
+    return left
 
 
 def _suite_of_folders(own: Sequence[Source], crop_size: int | None) -> Suite:
@@ -184,7 +218,7 @@ def _count_images(source: Source, suite: Suite, count: int | None) -> int:
         raise UsageError(
             f"source {source.name}: a crop of {suite.crop_size} px does not fit {source.native_size} px images."
         )
-    return count or suite.count
+    return images_of(source, count or suite.count)
 
 
 def units(
@@ -205,6 +239,7 @@ def units(
             count=request.counts[source.name],
             shard=0,
             device=device,
+            described=request.suite.described,
         )
         result += [replace(first, shard=k) for k in range(first.shards)]
     return result

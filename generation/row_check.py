@@ -7,7 +7,7 @@ from typing import Any
 from ..core.errors import DatasetError
 from ..core.text import printable
 from .pixels import bytes_sha256, decode_crop, decode_frame, frame_size, pixel_sha256
-from .record_schema import learned
+from .record_schema import learned, role_of
 from .seeds import REDRAWS, draw, image_id, image_seed, redraw_seed
 
 _LABELS = ("generator", "training_set")
@@ -21,6 +21,13 @@ _MAY_BE_NULL = {
     "weights",
     "content_id",
     "group",
+    "character",
+    "role",
+    "of_image_id",
+    "description",
+    "split_hint",
+    "origin",
+    "origin_sha256",
 }
 
 
@@ -60,10 +67,16 @@ def _label_problem(row: dict[str, Any], source: dict[str, Any], crop_size: int) 
     if row["seed"] != own and not redrawn:
         return "its seed does not follow from suite, source and index"
     classes = source.get("sampling", {}).get("class_labels", [])
-    if "folder" in source and row["class_label"] is not None:
+    if "folder" in source and "imported" not in source and row["class_label"] is not None:
         return "has a class, but lies in a source that is a folder of images"
     if classes and row["class_label"] != draw(own, "class", classes):
         return f"its class {row['class_label']} does not follow from its source and seed"
+    if row.get("role", role_of(source)) != role_of(source):
+        return f"its role is {printable(row['role'], 60)}, but it lies in source {source['name']}"
+    if (row.get("of_image_id") is not None) != ("resynthesizes" in source):
+        return "draws another image again, but its source does not" if row["of_image_id"] else "lacks an of_image_id"
+    if "imported" in source:
+        return None if row["origin"] and row["origin_sha256"] else "does not say which published file it is"
     if (row["prompt"] is not None) != ("prompts" in source):
         return "has a prompt, but its source has none" if row["prompt"] else "lacks the prompt that its source has"
     return None
@@ -78,7 +91,8 @@ def _hash_problem(row: dict[str, Any], crop_size: int, pixels: bool) -> str | No
     try:
         if pixel_sha256(decode_crop(data, row["crop_x"], row["crop_y"], crop_size)) != row["pixel_sha256"]:
             return "decoded crop differs from pixel_sha256"
-        whole = frame_size(data) == (row["native_height"], row["native_width"])
+        # A picture that was compressed here has other pixels now.
+        whole = frame_size(data) == (row["native_height"], row["native_width"]) and row["jpeg_quality"] is None
         if native is not None and whole and pixel_sha256(decode_frame(data)) != native:
             return "decoded frame differs from native_sha256"
     except DatasetError as error:

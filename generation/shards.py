@@ -19,7 +19,8 @@ from ..core.publish import publishing
 from .block_code import load_block_code
 from .cameras.retake import retake
 from .catalog import Recipe, Source
-from .dataset import SCHEMA, SCHEMA_VERSION
+from .dataset import shard_schema, version_for
+from .described import character_columns, character_position
 from .families import Generator
 from .folders import FolderImage, list_images, read_image
 from .ledger import LedgerEntry, shard_file
@@ -31,6 +32,10 @@ from .seeds import REDRAWS, draw, image_id, image_rng, image_seed, redraw_seed
 
 T = TypeVar("T")
 
+_FEW_VALUES = ("generator", "training_set", "jpeg_subsampling", "jpeg_tables_sha256")
+_FEW_VALUES += ("character", "role", "description", "split_hint")
+"""Columns in which few values come again and again."""
+
 OnImages = Callable[[int], None]
 """Called with a number of images as soon as they are made."""
 
@@ -41,7 +46,8 @@ class Unit:
 
     dataset: folder to publish into. namespace: the suite's version (for a folder source also its content), the first
     part of every image's identity. source_sha256: of the weights or of the folder's listing. count: images of the
-    whole source.
+    whole source. described: whether any source of the suite says whom its images show, for then all shards have columns
+    for it.
     """
 
     dataset: Path
@@ -52,6 +58,12 @@ class Unit:
     count: int
     shard: int
     device: str = "cpu"
+    described: bool = False
+
+    @property
+    def schema_version(self) -> int:
+        """Of the shard's columns."""
+        return version_for(self.described)
 
     @property
     def shards(self) -> int:
@@ -69,9 +81,22 @@ class Unit:
         start = self.shard * self.recipe.shard_rows
         return range(start, min(start + self.recipe.shard_rows, self.count))
 
+    @property
+    def existing_bytes(self) -> int | None:
+        """Size of the files of pictures that exist already; None if the images have to be made."""
+        if self.source.folder is None:
+            return None
+        files = list_images(self.source.folder)[self.indices.start : self.indices.stop]
+        return sum(path.stat().st_size for path in files)
+
+    def publish(self, on_images: OnImages) -> LedgerEntry:
+        """Make all images of the shard and publish it; see :func:`write_shard`."""
+        rows = folder_rows if self.source.folder else generated_rows
+        return publish_rows(self, list(rows(self, self.indices, on_images)))
+
     def fingerprint(self) -> str:
         """SHA-256 of the recipe, source and indices; stored in the shard."""
-        parts = [SCHEMA_VERSION, self.namespace, self.source.recipe(), self.source_sha256, self.recipe.document()]
+        parts = [self.schema_version, self.namespace, self.source.recipe(), self.source_sha256, self.recipe.document()]
         text = json.dumps([*parts, self.indices.start, self.indices.stop], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -92,14 +117,18 @@ class NativeImage:
 
 def write_shard(unit: Unit, on_images: OnImages = lambda n: None) -> LedgerEntry:
     """Make all images of a shard and publish it atomically. GenerationError for an image that must not be published."""
-    rows = folder_rows if unit.source.folder else generated_rows
-    return publish_rows(unit, list(rows(unit, unit.indices, on_images)))
+    return unit.publish(on_images)
 
 
-def publish_rows(unit: Unit, rows: list[dict[str, Any]]) -> LedgerEntry:
-    """Write the rows of a shard, all of them and in order, and publish it atomically."""
-    table = pa.Table.from_pylist(rows, SCHEMA)
-    metadata = {**(SCHEMA.metadata or {}), b"osbench": json.dumps({"unit_sha256": unit.fingerprint()}).encode()}
+def publish_rows(unit: Unit, rows: list[dict[str, Any]], left_out: Sequence[tuple[int, str, str]] = ()) -> LedgerEntry:
+    """Write the rows of a shard, in order, and publish it atomically.
+
+    left_out: index, file and reason of pictures of a published data set that are no images of the shard.
+    """
+    schema = shard_schema(unit.schema_version)
+    table = pa.Table.from_pylist(rows, schema)
+    noted = {"unit_sha256": unit.fingerprint()} | ({"left_out": list(left_out)} if left_out else {})
+    metadata = {**(schema.metadata or {}), b"osbench": json.dumps(noted).encode()}
     final = unit.dataset / unit.file
     final.parent.mkdir(parents=True, exist_ok=True)
     with publishing(final) as partial:
@@ -109,23 +138,20 @@ def publish_rows(unit: Unit, rows: list[dict[str, Any]]) -> LedgerEntry:
 
 def _write_parquet(table: pa.Table, path: Path) -> None:
     """Same table, same bytes: every option that Parquet leaves open is fixed here."""
-    compression = dict.fromkeys(_leaf_columns(), "zstd")
+    names = [name for name in table.column_names if name != "image"]
+    compression = dict.fromkeys([*names, "image.bytes", "image.path"], "zstd")
     compression["image.bytes"] = "none"  # JPEG and PNG are compressed already
     options: dict[str, Any] = {
         "version": "2.6",
         "data_page_version": "1.0",
-        "row_group_size": table.num_rows,
+        "row_group_size": max(table.num_rows, 1),
         "compression": compression,
         "compression_level": {name: 3 for name, codec in compression.items() if codec == "zstd"},
-        "use_dictionary": ["generator", "training_set", "jpeg_subsampling", "jpeg_tables_sha256"],
+        "use_dictionary": [name for name in _FEW_VALUES if name in names],
         "write_statistics": True,
         "store_schema": True,
     }
     pq.write_table(table, path, **options)
-
-
-def _leaf_columns() -> list[str]:
-    return [name for name in SCHEMA.names if name != "image"] + ["image.bytes", "image.path"]
 
 
 def generated_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:
@@ -155,7 +181,11 @@ def sample_batch(unit: Unit, indices: range) -> list[NativeImage]:
         return _shown_batch(unit, indices)
     network = open_network(source, unit.source_sha256, unit.device)
     labels = _draw_each(seeds, "class", source.class_labels or range(network.c_dim))
-    if source.prompts_in_turn:
+    if source.resynthesizes is not None:
+        prompts = [source.resynthesizes.drawn(i).description for i in indices]
+    elif source.characters:
+        prompts = [source.prompts[character_position(source, i)] for i in indices]
+    elif source.prompts_in_turn:
         prompts = [source.prompts[i % len(source.prompts)] for i in indices]
     else:
         prompts = _draw_each(seeds, "prompt", source.prompts)
@@ -307,7 +337,8 @@ def encode_row(unit: Unit, image: NativeImage) -> dict[str, Any]:
     frame = encode_frame(
         image.pixels, crop, quality, order=recipe.order, frame=recipe.frame, subsampling=recipe.subsampling
     )
-    row = _row(unit, image.index, image.seed or seed, frame, (width, height))
+    row = row_of(unit, image.index, image.seed or seed, frame, (width, height))
+    row |= character_columns(unit.source, image.index)
     return {**row, "jpeg_quality": quality, "class_label": image.class_label, "prompt": image.prompt}
 
 
@@ -317,20 +348,32 @@ def encode_rows(unit: Unit, images: Sequence[NativeImage]) -> list[dict[str, Any
 
 
 def folder_rows(unit: Unit, indices: range, on_images: OnImages) -> Iterator[dict[str, Any]]:
-    """Rows of a folder source: pixels untouched, metadata removed, only the crop box is drawn."""
+    """Rows of a folder source: the pictures as the recipe wants them, only the crop box is always drawn."""
     assert unit.source.folder is not None
     files = list_images(unit.source.folder)
     for index in indices:
-        seed = image_seed(unit.namespace, unit.source.generator, unit.source.learned, index)
-        image: FolderImage = read_image(files[index], unit.recipe.crop_size)
-        crop = draw_crop(seed, image.width, image.height, unit.recipe.crop_size)
-        frame = image.encode(crop, frame=unit.recipe.frame, subsampling=unit.recipe.subsampling)
-        row = _row(unit, index, seed, frame, (image.width, image.height))
-        yield {**row, "native_sha256": pixel_sha256(image.pixels)}
+        image = read_image(files[index], unit.recipe.crop_size, unit.recipe.existing)
+        yield existing_row(unit, index, image) | character_columns(unit.source, index)
         on_images(1)
 
 
-def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tuple[int, int]) -> dict[str, Any]:
+def existing_row(unit: Unit, index: int, image: FolderImage) -> dict[str, Any]:
+    """The row of a picture that exists already, but for what it shows."""
+    recipe, size = unit.recipe, (image.width, image.height)
+    seed = image_seed(unit.namespace, unit.source.generator, unit.source.learned, index)
+    crop = draw_crop(seed, image.width, image.height, recipe.crop_size)
+    if recipe.existing == "canonical":
+        quality = draw_quality(seed, recipe.qualities)
+        order, frame, subsampling = recipe.order, recipe.frame, recipe.subsampling
+        encoded = encode_frame(image.pixels, crop, quality, order=order, frame=frame, subsampling=subsampling)
+        row = {**row_of(unit, index, seed, encoded, size), "jpeg_quality": quality}
+    else:
+        row = row_of(unit, index, seed, image.encode(crop, frame=recipe.frame, subsampling=recipe.subsampling), size)
+    return {**row, "native_sha256": pixel_sha256(image.pixels)}
+
+
+def row_of(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tuple[int, int]) -> dict[str, Any]:
+    """What every image has, without what it shows; ``native_size``: width and height in pixels."""
     source, size = unit.source, unit.recipe.crop_size
     identity = image_id(unit.namespace, source.generator, source.learned, index)
     pictures = open_picture_set(source.pictures) if source.pictures is not None else None
@@ -361,4 +404,6 @@ def _row(unit: Unit, index: int, seed: int, frame: EncodedFrame, native_size: tu
         "weights": source.weights_id,
         "content_id": pictures.content_ids[index] if pictures else None,
         "group": pictures.groups[index] if pictures else None,
+        "origin": None,
+        "origin_sha256": None,
     }

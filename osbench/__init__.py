@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .benchmark.runs import Run
     from .benchmark.score import Score
     from .core.errors import OsbenchError
-    from .data import Dataset, generate, load
+    from .data import Dataset, generate, import_dataset, load
     from .leaderboard.board import Board, leaderboard
     from .library import Runs, attribute, evaluate
     from .pipeline import run
@@ -52,6 +52,7 @@ _PLACES = {
     "attribute": ".library",
     "evaluate": ".library",
     "generate": ".data",
+    "import_dataset": ".data",
     "leaderboard": ".leaderboard.board",
     "load": ".data",
     "load_experiment": ".benchmark.experiment",
@@ -73,6 +74,7 @@ __all__ = [
     "attribute",
     "evaluate",
     "generate",
+    "import_dataset",
     "leaderboard",
     "load",
     "load_experiment",

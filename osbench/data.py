@@ -122,6 +122,49 @@ def generate(
     return load(made.path)
 
 
+def import_dataset(
+    importer: str,
+    folder: str | Path,
+    out: str | Path = DATA,
+    *,
+    canonical: bool = True,
+    crop_size: int | None = None,
+    licence: str | None = None,
+    workers: int = 1,
+) -> Dataset:
+    """Make, or finish, a data set of a published one.
+
+    Parameters
+    ----------
+    importer : str
+        Who reads its layout, ``bongini2025`` for example.
+    folder : str or Path
+        Where its archive was unpacked.
+    out : str or Path
+        The data set to make; a killed call continues where it stopped.
+    canonical : bool
+        Compress and crop all pictures alike, so that no file format tells a source. False: keep every JPEG and PNG byte
+        for byte.
+    crop_size : int, optional
+        Side of the crop in pixels; smaller pictures are left out. Without it the largest multiple of 8 that fits every
+        picture, up to what the reader proposes.
+    licence : str, optional
+        What the publisher's page says, where the reader does not know it.
+    workers : int
+        Processes; they change no byte of the result.
+
+    Returns
+    -------
+    Dataset
+        Files that are no pictures are left out; :meth:`Dataset.left_out` names them.
+    """
+    from .generation.importing import import_dataset as make
+
+    options = {"canonical": canonical, "crop_size": crop_size, "licence": licence, "workers": workers}
+    made, _ = make(importer, folder, out, **options)  # type: ignore[arg-type]
+    return Dataset(made.path, made.info)
+
+
 def load(path: str | Path = DATA) -> Dataset:
     """Open a data set; DatasetError if the folder is none."""
     opened = Dataset.open(path)

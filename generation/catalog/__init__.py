@@ -13,14 +13,31 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import UsageError, unknown_name
-from ...core.foreign import printable, read_foreign
+from ...core.foreign import printable
 from ...core.schema import read_record
 from ..picture_set import SHOWN
 from ..pixels import FRAMES, JPEG_QUALITIES, MCU_SIZE, ORDERS
+from ..record_schema import resynthesized
 from .published import HubModel, Licence, WeightFile
+from .resyntheses import Originals, Resyntheses
 from .suite_file import packaged_suites, read_suite_file
+from .texts import read_characters, read_prompts
 
-__all__ = ["NO_LICENCE", "HubModel", "Licence", "Recipe", "Source", "Suite", "WeightFile", "load_suite", "suite_names"]
+__all__ = [
+    "EXISTING",
+    "NO_LICENCE",
+    "HubModel",
+    "Licence",
+    "Recipe",
+    "Source",
+    "Suite",
+    "WeightFile",
+    "load_suite",
+    "suite_names",
+]
+
+EXISTING = ("stripped", "as-published", "canonical")
+"""What becomes of pictures that exist already, see :mod:`..folders`."""
 
 NO_LICENCE = "not stated"
 """Licence of images or weights of which nobody says one."""
@@ -28,7 +45,6 @@ NO_LICENCE = "not stated"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _LARGEST_SIDE = 1 << 16
 _MAX_ROWS = 100_000
-_MAX_PROMPT_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,8 @@ class Recipe:
     JPEG. crop_size: side of the benchmark crop in pixels. shard_rows: images per shard, a multiple of batch_size.
     batch_size: images per network call; recorded because floating-point results may depend on it. margin: pixels along
     every border that no crop touches. low_pass_swap: frequency in cycles per pixel below which a rendered or retaken
-    picture gets the original's content (:mod:`..low_pass_swap`); 0 leaves it as it is.
+    picture gets the original's content (:mod:`..low_pass_swap`); 0 leaves it as it is. existing: what becomes of
+    pictures that exist already, of :data:`EXISTING`.
     """
 
     order: str = "compress-then-crop"
@@ -51,12 +68,14 @@ class Recipe:
     batch_size: int = 20
     margin: int = 0
     low_pass_swap: float = 0.0
+    existing: str = "stripped"
 
     def __post_init__(self) -> None:
         for value, kind, known in (
             (self.order, "order", ORDERS),
             (self.frame, "frame", FRAMES),
             (self.subsampling, "JPEG subsampling", MCU_SIZE),
+            (self.existing, "treatment of existing pictures", EXISTING),
         ):
             if value not in known:
                 raise unknown_name(kind, str(value), known)
@@ -76,8 +95,8 @@ class Recipe:
 
     def document(self) -> dict[str, Any]:
         """JSON-able form, as recorded in ``dataset.json``; what came later is left out where it does nothing."""
-        later = {"margin", "low_pass_swap"}
-        values = {name: value for name, value in asdict(self).items() if name not in later or value}
+        later = {"margin": 0, "low_pass_swap": 0.0, "existing": "stripped"}
+        values = {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
         return {**values, "qualities": list(self.qualities)}
 
 
@@ -89,11 +108,13 @@ class Source:
     native_size: side of the generator's output in pixels (None: read it from the images). sampling: keyword arguments
     of ``Generator.sample``. class_labels: classes to draw from in a conditional generator, empty = all of them.
     prompts: texts to draw from, for a text-to-image generator; prompts_in_turn: image i gets text i modulo their number
-    instead, so that every text has as many images. crop_rows: first row kept and first row dropped of the
-    generator's output, in its native pixels, where the training images had bars above and below.
+    instead, so that every text has as many images. characters: whom text i draws; prompts and prompts_in_turn follow
+    from them. test_only: it draws no character but those of the test split. crop_rows: first row kept and first row
+    dropped of the generator's output, in its native pixels, where the training images had bars above and below.
 
     The weights are one of: weights, a file (or the folder of a diffusers pipeline) on this machine; files, published
-    ones in the order of preference; hub, published pipelines. folder: images instead of a network.
+    ones in the order of preference; hub, published pipelines. folder: images instead of a network. service: address of
+    a commercial service; its images are a folder that a user has, and names when the images are wanted.
 
     pictures, block_code: the file of pictures (:mod:`..picture_set`) that the source shows, and the code by which a
     renderer is told what to show. shows: what of that file, where no network makes it. weights_id: name of one of
@@ -102,7 +123,8 @@ class Source:
     settings: what the weight file itself does not say, see :func:`..checkpoints.load_generator`. stands_in: what the
     source replaces if the one of the paper is not to be had. speed: images per second on one accelerator, from - to,
     and where the numbers come from (speed_origin). deviation: set at run time where the weights turn out not to be
-    the catalogued ones; such images are not part of the benchmark and carry other identities.
+    the catalogued ones; such images are not part of the benchmark and carry other identities. resynthesizes: set at run
+    time, the images of a source that this one makes again.
     """
 
     generator: str
@@ -121,6 +143,9 @@ class Source:
     class_labels: tuple[int, ...] = ()
     prompts: tuple[str, ...] = ()
     prompts_in_turn: bool = False
+    characters: tuple[str, ...] = ()
+    test_only: bool = False
+    service: str | None = None
     crop_rows: tuple[int, int] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     files: tuple[WeightFile, ...] = ()
@@ -129,6 +154,7 @@ class Source:
     speed: tuple[float, float] | None = None
     speed_origin: str = "estimate"
     deviation: str | None = None
+    resynthesizes: Originals | None = None
 
     def __post_init__(self) -> None:
         for value in (self.generator, self.training_set, self.weights_id or "w"):
@@ -142,8 +168,11 @@ class Source:
             raise UsageError(f"crop_rows {list(self.crop_rows)} keep nothing; expected first row, end row.")
         if self.speed is not None and not 0 < self.speed[0] <= self.speed[1]:
             raise UsageError(f"speed {list(self.speed)} is no range of images per second; expected from, to.")
-        if self.is_network + (self.folder is not None) + (self.shows is not None) != 1:
+        shown = self.folder is not None or self.service is not None
+        if self.is_network + shown + (self.shows is not None) != 1:
             raise UsageError(f"source {self.name}: give either weights or a folder, or what it shows of pictures.")
+        if self.test_only and not self.characters:
+            raise UsageError(f"source {self.name}: 'test_only' is about characters, and it has none.")
         if self.shows is not None and (self.shows not in SHOWN or self.pictures is None):
             raise UsageError(f"source {self.name}: shows one of {', '.join(SHOWN)} of the file 'pictures'.")
         if self.prompts_in_turn and not self.prompts:
@@ -156,8 +185,9 @@ class Source:
 
     @property
     def learned(self) -> str:
-        """What was learned: the training set, and which of several weights, e.g. ``pictures.w0``."""
-        return self.training_set if self.weights_id is None else f"{self.training_set}.{self.weights_id}"
+        """What was learned, e.g. ``pictures.w0``: see :func:`..record_schema.learned`."""
+        name = self.training_set if self.weights_id is None else f"{self.training_set}.{self.weights_id}"
+        return name if self.resynthesizes is None else resynthesized(name, self.resynthesizes.source)
 
     @property
     def name(self) -> str:
@@ -175,6 +205,8 @@ class Source:
         values = {name: getattr(self, name) for name in always} | {"class_labels": list(self.class_labels)}
         extra = {"prompts": list(self.prompts), "crop_rows": self.crop_rows, "settings": self.settings}
         extra |= {"prompts_in_turn": self.prompts_in_turn, "weights_id": self.weights_id, "shows": self.shows}
+        extra |= {"characters": list(self.characters), "test_only": self.test_only}
+        extra |= {"resynthesizes": asdict(self.resynthesizes) if self.resynthesizes else None}
         return values | {name: value for name, value in extra.items() if value}
 
 
@@ -184,7 +216,8 @@ class Suite:
 
     count: images per source unless told otherwise; of a folder all are taken. licences: what the file says about the
     sources' licences, by id. without_weights: what to do where the suite's own weights are not there. extends:
-    the suite that this one changes.
+    the suite that this one changes. resyntheses: which originals are made again by every source, None if none.
+    imported: whether it is a published data set, whose pictures exist already.
     """
 
     name: str
@@ -196,8 +229,12 @@ class Suite:
     licences: dict[str, Licence] = field(default_factory=dict)
     without_weights: str = "say where with --weights SOURCE=FILE, or leave them out with --source"
     extends: Suite | None = None
+    resyntheses: Resyntheses | None = None
+    imported: bool = False
 
     def __post_init__(self) -> None:
+        if self.resyntheses is not None and not self.has_characters:
+            raise UsageError(f"suite {self.name}: has resyntheses, but no source has characters.")
         if not _NAME.fullmatch(self.name):
             raise UsageError(f"'{printable(self.name)}' cannot name a suite: use letters, digits, '_', '-' and '.'.")
         if self.count < 1:
@@ -210,6 +247,16 @@ class Suite:
     @property
     def batch_size(self) -> int:
         return self.recipe.batch_size
+
+    @property
+    def has_characters(self) -> bool:
+        """Whether its images show characters, and say which ones."""
+        return any(source.characters for source in self.sources)
+
+    @property
+    def described(self) -> bool:
+        """Whether its images say whom they show, or which published file they are."""
+        return self.has_characters or self.imported
 
     def source(self, name: str) -> Source:
         """The source called ``generator/training_set``; UsageError with a suggestion otherwise."""
@@ -255,6 +302,7 @@ def _read_suite(path: Path) -> Suite:
             },
             without_weights=stated.without_weights,
             extends=extended,
+            resyntheses=stated.resyntheses,
         )
     except UsageError as error:
         raise error if str(error).startswith(where) else UsageError(f"{where}: {error}") from error
@@ -276,6 +324,7 @@ class _SuiteEntry:
     title: str | None = None
     licences: dict[str, dict[str, Any]] = field(default_factory=dict)
     without_weights: str = Suite.without_weights
+    resyntheses: Resyntheses | None = None
 
 
 def _check_files(path: Path, suite: Suite) -> None:
@@ -291,21 +340,16 @@ def _check_files(path: Path, suite: Suite) -> None:
 
 def _read_source(entry: dict[str, Any], where: str, prefix: str) -> Source:
     values = dict(entry)
-    if values.get("folder") is not None:
+    if values.get("folder") is not None or values.get("service") is not None:
         values = {"training_set": "folder", "architecture": entry.get("generator"), "licence": NO_LICENCE} | values
     if isinstance(values.get("prompts"), Path):
-        values["prompts"] = _read_prompts(values["prompts"])
-    for key in ("class_labels", "prompts", "sampling", "settings", "files", "hub"):
+        values["prompts"] = read_prompts(values["prompts"])
+    if isinstance(values.get("characters"), Path):
+        if values.get("prompts") is not None:
+            raise UsageError(f"{where}: {prefix}: give either prompts or characters, whose texts are the prompts.")
+        values["characters"], values["prompts"] = read_characters(values["characters"])
+        values["prompts_in_turn"] = True
+    for key in ("class_labels", "prompts", "characters", "sampling", "settings", "files", "hub"):
         if key in values and values[key] is None:  # nothing, where the defaults say something
             del values[key]
-    return read_record(Source, values, where, prefix, without=("deviation",))
-
-
-def _read_prompts(path: Path) -> tuple[str, ...]:
-    """One prompt a line; empty lines and lines that begin with # do not count."""
-    try:
-        text = read_foreign(path, UsageError, _MAX_PROMPT_BYTES).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{printable(path)}: not a list of prompts in UTF-8.") from error
-    lines = (line.strip() for line in text.splitlines())
-    return tuple(line for line in lines if line and not line.startswith("#"))
+    return read_record(Source, values, where, prefix, without=("deviation", "resynthesizes"))

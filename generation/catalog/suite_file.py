@@ -7,9 +7,10 @@
     version: mini-pairs-v1
     defaults: {training_set: [landscape, emoji]}
 
-Mappings (``recipe``, ``defaults``, ``licences``) are merged with those of the extended suite; anything else, the list
-of sources too, takes the place of what was there. A source with several training sets (or ``weights_id``) is one source
-of each, and ``{generator}``, ``{training_set}`` and ``{weights_id}`` stand for the names in the path of its weights.
+Mappings (``recipe``, ``resyntheses``, ``defaults``, ``licences``) are merged with those of the extended suite; anything
+else, the list of sources too, takes the place of what was there. A source with several training sets (or
+``weights_id``) is one source of each, and ``{generator}``, ``{training_set}`` and ``{weights_id}`` stand for the names
+in the path of its weights.
 Weights lie beside the file that names them; those that do not, of a suite that extends a packaged one, are looked for
 in the packaged zoo.
 
@@ -59,6 +60,7 @@ class SuiteText:
     recipe: dict[str, Any] = field(default_factory=dict)
     licences: dict[str, dict[str, Any]] = field(default_factory=dict)
     without_weights: str = ""
+    resyntheses: dict[str, Any] | None = None
     extends: str | None = None
     defaults: dict[str, Any] = field(default_factory=dict)
     sources: tuple[dict[str, Any], ...] = ()
@@ -87,6 +89,7 @@ class _Paths:
     pictures: str | None = None
     block_code: str | None = None
     prompts: str | None = None
+    characters: str | None = None
 
 
 def packaged_suites() -> dict[str, Path]:
@@ -168,7 +171,7 @@ def _with_paths(entry: Document, path: Path, prefix: str) -> Document:
     read_record(_Paths, stated, printable(path), prefix)
     folder = ZOO if path.parent == CATALOG else path.parent
     found = {
-        key: _Written(path.parent if key == "prompts" else folder, text)
+        key: _Written(path.parent if key in {"prompts", "characters"} else folder, text)
         for key, text in stated.items()
         if text is not None
     }

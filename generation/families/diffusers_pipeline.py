@@ -1,8 +1,9 @@
-"""Text-to-image pipelines of diffusers: Stable Diffusion 1.x, SDXL, Stable Diffusion 3 and FLUX.
+"""Text-to-image pipelines of diffusers: SD 1.x, SDXL (and Playground), SD 3, FLUX, PixArt, AuraFlow, Hunyuan-DiT.
 
 The networks, schedulers and samplers are diffusers' own. This module decides what a forensic data set needs decided:
 only safetensors are read, no Python that lies beside them is run, the safety checker is left out (it would replace
-pictures by black ones) and so is SDXL's invisible watermark; every image has its own random generator on the CPU.
+pictures by black ones) and so is SDXL's invisible watermark; no picture is resampled after it was made; every image has
+its own random generator on the CPU.
 """
 
 from __future__ import annotations
@@ -22,13 +23,27 @@ from .base import Generator, NoiseMode, register_family
 from .bounded import at_most_layers
 from .noise import image_generator
 
+_UNCHECKED: dict[str, Any] = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 PIPELINES: dict[str, dict[str, Any]] = {
-    "StableDiffusionPipeline": {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
+    "StableDiffusionPipeline": _UNCHECKED,
     "StableDiffusionXLPipeline": {"add_watermarker": False},
     "StableDiffusion3Pipeline": {},
     "FluxPipeline": {},
+    "PixArtAlphaPipeline": {},
+    "PixArtSigmaPipeline": {},
+    "AuraFlowPipeline": {},
+    "HunyuanDiTPipeline": _UNCHECKED,
 }
 """Pipeline class -> what it is told besides the folder."""
+
+# Binning makes a picture of another size and resamples it; what a caption is cleaned of depends on installed packages.
+_PIXART: dict[str, Any] = {"use_resolution_binning": False, "clean_caption": False}
+_CALLED_WITH: dict[str, dict[str, Any]] = {
+    "PixArtAlphaPipeline": _PIXART,
+    "PixArtSigmaPipeline": _PIXART,
+    "HunyuanDiTPipeline": {"use_resolution_binning": False},
+}
+"""Pipeline class -> what every call of it says besides prompts, seeds and size."""
 
 _LIBRARIES = {"diffusers", "transformers", "stable_diffusion", None}
 _MAX_INDEX_BYTES = 1 << 20
@@ -66,6 +81,10 @@ class DiffusersPipeline(Generator):
             self.pipeline.vae_scale_factor
         )
         self.z_dim, self.c_dim = 0, 0
+        size = {"height": self.resolution, "width": self.resolution}
+        self._options = {**size, **_CALLED_WITH.get(index["_class_name"], {})}
+        if index["_class_name"] == "HunyuanDiTPipeline":  # it is told of which size the picture was and should be
+            self._options |= dict.fromkeys(("original_size", "target_size"), (self.resolution, self.resolution))
 
     def latents(self, seeds: Sequence[int]) -> np.ndarray:
         """(N, 0): the pipeline draws from the seeds itself."""
@@ -83,16 +102,17 @@ class DiffusersPipeline(Generator):
         if len(prompts) != len(seeds):
             raise UsageError(f"{len(seeds)} images need {len(seeds)} prompts, not {len(prompts)}.")
         options = {"num_inference_steps": steps, "guidance_scale": guidance}
-        given = {name: value for name, value in options.items() if value is not None}
+        given = {**self._options, **{name: value for name, value in options.items() if value is not None}}
         pictures = []
         for start in range(0, len(seeds), images_per_call):
             call = slice(start, start + images_per_call)
-            made = self.pipeline(
-                prompt=list(prompts[call]),
-                generator=[image_generator(seed) for seed in seeds[call]],
-                output_type="np",
-                **given,
-            )
+            with _silent_libraries():  # they remark on every long prompt, at every call
+                made = self.pipeline(
+                    prompt=list(prompts[call]),
+                    generator=[image_generator(seed) for seed in seeds[call]],
+                    output_type="np",
+                    **given,
+                )
             pictures.append(np.asarray(made.images, np.float32))
         return np.concatenate(pictures)
 

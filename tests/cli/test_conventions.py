@@ -33,12 +33,13 @@ def test_everything_registered_is_listed() -> None:
     assert {"mislnet", "xception"} <= set(names["networks"])
     assert {"msp", "never"} <= set(names["rejections"])
     assert {"fang2023", "rotate"} <= set(names["protocols"])
-    assert {"mini", "fang2023"} <= set(names["suites"])
+    assert {"mini", "fang2023", "bongini2025"} <= set(names["suites"])
+    assert "bongini2025" in names["importers"]
     text = run("list").stdout
     assert all(kind in text for kind in names)
 
 
-@pytest.mark.parametrize("kind", ["networks", "rejections", "thresholds", "families", "engines"])
+@pytest.mark.parametrize("kind", ["networks", "rejections", "thresholds", "families", "importers", "engines"])
 def test_each_kind_has_a_verb_with_one_line_each(kind: str) -> None:
     rows = json.loads(run("list", kind, "--json").stdout)
     assert [row["name"] for row in rows] == json.loads(run("list", "--json").stdout)[kind]

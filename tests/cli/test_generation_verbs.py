@@ -51,6 +51,7 @@ def test_generate_then_verify(suite: Path, tmp_path: Path) -> None:
         "crop_size": 20,
         "sources": ["gan/noise"],
         "images": 6,
+        "resyntheses": 0,
         "made": 6,
     }
     assert made.stderr == ""

@@ -6,6 +6,7 @@ import glob
 import importlib.util
 import shutil
 import sys
+import tarfile
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ from osbench.baselines.rejection import rule
 from osbench.benchmark import method
 from osbench.cli import main
 from osbench.core.locking import exclusive
+from osbench.generation import importers
 from osbench.generation.families import base
 
+from ..generation.published_tree import write_tree
 from .pages import ROOT, Block, commands
 
 COUNT = 40
@@ -110,6 +113,20 @@ class Sandbox:
     def _setup_example(self, name: str) -> None:
         shutil.copy(ROOT / "docs" / "examples" / name, self.folder / name)
 
+    def _setup_published(self, name: str) -> None:
+        write_tree(self.folder / name, range(1, 27))
+
+    def _setup_tar(self, name: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        with tarfile.open(path, "w") as archive:
+            for number in range(3):
+                _picture(self.folder / "one.png", number + sum(map(ord, name)))
+                archive.add(self.folder / "one.png", f"{number:04d}.png")
+
+    def _setup_importer(self, name: str) -> None:
+        example_module(ROOT / "docs" / "examples" / name, self.monkeypatch)
+
     def _setup_family(self, name: str) -> None:
         example_module(ROOT / "docs" / "examples" / name, self.monkeypatch)
 
@@ -128,7 +145,7 @@ def example_module(path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def forget_examples() -> None:
     """Remove from the registries what does not belong to osbench."""
-    for registry in (method._METHODS, rule._RULES, base._FAMILIES):
+    for registry in (method._METHODS, rule._RULES, base._FAMILIES, importers._IMPORTERS):
         items: dict[str, type] = registry._items  # type: ignore[assignment]
         for name in [name for name, cls in items.items() if not cls.__module__.startswith("osbench.")]:
             del items[name]

@@ -7,16 +7,19 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from osbench.baselines.rejection import Activations, build_rule, rule_names
 from osbench.benchmark.experiment import load_experiment
 from osbench.benchmark.protocols import load_protocol
 from osbench.generation.families import load_safetensors_generator, save_generator
+from osbench.generation.importing import import_dataset
 
 from .pages import ROOT, pages
 from .sandbox import example_module, forget_examples
@@ -32,6 +35,8 @@ margin = my_package.margin:Margin
 accept-90 = my_package.accept_90:accept_90
 [osbench.families]
 plasma = my_package.plasma:Plasma
+[osbench.importers]
+tar-shards = my_package.tar_shards:TarShards
 """
 
 
@@ -70,16 +75,18 @@ from osbench.baselines.rejection import build_rule, rule_names
 from osbench.benchmark.method import get_method
 from osbench.benchmark.metrics.thresholds import threshold_rule
 from osbench.generation.families import family_class
+from osbench.generation.importers import importer_class
 assert "margin" in rule_names()
 found = [get_method("mean-colour"), type(build_rule("margin")), threshold_rule("accept-90").choose]
-print(*(one.__module__ for one in [*found, family_class("plasma")]))
+print(*(one.__module__ for one in [*found, family_class("plasma"), importer_class("tar-shards")]))
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [f"my_package.{name}" for name in ("mean_colour", "margin", "accept_90", "plasma")]
+    names = ("mean_colour", "margin", "accept_90", "plasma", "tar_shards")
+    assert done.stdout.split() == [f"my_package.{name}" for name in names]
 
 
 def test_the_rejection_rule_gives_the_difference_of_the_two_largest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +112,26 @@ def test_the_protocol_holds_out_what_its_name_says() -> None:
 def test_the_experiment_has_the_entries_that_it_shows() -> None:
     experiment = load_experiment(str(EXAMPLES / "ablation.yaml"))
     assert list(experiment.entries) == ["proposed", "proposed, paper-literal", "dct-cnn"]
+
+
+def test_the_reader_opens_pictures_inside_an_archive_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    example_module(EXAMPLES / "tar_shards.py", monkeypatch)
+    root, pixels = tmp_path / "archives", np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    root.mkdir()
+    Image.fromarray(pixels).save(tmp_path / "1.png")
+    with tarfile.open(root / "midjourney.tar", "w") as archive:
+        archive.add(tmp_path / "1.png", "pictures/1.png")
+        archive.add(tmp_path / "1.png", "../2.png")
+        link = tarfile.TarInfo("3.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    (root / "late.tar").symlink_to(root / "midjourney.tar")
+    data, faults = import_dataset("tar-shards", root, tmp_path / "data", canonical=False)
+    assert [fault.member.rpartition("#")[2] for fault in faults] == ["late.tar", "../2.png", "3.png"]
+    assert data.read_images(data.shards()[0].file) == [(tmp_path / "1.png").read_bytes()]
+    assert data.verify(pixels=True) == []
 
 
 def test_the_family_gives_every_image_from_its_own_seed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 from osbench.core.errors import DatasetError
 from osbench.core.hashing import file_sha256
 from osbench.generation.card import card_text
-from osbench.generation.dataset import RECORD, SCHEMA, Dataset, features
+from osbench.generation.dataset import RECORD, Dataset, features, shard_schema
 from osbench.generation.generate import generate
 from osbench.generation.ledger import LEDGER, LedgerEntry, append_ledger
 from osbench.generation.pixels import bytes_sha256, decode_crop, pixel_sha256
@@ -35,7 +35,7 @@ def copied(made: Path, tmp_path: Path) -> Path:
 def test_index_describes_every_image(made: Path) -> None:
     dataset = Dataset.open(made)
     index = dataset.index()
-    assert list(index.columns) == [n for n in SCHEMA.names if n != "image"] + ["shard", "row"]
+    assert list(index.columns) == [n for n in shard_schema().names if n != "image"] + ["shard", "row"]
     assert len(index) == 20
     assert index["image_id"].is_unique
     assert index["seed"].is_unique
@@ -89,12 +89,13 @@ def test_hugging_face_shows_pictures_with_bytes_unchanged(made: Path, tmp_path: 
         assert np.array_equal(np.asarray(row["image"]), np.asarray(Image.open(io.BytesIO(data))))
 
 
-def test_schema_metadata_is_what_hugging_face_writes() -> None:
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_schema_metadata_is_what_hugging_face_writes(version: int) -> None:
     datasets = pytest.importorskip("datasets")
-    parsed = datasets.Features.from_dict(features())
-    assert parsed.arrow_schema.names == SCHEMA.names
-    assert parsed.arrow_schema.types == SCHEMA.types
-    assert datasets.Features.from_arrow_schema(SCHEMA) == parsed
+    parsed, schema = datasets.Features.from_dict(features(version)), shard_schema(version)
+    assert parsed.arrow_schema.names == schema.names
+    assert parsed.arrow_schema.types == schema.types
+    assert datasets.Features.from_arrow_schema(schema) == parsed
 
 
 def test_a_sound_dataset_has_no_problems(made: Path) -> None:
@@ -204,9 +205,10 @@ def test_a_shard_that_unpacks_to_gigabytes_is_refused_before_it_is_read(copied: 
     image = pa.StructArray.from_arrays(
         [pa.Array.from_buffers(pa.binary(), 1, [None, offsets, zeros]), pa.array(["x"])], ["bytes", "path"]
     )
-    one = pa.Table.from_pylist([{**row, "image": None}], SCHEMA)
-    one = one.set_column(one.schema.get_field_index("image"), SCHEMA.field("image"), image)
-    with pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=False) as writer:
+    schema = shard_schema(3)
+    one = pa.Table.from_pylist([{**row, "image": None}], schema)
+    one = one.set_column(one.schema.get_field_index("image"), schema.field("image"), image)
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as writer:
         for _ in range(4):
             writer.write_table(one)
     assert path.stat().st_size < 1_000_000
