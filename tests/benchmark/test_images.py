@@ -246,12 +246,16 @@ def test_captions_are_the_prompts(dataset: Dataset, manifest: Manifest, monkeypa
     assert load_images(dataset, manifest).captions is None
     index = dataset.index()
     expected = {name: None if i % 3 == 0 else f"text of {name}" for i, name in enumerate(index["image_id"])}
-    index["prompt"] = list(expected.values())
+    index["prompt"] = ["a prompt" if text is None or i % 2 else text for i, text in enumerate(expected.values())]
+    index["description"] = [text if i % 2 else None for i, text in enumerate(expected.values())]
+    expected = {name: text or "a prompt" for name, text in expected.items()}
+    index.loc[0, ["prompt", "description"]] = None
+    nobody = str(index["image_id"][0])
     monkeypatch.setattr(Dataset, "index", lambda self: index)
     images = load_images(dataset, manifest)
     assert images.captions is not None
     for name, caption in zip(images.image_ids, images.captions, strict=True):
-        assert caption == expected[name]
+        assert caption == (None if name == nobody else expected[name])
     some = images.subset(np.array([5, 2]))
     assert some.captions is not None
     assert some.captions.tolist() == [images.captions[5], images.captions[2]]
