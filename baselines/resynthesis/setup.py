@@ -12,9 +12,11 @@ import torch
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context
-from ...core.errors import CheckpointError, UsageError
+from ...core.errors import CheckpointError, DatasetError, UsageError
+from ...core.text import printable
+from ...generation.catalog import suite_names
 from ...generation.dataset import RECORD
-from .candidates import Candidate, find_candidates, is_in_catalog
+from .candidates import HINT, Candidate, find_candidates, is_in_catalog
 from .folder import Folder
 from .inversion import Inversion, Search, can_invert
 from .prompt import Prompt, takes_text
@@ -77,6 +79,8 @@ class Setup:
             if via not in (AUTO, "reference"):
                 raise UsageError(f"via={via}: training images (source=train) show nothing again; take via=reference.")
             return cls("reference", TRAIN, context.seed, own)
+        if not source and suite not in suite_names():
+            raise DatasetError(f"no catalog knows the suite of these images ('{printable(suite)}'); {HINT}.")
         candidates = find_candidates(suite, names, context.sources)
         if via == AUTO:
             via = _first_possible(candidates, train.captions is not None)

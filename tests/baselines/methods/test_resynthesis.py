@@ -169,6 +169,8 @@ def test_without_a_catalog_training_images_stand_in(train_set, val_set, make_con
     method.fit(train_set, val_set, make_context())
     assert (method.setup.way, method.setup.suite) == ("reference", "train")
     assert method.seconds_per_image == {}
+    with pytest.raises(DatasetError, match=r"no catalog knows the suite of these images .*source=FILE.yaml"):
+        Resynthesis(**SPECTRUM, via="inversion").fit(train_set, val_set, make_context())
 
 
 @pytest.mark.parametrize(
