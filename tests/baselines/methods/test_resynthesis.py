@@ -155,9 +155,12 @@ def test_a_folder_of_resyntheses(tmp_path) -> None:
 
 def test_resyntheses_of_the_data_set_itself(tmp_path) -> None:
     recipe = {"crop_size": 32, "shard_rows": 4, "batch_size": 2}
-    suite = write_tiny_text_suite(tmp_path / "suite", recipe=recipe, resyntheses={"draws": 2, "of": "all"})
+    weights = {"green": "red.safetensors", "red": "red.safetensors", "blue": "blue.safetensors"}
+    sources = [{"generator": name, "architecture": name, "weights": file} for name, file in weights.items()]
+    resyntheses = {"draws": 2, "of": "all"}
+    suite = write_tiny_text_suite(tmp_path / "suite", recipe=recipe, resyntheses=resyntheses, sources=sources)
     data = generate(suite, tmp_path / "data", count=20)
-    manifest = build_manifest(data, Protocol("mine", Unseen(("blue",))), Fold("mine", ()))
+    manifest = build_manifest(data, Protocol("mine", Unseen(("green",))), Fold("mine", ("green",)))
     options = {**SPECTRUM, "source": str(data.path)}
     (run,) = evaluate("resynthesis", data, manifest, seeds=[0], out=tmp_path / "runs", options=options)
     assert json.loads((run.model / "method.json").read_text())["setup"]["way"] == "stored"
