@@ -11,7 +11,7 @@ import pandas as pd
 from ..core.errors import DatasetError
 from ..generation.dataset import Dataset
 from ..generation.pixels import Box, decode_frame, frame_size
-from .images import index_positions
+from .images import captions_of, index_positions
 from .manifest import Manifest
 
 
@@ -19,7 +19,7 @@ from .manifest import Manifest
 class StoredFrame:
     """One image as it is stored: encoded bytes, its size in pixels, the square that a method gets of it, its place.
 
-    caption: the text that it was made from, None if there is none.
+    caption: what it shows, in words; None if nobody says.
     """
 
     image_id: str
@@ -57,10 +57,10 @@ def _read(dataset: Dataset, wanted: pd.DataFrame, size: int) -> Iterator[StoredF
     for shard, rows in wanted.groupby("shard", sort=True):
         dataset.check_shard(ledger[str(shard)])
         encoded = dataset.read_images(str(shard), rows["row"].tolist())
-        places = rows.astype({"prompt": object})[["image_id", "crop_x", "crop_y", "prompt"]]
-        for data, (name, x, y, caption) in zip(encoded, places.itertuples(index=False, name=None), strict=True):
-            crop, text = Box(x + margin, y + margin, size, size), caption if isinstance(caption, str) else None
-            yield _frame(name, data, crop, f"{dataset.path / str(shard)}, {name}", text)
+        places = rows[["image_id", "crop_x", "crop_y"]].itertuples(index=False, name=None)
+        for data, (name, x, y), caption in zip(encoded, places, captions_of(rows), strict=True):
+            crop = Box(x + margin, y + margin, size, size)
+            yield _frame(name, data, crop, f"{dataset.path / str(shard)}, {name}", caption)
 
 
 def _frame(name: str, data: bytes, crop: Box, where: str, caption: str | None) -> StoredFrame:

@@ -45,8 +45,8 @@ class ImageSet:
     class_index : numpy.ndarray
         int64 (N,), index into the manifest's seen generators, -1 = unseen.
     captions : numpy.ndarray or None
-        Texts (N,) that the images were made from, None for an image without; None instead of the array where no image
-        has one.
+        Texts (N,) that say what the images show (:func:`captions_of`), None for an image without; None instead of the
+        array where no image has one.
     """
 
     store: np.ndarray
@@ -184,10 +184,18 @@ def load_images(
     )
 
 
+def captions_of(index: pd.DataFrame) -> pd.Series:
+    """What each image of a dataset's index shows, in words: its ``description``, else its ``prompt``; None if neither.
+
+    Indexed as the index is.
+    """
+    words = index["description"].fillna(index["prompt"]) if "description" in index else index["prompt"]
+    return words.astype(object).where(words.notna(), None)
+
+
 def _captions(index: pd.DataFrame, rows: np.ndarray) -> np.ndarray | None:
-    """The column ``prompt`` of some rows of a dataset's index as texts."""
-    prompts = index["prompt"].iloc[rows]
-    return None if prompts.isna().all() else prompts.astype(object).where(prompts.notna(), None).to_numpy()
+    words = captions_of(index).iloc[rows]
+    return None if words.isna().all() else words.to_numpy()
 
 
 def index_positions(image_ids: np.ndarray, index: pd.DataFrame, dataset: Dataset) -> np.ndarray:

@@ -27,6 +27,7 @@ from ..describers import BLIP, DATASET, NEAREST, wrong_captions
 from ..encoders import build_encoder, unit_norm
 from ..resynthesis.distances import DISTANCES
 from ..resynthesis.inversion import SPACES
+from ..resynthesis.prompt import Prompt
 from ..resynthesis.rules import KINDS, Calibration, answers, rule_names
 from ..resynthesis.setup import AUTO, TRAIN, WAYS, KnownSource, Setup
 from ..resynthesis.way import Comparison, Found, Way
@@ -163,9 +164,9 @@ class Resynthesis(ReadsCaptions):
         self.class_names, self.crop_size = context.class_names, train.crop_size
         self.setup = Setup.of(self.options, train, context)
         get_logger().info("resynthesis: via %s, sources of %s", self.setup.way, self.setup.suite)
+        self._refuse_idle_control()
         names, size = self.class_names, self.crop_size
         self._way = self.setup.open(self.options, names, size, self.comparison, self.device, train)
-        self._refuse_idle_control()
         if self.way.reads_texts:
             self.learn_captions(train, val)
             self.known_texts = tuple(sorted(set(self.describer.of(val.pixels))))
@@ -185,9 +186,8 @@ class Resynthesis(ReadsCaptions):
             )
         if self.way.reads_texts:
             self.tell_captions(images, captions)
-        return answers(
-            self._by_class(self._measured(images, (self.chosen_layer,))[self.chosen_layer]), self.calibrations
-        )
+        found = self._measured(images, (self.chosen_layer,))[self.chosen_layer]
+        return answers(self._by_class(found), self.calibrations)
 
     def _measured(self, images: np.ndarray, layers: Sequence[str]) -> Found:
         texts = self.describer.of(images) if self.way.reads_texts else [""] * len(images)
@@ -202,9 +202,9 @@ class Resynthesis(ReadsCaptions):
         return {kind: np.stack([d[:, index == k].min(1) for k in columns], axis=1) for kind, d in found.items()}
 
     def _refuse_idle_control(self) -> None:
-        if self.options["control"] != NONE and not self.way.reads_texts:
-            control = self.options["control"]
-            raise UsageError(f"control={control} is for via=prompt: via={self.way.name} reads no caption.")
+        control, way = self.options["control"], self.setup.way
+        if control != NONE and way != Prompt.name:
+            raise UsageError(f"control={control} is for via=prompt: via={way} reads no caption.")
 
     def enroll(self, images: np.ndarray, class_name: str) -> Self:
         """The images are references of one source more; the references of the others show how far known images are."""

@@ -17,7 +17,10 @@ from ...generation.pixels import decode_crop, encode_frame
 from ...generation.shards import Unit, draw_crop, draw_quality
 from ...generation.weights import locate_weights
 
-HINT = "give a suite that has it (source=SUITE or source=FILE.yaml), or source=train with via=reference"
+HINT = (
+    "give a suite that has it (source=SUITE or source=FILE.yaml), a folder of resyntheses (source=FOLDER), or "
+    "source=train with via=reference"
+)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class Folder(Way):
                 )
             found.append([self._read(file, size) for file in files])
         shape = (len(images), self.draws, size, size, 3)
-        return Shown(np.array(found, np.uint8).reshape(shape), 0.0)
+        return Shown(np.array(found, np.uint8).reshape(shape))
 
     def _read(self, file: str, size: int) -> np.ndarray:
         path = self.folder / file

@@ -12,17 +12,21 @@ import torch
 
 from ...benchmark.images import ImageSet
 from ...benchmark.method import Context
-from ...core.errors import CheckpointError, UsageError
-from .candidates import Candidate, find_candidates, is_in_catalog
+from ...core.errors import CheckpointError, DatasetError, UsageError
+from ...core.text import printable
+from ...generation.catalog import suite_names
+from ...generation.dataset import RECORD
+from .candidates import HINT, Candidate, find_candidates, is_in_catalog
 from .folder import Folder
 from .inversion import Inversion, Search, can_invert
 from .prompt import Prompt, takes_text
 from .reference import Reference, made_by, taken_from
+from .stored import Stored
 from .way import Comparison, Way
 
 AUTO = "auto"
 WAYS = ("prompt", "inversion", "reference")
-FOLDER = "folder"
+FOLDER, STORED = "folder", "stored"
 TRAIN = "train"
 
 
@@ -42,9 +46,9 @@ class Setup:
     Parameters
     ----------
     way : str
-        One of :data:`WAYS`, or :data:`FOLDER`.
+        One of :data:`WAYS`, or where the resyntheses were made before: :data:`FOLDER`, :data:`STORED`.
     suite : str
-        The suite, or suite file, that describes the sources; the folder; :data:`TRAIN` for training images.
+        The suite, or suite file, that describes the sources; the folder or data set; :data:`TRAIN`: training images.
     seed : int
         Of all draws.
     sources : tuple of KnownSource
@@ -67,14 +71,16 @@ class Setup:
         own = tuple(KnownSource(name, k) for k, name in enumerate(names))
         if source and Path(source).is_dir():
             if via not in (AUTO, "prompt"):
-                raise UsageError(f"via={via}: a folder holds resyntheses that were made elsewhere; leave via out.")
-            return cls(FOLDER, source, context.seed, own)
+                raise UsageError(f"via={via}: a folder holds resyntheses that were made before; leave via out.")
+            return cls(STORED if (Path(source) / RECORD).exists() else FOLDER, source, context.seed, own)
         suite = source or context.suite
         in_catalog = bool(source) or is_in_catalog(suite, names)
         if source == TRAIN or (not in_catalog and via in (AUTO, "reference")):
             if via not in (AUTO, "reference"):
                 raise UsageError(f"via={via}: training images (source=train) show nothing again; take via=reference.")
             return cls("reference", TRAIN, context.seed, own)
+        if not source and suite not in suite_names():
+            raise DatasetError(f"no catalog knows the suite of these images ('{printable(suite)}'); {HINT}.")
         candidates = find_candidates(suite, names, context.sources)
         if via == AUTO:
             via = _first_possible(candidates, train.captions is not None)
@@ -99,6 +105,8 @@ class Setup:
         train: ImageSet | None = None,
     ) -> Way:
         """The way itself; references are made (or taken from ``train``)."""
+        if self.way == STORED:
+            return Stored(Path(self.suite), class_names, comparison)
         if self.way == FOLDER:
             return Folder(Path(self.suite), class_names, comparison)
         if self.suite == TRAIN:

@@ -46,12 +46,12 @@ class Shown:
     ----------
     pictures : np.ndarray
         uint8 (N, draws, S, S, 3).
-    seconds : float
-        That one picture took when it was made.
+    seconds : float, optional
+        That one picture took when it was made; None where nobody knows.
     """
 
     pictures: np.ndarray
-    seconds: float
+    seconds: float | None = None
 
 
 class Way:
@@ -102,7 +102,8 @@ class Way:
         columns: dict[str, list[dict[str, np.ndarray]]] = {layer: [] for layer in layers}
         for number in range(len(self.sources)):
             shown = self.show(number, images, texts)
-            self.count(number, shown.seconds, len(images))
+            if shown.seconds is not None:
+                self.count(number, shown.seconds, len(images))
             for layer in layers:
                 columns[layer].append(self.comparison.to_shown(features[layer], shown.pictures, layer))
         return {

@@ -66,6 +66,7 @@ class DiffusersPipeline(Generator):
 
     text_conditioned: ClassVar[bool] = True
     may_blank: ClassVar[bool] = True
+    autoencodes: ClassVar[bool] = True
 
     def __init__(self, folder: str) -> None:
         super().__init__()
@@ -89,6 +90,14 @@ class DiffusersPipeline(Generator):
     def latents(self, seeds: Sequence[int]) -> np.ndarray:
         """(N, 0): the pipeline draws from the seeds itself."""
         return np.zeros((len(seeds), 0))
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images (N, 3, H, W) in [-1, 1] to the means of the autoencoder's latents, as it gives them."""
+        return self.pipeline.vae.encode(images).latent_dist.mode()
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """What :meth:`encode` gives, to images."""
+        return self.pipeline.vae.decode(codes).sample
 
     def _pictures(
         self,

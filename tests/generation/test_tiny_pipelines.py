@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from osbench.core.errors import CheckpointError
@@ -48,6 +49,17 @@ def test_an_image_depends_on_its_own_seed_and_prompt_alone(folders: dict[str, Pa
     changed = [np.abs(a.astype(int) - b.astype(int)).max() for a, b in zip(images, other, strict=True)]
     assert changed[1] > 1
     assert max(changed[0], changed[2]) <= 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_go_through_its_autoencoder(folders: dict[str, Path], kind: str) -> None:
+    network = DiffusersPipeline(str(folders[kind]))
+    pictures = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad():
+        again = network.decode(network.encode(pictures))
+        alone = network.decode(network.encode(pictures[:1]))
+    assert again.shape == pictures.shape
+    torch.testing.assert_close(alone, again[:1], atol=1e-4, rtol=1e-4)
 
 
 @pytest.fixture(scope="module")

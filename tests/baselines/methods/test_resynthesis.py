@@ -22,6 +22,7 @@ from osbench.core.errors import CheckpointError, DatasetError, UsageError
 from osbench.generation.dataset import Dataset
 from osbench.generation.generate import generate
 
+from ...generation.tiny_text import write_tiny_text_suite
 from ..resynthesis.test_folder import IMAGES, NAMES, write_folder
 from ..resynthesis.tiny_suite import CAPTIONS, SILENT, SPEAKING, write_suite
 
@@ -180,11 +181,27 @@ def test_a_folder_of_resyntheses(tmp_path) -> None:
         method.predict(255 - IMAGES)
 
 
+def test_resyntheses_of_the_data_set_itself(tmp_path) -> None:
+    recipe = {"crop_size": 32, "shard_rows": 4, "batch_size": 2}
+    weights = {"green": "red.safetensors", "red": "red.safetensors", "blue": "blue.safetensors"}
+    sources = [{"generator": name, "architecture": name, "weights": file} for name, file in weights.items()]
+    resyntheses = {"draws": 2, "of": "all"}
+    suite = write_tiny_text_suite(tmp_path / "suite", recipe=recipe, resyntheses=resyntheses, sources=sources)
+    data = generate(suite, tmp_path / "data", count=20)
+    manifest = build_manifest(data, Protocol("mine", Unseen(("green",))), Fold("mine", ("green",)))
+    options = {**SPECTRUM, "source": str(data.path)}
+    (run,) = evaluate("resynthesis", data, manifest, seeds=[0], out=tmp_path / "runs", options=options)
+    assert json.loads((run.model / "method.json").read_text())["setup"]["way"] == "stored"
+    assert run.rules == rule_names(several_draws=True)
+
+
 def test_without_a_catalog_training_images_stand_in(train_set, val_set, make_context) -> None:
     method = Resynthesis(**SPECTRUM)
     method.fit(train_set, val_set, make_context())
     assert (method.setup.way, method.setup.suite) == ("reference", "train")
     assert method.seconds_per_image == {}
+    with pytest.raises(DatasetError, match=r"no catalog knows the suite of these images .*source=FILE.yaml"):
+        Resynthesis(**SPECTRUM, via="inversion").fit(train_set, val_set, make_context())
 
 
 @pytest.mark.parametrize(
