@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from osbench.baselines.methods.resynthesis import Resynthesis
+from osbench.baselines.resynthesis.reference import Reference
 from osbench.baselines.resynthesis.rules import rule_names
 from osbench.benchmark.evaluate import evaluate
 from osbench.benchmark.images import ImageSet, load_images
@@ -106,6 +107,7 @@ def test_a_source_joins_by_a_few_references(train_set, val_set, test_set, make_c
     strangers = test_set[np.flatnonzero(test_set.class_index < 0)]
     joined = method.enroll(strangers[:5], "delta")
     assert joined.class_names == (*method.class_names, "delta")
+    assert isinstance(joined.way, Reference)
     assert (joined.way.lift[:, :3] == 0).all()
     assert joined.way.lift[0, 3] > 0, "the nearest of few is further away"
     found = joined.predict(strangers[5:])
