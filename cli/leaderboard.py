@@ -8,7 +8,7 @@ import click
 
 from ..core.defaults import RUNS
 from ..core.documents import to_json
-from .leaderboard_server import backup, restore, serve, token
+from .leaderboard_server import backup, events, restore, serve, token
 from .options import emit, handle_errors, json_option
 
 
@@ -17,7 +17,7 @@ def command() -> None:
     """Rank runs: a table for machines and a page for people, and a server that takes submissions."""
 
 
-for _verb in (serve, token, backup, restore):
+for _verb in (serve, token, events, backup, restore):
     command.add_command(_verb)
 
 

@@ -45,6 +45,7 @@ def _where(function: F) -> F:
 @click.option("--max-mb", type=click.IntRange(min=1), default=256, show_default=True, help="Largest upload.")
 @click.option("--per-day", type=click.IntRange(min=1), default=20, show_default=True, help="Submissions of a team.")
 @click.option("--per-minute", type=click.IntRange(min=1), default=60, show_default=True, help="Uploads of a token.")
+@click.option("--silence", type=float, default=30, show_default=True, help="Seconds that a client may be silent.")
 @handle_errors
 def serve(
     folder: Path,
@@ -57,6 +58,7 @@ def serve(
     max_mb: int,
     per_day: int,
     per_minute: int,
+    silence: float,
 ) -> None:
     """Serve a board: people submit, the server verifies and ranks, everybody reads.
 
@@ -69,7 +71,11 @@ def serve(
     from ..leaderboard.server.settings import ServerLimits, Settings
 
     limits = ServerLimits(
-        archive_bytes=max_mb << 20, unpacked_bytes=4 * max_mb << 20, per_day=per_day, per_minute=per_minute
+        archive_bytes=max_mb << 20,
+        unpacked_bytes=4 * max_mb << 20,
+        per_day=per_day,
+        per_minute=per_minute,
+        silence_s=silence,
     )
     run(Settings(folder, database, workers, bootstrap, limits), host, port, manifests)
 
@@ -120,6 +126,23 @@ def revoke(folder: Path, database: str | None, token_id: str, as_json: bool) -> 
 
     gone = revoke_token(_engine(folder, database), token_id)
     emit(as_json, gone.to_json(), f"revoked: {gone.token_id} of team {gone.team}")
+
+
+@click.command()
+@_where
+@click.argument("subject", required=False)
+@json_option
+@handle_errors
+def events(folder: Path, database: str | None, subject: str | None, as_json: bool) -> None:
+    """The audit log of a board: who did what, and when; of one submission or token (SUBJECT), or all of it."""
+    from ..core.columns import text_columns
+
+    engine = _engine(folder, database)
+    from ..leaderboard.server.rows import events as logged
+
+    found = logged(engine, subject)
+    rows = [[str(value) for value in event.values()] for event in found]
+    emit(as_json, found, text_columns([list(found[0]), *rows]) if found else "nothing yet")
 
 
 @click.command()

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from . import boards, rows, upload
-from .documents import LEADERBOARD, LISTED, PROBLEMS, RECEIPT, SUBMISSION, UPLOAD
+from .documents import AUTHORISED, LEADERBOARD, LISTED, PROBLEMS, RECEIPT, SUBMISSION, UPLOAD
 from .refusal import RefusalError
 from .service import service
 
@@ -44,7 +44,12 @@ async def submit(request: Request) -> JSONResponse:
     return JSONResponse(document, 202 if taken.status == "submitted" else 200, {"Location": location})
 
 
-@router.get("/api/v1/submissions", summary="The submissions of your team", responses=LISTED | PROBLEMS)
+@router.get(
+    "/api/v1/submissions",
+    summary="The submissions of your team",
+    responses=LISTED | PROBLEMS,
+    openapi_extra=AUTHORISED,
+)
 async def mine(request: Request) -> dict[str, Any]:
     """The submissions of the team whose token is sent, newest first."""
     served = service(request)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import sqlalchemy as sa
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
@@ -39,6 +41,7 @@ def create_app(settings: Settings, engine: sa.Engine) -> FastAPI:
     app.state.service = Service.of(settings, engine)
     app.include_router(api.router)
     app.include_router(pages.router)
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     app.add_exception_handler(RefusalError, _refused)
     app.add_exception_handler(HTTPException, _not_found)
     app.add_exception_handler(RequestValidationError, _not_understood)
@@ -48,6 +51,15 @@ def create_app(settings: Settings, engine: sa.Engine) -> FastAPI:
     app.add_middleware(BodyLimits, limits=settings.limits)
     app.add_middleware(_Watched, observed=app.state.service.observed)
     return app
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The description of the API, with how tokens are sent."""
+    if app.openapi_schema is None:
+        app.openapi_schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        schemes = {"token": {"type": "http", "scheme": "bearer"}}
+        app.openapi_schema.setdefault("components", {})["securitySchemes"] = schemes
+    return app.openapi_schema
 
 
 async def _answer(request: Request, refusal: RefusalError) -> Response:

@@ -33,6 +33,7 @@ _SUBMITTED = _object(
     status={"type": "string", "enum": ["submitted", "already submitted"]}, location={"type": "string"}, id=_TEXT
 )
 
+AUTHORISED: dict[str, Any] = {"security": [{"token": []}]}
 UPLOAD: dict[str, Any] = {
     "security": [{"token": []}],
     "requestBody": {

@@ -146,7 +146,10 @@ def _templates() -> Environment:
 
 def _links(request: Request) -> Any:
     # Paths, not addresses: right behind any proxy, whatever it calls this host.
-    return lambda name, **values: request.app.url_path_for(name, **values)
+    def link(route: str, /, **values: str) -> str:
+        return request.app.url_path_for(route, **values)
+
+    return link
 
 
 def _field(value: object) -> str | None:

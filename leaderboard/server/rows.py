@@ -84,8 +84,10 @@ def with_status(engine: sa.Engine, status: Status) -> list[Row]:
 def counts(engine: sa.Engine) -> dict[str, int]:
     """How many submissions there are of every status."""
     with engine.connect() as connection:
-        rows = connection.execute(sa.select(SUBMISSIONS.c.status, sa.func.count()).group_by(SUBMISSIONS.c.status)).all()
-    return dict.fromkeys(STATUS_WORDS, 0) | {status: count for status, count in rows}
+        rows = connection.execute(
+            sa.select(SUBMISSIONS.c.status, sa.func.count().label("number")).group_by(SUBMISSIONS.c.status)
+        ).all()
+    return dict.fromkeys(STATUS_WORDS, 0) | {row.status: row.number for row in rows}
 
 
 def received_today(engine: sa.Engine, team: str) -> int:

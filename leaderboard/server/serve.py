@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import uvicorn
@@ -11,6 +12,7 @@ from ...benchmark.runs import store_manifest
 from ...core.errors import UsageError
 from ...core.locking import exclusive
 from .app import create_app
+from .connection import impatient
 from .database import open_database
 from .observe import log_as_json
 from .settings import Settings
@@ -48,7 +50,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, manifes
             app,
             host=host,
             port=port,
-            http="h11",
+            http=impatient(settings.limits.silence_s),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -57,5 +59,7 @@ def serve(settings: Settings, host: str = "127.0.0.1", port: int = 8000, manifes
             timeout_graceful_shutdown=_SHUTDOWN_S,
         )
         app.state.service.observed.log("listening", host=host, port=port, folder=str(settings.folder))
+        # uvicorn ends in order, then raises the signal once more: an end that was asked for is no failure.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         uvicorn.Server(config).run()
         engine.dispose()

@@ -107,7 +107,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, bytes]], bytes], int, str]] = {
     "nothing": (lambda files: b"", 422, "archive-damaged"),
     "no ZIP file": (lambda files: b"hello" * 100, 422, "archive-damaged"),
     "cut off": (lambda files: _zip(files)[:-100], 422, "archive-damaged"),
-    "flipped": (lambda files: _zip(files).replace(b"PAR1", b"PAR2"), 422, "archive-damaged"),
+    "flipped": (lambda files: _zip(files, zipfile.ZIP_STORED).replace(b"PAR1", b"PAR2"), 422, "archive-damaged"),
     "a bomb": (lambda files: _zip(files | {"seed0/predictions.parquet": bytes(300_000_000)}), 413, "archive-too-large"),
     "a bomb in JSON": (lambda files: _zip(files | {"seed0/run.json": b" " * 5_000_000}), 413, "archive-too-large"),
     "a lie about a size": (_lying_size, 422, "archive-damaged"),
