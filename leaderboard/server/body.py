@@ -35,7 +35,15 @@ class BodyLimits:
             return
         body = _Body(receive, self.limits)
         scope[DRAIN] = body.drain
-        await self.app(scope, body.receive, send)
+        has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+        async def closing(message: Message) -> None:
+            # What is left of a body would be read as the next request: the connection ends with the answer.
+            if message["type"] == "http.response.start" and has_body and not body.ended:
+                message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
+            await send(message)
+
+        await self.app(scope, body.receive, closing)
 
 
 class _Body:
@@ -44,11 +52,11 @@ class _Body:
         self._limits = limits
         self._most = limits.archive_bytes + _OTHER_PARTS_BYTES
         self._read = 0
-        self._ended = False
+        self.ended = False
         self._deadline = time.monotonic() + limits.upload_s
 
     async def receive(self) -> Message:
-        if self._ended:
+        if self.ended:
             return await self._receive()
         left = min(self._limits.silence_s, self._deadline - time.monotonic())
         try:
@@ -69,7 +77,7 @@ class _Body:
     async def drain(self) -> None:
         """Read on for a while what nobody wants."""
         until = time.monotonic() + min(_DRAIN_S, self._limits.silence_s)
-        while not self._ended and self._read <= 2 * self._most and time.monotonic() < until:
+        while not self.ended and self._read <= 2 * self._most and time.monotonic() < until:
             try:
                 self._count(await asyncio.wait_for(self._receive(), until - time.monotonic()))
             except (TimeoutError, ValueError):
@@ -77,7 +85,7 @@ class _Body:
 
     def _count(self, message: dict[str, Any] | Message) -> None:
         self._read += len(message.get("body", b""))
-        self._ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        self.ended = message["type"] == "http.disconnect" or not message.get("more_body", False)
 
 
 def too_large(limits: ServerLimits) -> RefusalError:

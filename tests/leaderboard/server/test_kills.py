@@ -88,7 +88,7 @@ def _kill_and_look(server: Server, manifest: Manifest, folder: Path, kills: int,
 
 
 def test_two_kills_lose_nothing(serve: Callable[..., Server], manifest: Manifest, tmp_path: Path) -> None:
-    _kill_and_look(serve(*MANY), manifest, tmp_path, kills=2, each=3, seed=1)
+    _kill_and_look(serve(*MANY), manifest, tmp_path, kills=2, each=2, seed=1)
 
 
 @pytest.mark.slow
@@ -228,7 +228,7 @@ def test_kills_on_postgresql_lose_nothing(
     serve: Callable[..., Server], manifest: Manifest, tmp_path: Path, postgresql: Callable[[str], str]
 ) -> None:
     server = serve(*MANY, environment=(("OSBENCH_DATABASE", postgresql("kills")),))
-    _kill_and_look(server, manifest, tmp_path, kills=2, each=3, seed=3)
+    _kill_and_look(server, manifest, tmp_path, kills=2, each=2, seed=3)
     assert not (server.folder / "board.db").exists()
 
 
