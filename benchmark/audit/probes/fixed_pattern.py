@@ -1,8 +1,5 @@
 """Fixed pattern: a picture that all images of a generator share, like the noise plane of one constant seed."""
 
-# scipy and scikit-learn have no types for what is used here.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 import numpy as np
