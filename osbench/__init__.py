@@ -24,7 +24,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .benchmark.attribute import Attribution
+    from .asking import attribute
+    from .benchmark.attribution import Attribution, NotAttributed
     from .benchmark.experiment import Experiment, load_experiment
     from .benchmark.manifest import Manifest
     from .benchmark.metrics.intervals import Interval
@@ -33,23 +34,24 @@ if TYPE_CHECKING:
     from .core.errors import OsbenchError
     from .data import Dataset, audit, generate, import_dataset, load
     from .leaderboard.board import Board, leaderboard
-    from .library import Runs, attribute, discover, enroll, evaluate
+    from .library import Runs, discover, enroll, evaluate
     from .pipeline import run
 
     __version__: str
 
 _PLACES = {
-    "Attribution": ".benchmark.attribute",
+    "Attribution": ".benchmark.attribution",
     "Board": ".leaderboard.board",
     "Dataset": ".data",
     "Experiment": ".benchmark.experiment",
     "Interval": ".benchmark.metrics.intervals",
     "Manifest": ".benchmark.manifest",
+    "NotAttributed": ".benchmark.attribution",
     "OsbenchError": ".core.errors",
     "Run": ".benchmark.runs",
     "Runs": ".library",
     "Score": ".benchmark.score",
-    "attribute": ".library",
+    "attribute": ".asking",
     "audit": ".data",
     "discover": ".library",
     "enroll": ".library",
@@ -69,6 +71,7 @@ __all__ = [
     "Experiment",
     "Interval",
     "Manifest",
+    "NotAttributed",
     "OsbenchError",
     "Run",
     "Runs",
