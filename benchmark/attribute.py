@@ -178,7 +178,7 @@ def _explain(
     margin = float(means[winner] - means[others[0]]) if others else 0.0
     agreement = float((scores.candidate == winner).mean())
     accepted = known >= threshold
-    confidence = confidence_of(accepted, percentile, calibration.margin_percentile(margin), agreement)
+    confidence = confidence_of(accepted, percentile, calibration.margin_percentile(margin), agreement, scope.refusing)
     candidate = names[winner]
     verdict = "reaches" if accepted else "is below"
     several = f" of {count} crops" if count > 1 else ""

@@ -131,8 +131,13 @@ class NotAttributed:
         return to_json(self)
 
 
-def confidence_of(accepted: bool, percentile: float, margin_percentile: float, agreement: float) -> Confidence:
+def confidence_of(
+    accepted: bool, percentile: float, margin_percentile: float, agreement: float, unseen_refused: float
+) -> Confidence:
     """How sure an answer is, from where it lies among validation pictures.
+
+    A name is worth no more than the run's ability to refuse: one that takes most strangers for somebody it knows has no
+    name to give with confidence.
 
     Parameters
     ----------
@@ -144,14 +149,19 @@ def confidence_of(accepted: bool, percentile: float, margin_percentile: float, a
         Share of rightly named validation pictures with a smaller margin over the runner-up.
     agreement : float
         Share of the picture's crops that name the candidate.
+    unseen_refused : float
+        Share of pictures of sources that the run had never seen which it called unknown; NaN where nobody asked it.
 
     Examples
     --------
-    >>> confidence_of(True, 0.6, 0.4, 1.0), confidence_of(True, 0.06, 0.4, 1.0), confidence_of(False, 0.0, 0.4, 1.0)
-    ('high', 'low', 'high')
+    >>> confidence_of(True, 0.6, 0.4, 1.0, 0.95), confidence_of(True, 0.06, 0.4, 1.0, 0.95)
+    ('high', 'low')
+    >>> confidence_of(True, 0.6, 0.4, 1.0, 0.7), confidence_of(False, 0.0, 0.4, 1.0, 0.7)
+    ('medium', 'high')
     """
     if not accepted:
         return "high" if percentile == 0 else "medium" if percentile < 0.025 else "low"
-    if percentile < 0.1 or margin_percentile < 0.05 or agreement < 0.5:
+    if percentile < 0.1 or margin_percentile < 0.05 or agreement < 0.5 or unseen_refused < 0.5:
         return "low"
-    return "high" if percentile >= 0.25 and margin_percentile >= 0.25 and agreement >= 0.75 else "medium"
+    sure = percentile >= 0.25 and margin_percentile >= 0.25 and agreement >= 0.75
+    return "high" if sure and unseen_refused >= 0.9 else "medium"

@@ -75,7 +75,7 @@ class Crops:
 
 
 def crop_corners(width: int, height: int, size: int, most: int) -> tuple[tuple[int, int], ...]:
-    """Left and top corners of at most ``most`` crops that do not overlap, each in the middle of its part of the picture.
+    """Left and top corners of at most ``most`` crops that do not overlap, each in the middle of its part.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _turn(large: bool) -> Iterator[None]:
 
 
 def _notes(path: Path, picture: Image.Image) -> tuple[str, ...]:
-    """What has to be said about the colours and frames of a picture; DatasetError where nothing sensible can be done."""
+    """What has to be said about the colours and frames of a picture; DatasetError for colours that no one can convert."""
     words = {**_PLAIN, **_CONVERTED}.get(picture.mode)
     if words is None:
         raise DatasetError(f"{printable(path, 1000)}: colour mode {picture.mode} cannot be converted to 8-bit RGB.")

@@ -69,18 +69,24 @@ class Scope:
     unseen_refused: dict[str, float]
 
     @property
+    def refusing(self) -> float:
+        """Mean of ``unseen_refused``; NaN where the run was never asked about a source that it does not know."""
+        return float(np.mean(list(self.unseen_refused.values()))) if self.unseen_refused else float("nan")
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """The scope for people."""
         joined = f" {_listed(self.joined)} joined later and was never tested." if self.joined else ""
+        knows = f"This run ({self.method}, {self.run}) knows {len(self.knows)} sources and no other: "
+        content = f"{self.pictures:,} pictures of {self.suite} ({_listed(self._content())})"
+        cameras = (
+            f"Camera pictures that it knows: {_listed(self.cameras)}. Of others it speaks as far as they are alike."
+        )
         return (
-            f"This run ({self.method}, {self.run}) knows {len(self.knows)} sources and no other: "
-            f"{_listed(self.knows)}.{joined}",
-            f"It was fitted on {self.pictures:,} pictures of {self.suite} ({_listed(self._content())}), in crops of "
-            f"{self.crop_size} px. Other content, sizes and processing were not tested.",
+            f"{knows}{_listed(self.knows)}.{joined}",
+            f"It was fitted on {content}, in crops of {self.crop_size} px. Nothing else was tested.",
             self._rates(),
-            f"Camera pictures that it knows: {_listed(self.cameras)}. It speaks of others only as far as they are alike."
-            if self.cameras
-            else CAMERAS_OUTSIDE,
+            cameras if self.cameras else CAMERAS_OUTSIDE,
             NO_PROOF,
         )
 
@@ -95,10 +101,9 @@ class Scope:
         )
         if not self.unseen_refused:
             return f"{seen} It was never asked about a source that it does not know."
-        rates = list(self.unseen_refused.values())
         each = _listed([f"{name} {rate:.0%}" for name, rate in self.unseen_refused.items()])
         return (
-            f"{seen} Of pictures of sources that it had never seen it refused {float(np.mean(rates)):.0%} ({each}): "
+            f"{seen} Of pictures of sources that it had never seen it refused {self.refusing:.0%} ({each}): "
             "the others got a wrong name."
         )
 

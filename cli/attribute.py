@@ -31,9 +31,7 @@ from .options import emit, handle_errors, json_option
 @click.option("--rule", default="native", show_default=True, help="Rejection rule; without that one, the run's first.")
 @click.option("--caption", default=None, help="What the images show, for a method that reads captions.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Write a row for each picture to this file.")
-@click.option(
-    "--html", "html_file", type=click.Path(path_type=Path), help="Write a report, a page for each picture, to this file."
-)
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write a report, a page for each picture.")
 @json_option
 @handle_errors
 def command(

@@ -115,8 +115,6 @@ class _Inflated:
         return data
 
 
-
-
 def _header(file: BinaryIO) -> _Header | None:
     start = file.read(33)
     if len(start) < 33 or start[:8] != _SIGNATURE or start[12:16] != b"IHDR":

@@ -1,4 +1,4 @@
-"""``python -m osbench.baselines.packaged_run DATA``: fit the run that comes with the package, and put it in its place."""
+"""``python -m osbench.baselines.packaged_run DATA``: fit the run that comes with osbench, and put it in its place."""
 
 from __future__ import annotations
 

@@ -52,7 +52,8 @@ def _counted(answers: Sequence[Answer]) -> str:
     found = [one for one in answers if isinstance(one, Attribution)]
     known = sum(one.accepted for one in found)
     bad = len(answers) - len(found)
-    parts = [f"{len(answers)} picture{'' if len(answers) == 1 else 's'}", f"{known} named", f"{len(found) - known} unknown"]
+    pictures = "1 picture" if len(answers) == 1 else f"{len(answers)} pictures"
+    parts = [pictures, f"{known} named", f"{len(found) - known} unknown"]
     return ", ".join([*parts, f"{bad} without an answer"] if bad else parts)
 
 
@@ -63,11 +64,16 @@ def _scope(scope: Scope) -> str:
 def _summary(number: int, one: Answer) -> str:
     link = f'<a href="#p{number}">{_text(one.image, 1000)}</a>'
     if isinstance(one, NotAttributed):
-        return f'<tr class="bad"><td>{link}</td><td colspan="3">no answer: {_text(one.error, 1000)}</td></tr>'
+        return f'<tr class="bad"><td>{link}</td><td colspan="3">no answer: {_reason(one)}</td></tr>'
     return (
         f'<tr><td>{link}</td><td><span class="{_kind(one)}">{_text(one.source)}</span></td>'
         f"<td>{one.confidence}</td><td>{_text(one.words)}</td></tr>"
     )
+
+
+def _reason(one: NotAttributed) -> str:
+    """Its error without the path, which stands next to it."""
+    return _text(one.error.removeprefix(f"{one.image}: "), 1000)
 
 
 def _kind(one: Attribution) -> str:
@@ -79,20 +85,19 @@ def _page(number: int, one: Answer) -> str:
     if isinstance(one, NotAttributed):
         return (
             f'<article id="p{number}"><header>{title}<h2 class="bad">No answer</h2></header>'
-            f"<p>{_text(one.error, 1000)}</p></article>"
+            f"<p>{_reason(one)}</p></article>"
         )
     notes = "".join(f"<li>{_text(note)}</li>" for note in one.notes)
     agreeing = round(one.agreement * len(one.crops))
+    then = f"{_text(one.runner_up)} <small>{one.margin:.3g} behind</small>" if one.runner_up else "-"
+    crops = "1 crop" if len(one.crops) == 1 else f"{len(one.crops)} crops"
+    place = f"threshold {one.threshold:.4g} for {crops}; higher than {one.percentile:.0%} of pictures of known sources"
     facts = [
         ("Answer", f'<strong class="{_kind(one)}">{_text(one.source)}</strong>'),
         ("Confidence", f"{one.confidence} <small>of what is said here; it is no probability</small>"),
         ("Most alike", _text(one.candidate)),
-        ("Then", f"{_text(one.runner_up)} <small>{one.margin:.3g} behind</small>" if one.runner_up else "-"),
-        (
-            "Known score",
-            f"{one.known_score:.4g} <small>threshold {one.threshold:.4g} for {len(one.crops)} crops; higher than "
-            f"{one.percentile:.0%} of pictures of known sources</small>",
-        ),
+        ("Then", then),
+        ("Known score", f"{one.known_score:.4g} <small>{place}</small>"),
         ("Crops", f"{agreeing} of {len(one.crops)} name {_text(one.candidate)}"),
         ("File", f"{one.format}, {one.width} x {one.height} px"),
     ]
@@ -138,7 +143,7 @@ def _crop(crop: CropAnswer, one: Attribution, letters: dict[str, str]) -> str:
     letter = letters[crop.candidate] if crop.accepted else "?"
     size = one.crop_size
     edge = max(one.width, one.height) / 320
-    shown = max(size * 0.5, max(one.width, one.height) / 24)
+    shown = max(one.width, one.height) / 20
     said = f"{crop.candidate if crop.accepted else 'unknown'}, known score {crop.known_score:.4g}"
     return (
         f'<g class="{kind}"><title>{_text(said)}</title>'
@@ -155,6 +160,7 @@ def _bars(one: Attribution) -> str:
     rows: list[str] = []
     for name, score in ordered:
         share = (score - worst) / (best - worst) if best > worst else 1.0
-        bar = f'<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width="{2 + 98 * share:.1f}" height="8"/></svg>'
+        shape = f'<rect width="{2 + 98 * share:.1f}" height="8"/>'
+        bar = f'<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">{shape}</svg>'
         rows.append(f"<tr><th>{_text(name)}</th><td>{bar}</td><td>{score:.3g}</td></tr>")
     return f'<table class="bars">{"".join(rows)}</table>'
