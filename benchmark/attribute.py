@@ -179,7 +179,7 @@ def _explain(
     agreement = float((scores.candidate == winner).mean())
     accepted = known >= threshold
     confidence = confidence_of(accepted, percentile, calibration.margin_percentile(margin), agreement, scope.refusing)
-    candidate = names[winner]
+    candidate, runner_up = names[winner], names[others[0]] if others else ""
     verdict = "reaches" if accepted else "is below"
     several = f" of {count} crops" if count > 1 else ""
     why = (
@@ -196,7 +196,7 @@ def _explain(
         class_scores={name: float(score) for name, score in zip(names, means, strict=True)},
         percentile=percentile,
         why=why,
-        runner_up=names[others[0]] if others else "",
+        runner_up=runner_up,
         margin=margin,
         confidence=confidence,
         words=WORDS[accepted, confidence].format(candidate=candidate),

@@ -12,7 +12,7 @@ from .attribution import Attribution, NotAttributed
 
 Answer = Attribution | NotAttributed
 
-COLUMNS = (
+COLUMNS: tuple[str, ...] = (
     "image",
     "source",
     "confidence",

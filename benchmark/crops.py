@@ -160,7 +160,7 @@ def _turn(large: bool) -> Iterator[None]:
 
 
 def _notes(path: Path, picture: Image.Image) -> tuple[str, ...]:
-    """What has to be said about the colours and frames of a picture; DatasetError for colours that no one can convert."""
+    """What has to be said about a picture's colours and frames; DatasetError for colours that cannot be converted."""
     words = {**_PLAIN, **_CONVERTED}.get(picture.mode)
     if words is None:
         raise DatasetError(f"{printable(path, 1000)}: colour mode {picture.mode} cannot be converted to 8-bit RGB.")

@@ -2,7 +2,7 @@
 
 >>> import osbench
 >>> sorted(osbench.__all__)[:3]
-['Board', 'Dataset', 'Experiment']
+['Board', 'Comparison', 'Dataset']
 
 From images to a board::
 
@@ -11,6 +11,7 @@ From images to a board::
     runs = osbench.evaluate("proposed", manifest, seeds=3)
     score = runs.score(rule="native")
     score.auc_af1_crr                                  # Interval(estimate, low, high)
+    osbench.compare("proposed", "resnet50").verdict
     board = osbench.leaderboard("runs")
     board.save("site")
     osbench.attribute("photo.png", run=runs[0])
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from .core.errors import OsbenchError
     from .data import Dataset, audit, generate, import_dataset, load
     from .leaderboard.board import Board, leaderboard
+    from .leaderboard.compare import Comparison, compare
     from .library import Runs, discover, enroll, evaluate
     from .pipeline import run
 
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "Attribution": ".benchmark.attribution",
     "Board": ".leaderboard.board",
+    "Comparison": ".leaderboard.compare",
     "Dataset": ".data",
     "Experiment": ".benchmark.experiment",
     "Interval": ".benchmark.metrics.intervals",
@@ -53,6 +56,7 @@ _PLACES = {
     "Score": ".benchmark.score",
     "attribute": ".asking",
     "audit": ".data",
+    "compare": ".leaderboard.compare",
     "discover": ".library",
     "enroll": ".library",
     "evaluate": ".library",
@@ -67,6 +71,7 @@ _PLACES = {
 __all__ = [
     "Attribution",
     "Board",
+    "Comparison",
     "Dataset",
     "Experiment",
     "Interval",
@@ -79,6 +84,7 @@ __all__ = [
     "__version__",
     "attribute",
     "audit",
+    "compare",
     "discover",
     "enroll",
     "evaluate",
