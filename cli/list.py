@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..core.columns import text_columns
+from ..core.defaults import SUITE
 from ..core.foreign import printable
 from ..core.registry import Registry
 from .options import emit, handle_errors, json_option, registered
@@ -85,7 +86,7 @@ _registered_verb("probes", "Probes of `osbench audit`: what trivial attributors 
 
 
 @command.command()
-@click.option("--suite", "suite_name", default="mini", show_default=True, help="Suite name or YAML file.")
+@click.option("--suite", "suite_name", default=SUITE, show_default=True, help="Suite name or YAML file.")
 @json_option
 @handle_errors
 def sources(suite_name: str, as_json: bool) -> None:
