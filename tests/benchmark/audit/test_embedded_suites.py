@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from osbench.benchmark.audit.report import audit_dataset
 from osbench.generation.generate import generate
 
