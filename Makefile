@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEV := $(VENV)/.developer
 
-.PHONY: help install demo test test-processors test-all lint docs release bench bench-generate bench-gpu zoo zoo-all new-sources reference scale clean
+.PHONY: help install demo test test-processors test-all lint docs release bench bench-generate bench-gpu zoo zoo-all packaged-run new-sources reference scale clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -84,6 +84,11 @@ scale: $(STAMP)  ## the experiments in the paper's size: make scale SUITE=mini-v
 	$(BIN)/osbench generate --suite $(LARGE) --count $(COUNT) --workers $(JOBS) --device $(ON) --out $(SCALE)/data
 	for name in reference fang2023-table3 fang2023-table2 rotate; do \
 		$(BIN)/osbench run $$name $(FITS) --results $(SCALE) --out $(SCALE)/$$name || exit 1; done
+
+PACKAGED := build/packaged-run
+packaged-run: $(STAMP)  ## the run that comes with osbench, fitted anew on 200 pictures of each source of mini-matched
+	$(BIN)/osbench generate --suite mini-matched --count 200 --out $(PACKAGED)/data
+	$(BIN)/python -m osbench.baselines.packaged_run $(PACKAGED)/data
 
 NEW := build/new-sources
 new-sources: $(STAMP)  ## what enroll and discover are worth, on every choice of two unseen generators; into RESULTS.md (about 20 minutes)

@@ -44,8 +44,9 @@ from .inputs import Inputs
 from .published_pairs import load_published, pinned_checkpoint
 from .rejection import Activations
 from .tf_checkpoint import TensorBundle
-from .trained import AttributionModel, TrainedMethod, check_training_images
+from .trained import AttributionModel, TrainedMethod
 from .training import Validation, seeded_torch, train_network
+from .training_images import check_training_images
 
 CAMERAS, SEEN, RETRAINED = "cameras", "seen", "retrained"
 CAMERA_SEED = 0

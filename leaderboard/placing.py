@@ -17,6 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..benchmark.metrics import METRICS
+from ..benchmark.metrics.best import probability_best
 from ..benchmark.metrics.intervals import Interval
 from ..benchmark.metrics.max_t import max_t
 from ..benchmark.metrics.paired import Side
@@ -51,8 +52,15 @@ def placed(scored: Sequence[Scored], primary: str) -> list[Entry]:
     sides = [own for _, own, _ in scored]
     ranked = [i for i, entry in enumerate(entries) if not entry.unranked]
     places = _places([entries[i].metrics[primary] for i in ranked], [sides[i].primary for i in ranked])
-    for i, place in zip(ranked, places, strict=True):
-        entries[i] = replace(entries[i], rank=place.rank, rank_low=place.low, rank_high=place.high)
+    best = probability_best([sides[i].primary for i in ranked])
+    for i, place, share in zip(ranked, places, best.tolist(), strict=True):
+        entries[i] = replace(
+            entries[i],
+            rank=place.rank,
+            rank_low=place.low,
+            rank_high=place.high,
+            probability_best=share if math.isfinite(share) else None,
+        )
     entries = _placed_under_laundering(entries, sides)
     positions = order([entry.metrics[primary] for entry in entries], [entry.id for entry in entries])
     return [entries[i] for i in positions]

@@ -17,7 +17,8 @@ from ...benchmark.options import at_least
 from ...core.errors import CheckpointError, UsageError
 from ..encoder_method import RESAMPLING, UsesEncoder
 from ..encoders.clip import CLIP_LARGE
-from ..trained import SETTINGS, WEIGHTS, check_training_images
+from ..model_files import SETTINGS, WEIGHTS
+from ..training_images import check_training_images
 
 NEIGHBOURS = (1, 3, 5, 10, 20, 50)
 LIFTED = 200

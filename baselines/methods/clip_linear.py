@@ -15,8 +15,9 @@ from ..classifier import SoftmaxHead
 from ..encoder_classifier import EncoderClassifier
 from ..encoder_method import RESAMPLING
 from ..encoders.clip import CLIP_LARGE
-from ..trained import AttributionModel, check_training_images
+from ..trained import AttributionModel
 from ..training import seeded_torch
+from ..training_images import check_training_images
 
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 

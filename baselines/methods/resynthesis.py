@@ -25,13 +25,15 @@ from ...core.progress import get_logger
 from ..captioned_method import ReadsCaptions
 from ..describers import BLIP, DATASET, NEAREST, wrong_captions
 from ..encoders import build_encoder, unit_norm
+from ..model_files import SETTINGS, WEIGHTS
 from ..resynthesis.distances import DISTANCES
 from ..resynthesis.inversion import SPACES
 from ..resynthesis.prompt import Prompt
 from ..resynthesis.rules import KINDS, Calibration, answers, rule_names
 from ..resynthesis.setup import AUTO, TRAIN, WAYS, KnownSource, Setup
 from ..resynthesis.way import Comparison, Found, Way
-from ..trained import SETTINGS, WEIGHTS, check_training_images, under
+from ..trained import under
+from ..training_images import check_training_images
 
 NONE, WRONG = "none", "wrong-caption"
 

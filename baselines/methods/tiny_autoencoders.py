@@ -25,8 +25,9 @@ from ..classifier import Classifier, SoftmaxHead
 from ..inputs import Inputs
 from ..networks import scale_pixels
 from ..rejection import Activations, LinearHead, RejectionRule, rule_names
-from ..trained import AttributionModel, TrainedMethod, check_training_images
+from ..trained import AttributionModel, TrainedMethod
 from ..training import Recipe, Validation, seeded_torch, train_network
+from ..training_images import check_training_images
 
 PATCH = 64
 MOST_PATCHES = 16

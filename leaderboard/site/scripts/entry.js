@@ -37,7 +37,7 @@ function cardBlock(entry) {
     el("div", { class: "two" },
       bullets("Faithful to the paper", card.faithful, "faithful"), bullets("Not the same", card.deviations, "deviations")),
     el("dl", { class: "facts small" }, pairs([
-      ["Rejection", entry.rule], ["Not ranked", entry.unranked], ["Options", optionsText(entry) || "defaults"], ["Seeds", `${entry.seeds.join(", ")}${entry.card.deterministic ? " (draws nothing at random)" : ""}`],
+      ["Rejection", entry.rule], ["Not ranked", entry.unranked], ["Probability of being best", isNumber(entry.probability_best) ? `${fixed(entry.probability_best)} of the ranked entries, on these generators` : null], ["Options", optionsText(entry) || "defaults"], ["Seeds", `${entry.seeds.join(", ")}${entry.card.deterministic ? " (draws nothing at random)" : ""}`],
       ["Crop", `${entry.config.crop_size} × ${entry.config.crop_size} px`],
       ["Threshold", entry.threshold_rule], ["Input", card.input_range], ["Precision", entry.precision],
       ["Licence", card.licence], ["Hardware", entry.hardware], ["Time per seed", duration(entry.wall_time_s)],

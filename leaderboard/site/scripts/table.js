@@ -97,7 +97,17 @@ function rankCell(entry) {
   return el("td", { class: "rank" },
     el("span", { class: "number", title: entry.unranked ? `not ranked: ${entry.unranked}` : null }, entry.rank ?? "–"),
     entry.rank && !certain
-      ? el("span", { class: "interval", title: "ranks that are possible" }, `${entry.rank_low}–${entry.rank_high}`) : null);
+      ? el("span", { class: "interval", title: "ranks that are possible" }, `${entry.rank_low}–${entry.rank_high}`) : null,
+    bestText(entry) ? el("span", { class: "interval", title: BEST_TITLE }, bestText(entry)) : null);
+}
+
+const BEST_TITLE = "probability of being the best of the ranked entries, on these generators: share of joint resamples of images and seeds";
+
+/** Of an entry that may be the best one; null for all others. */
+function bestText(entry) {
+  const share = entry.probability_best;
+  if (!isNumber(share) || share < 0.005) return null;
+  return share > 0.995 ? "best > 99 %" : `best ${Math.round(100 * share)} %`;
 }
 
 function methodCell(entry) {
