@@ -7,7 +7,7 @@ import pkgutil
 
 import click
 
-_NOT_VERBS = {"completion", "options"}
+_NOT_VERBS = {"completion", "leaderboard_server", "options"}
 
 
 class _Verbs(click.Group):

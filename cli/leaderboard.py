@@ -8,12 +8,17 @@ import click
 
 from ..core.defaults import RUNS
 from ..core.documents import to_json
+from .leaderboard_server import backup, events, restore, serve, token
 from .options import emit, handle_errors, json_option
 
 
 @click.group()
 def command() -> None:
-    """Rank runs: a table for machines and a page for people."""
+    """Rank runs: a table for machines and a page for people, and a server that takes submissions."""
+
+
+for _verb in (serve, token, events, backup, restore):
+    command.add_command(_verb)
 
 
 @command.command()

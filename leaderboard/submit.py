@@ -1,4 +1,4 @@
-"""Submit a fit over all its seeds to a folder or a hub: checked, as files that name themselves (:mod:`.submission`)."""
+"""Submit a fit over all its seeds to a folder, a server or a hub: checked, as files that name themselves."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ..core.text import printable
 from .collect import identity
 from .submission import Submission, check_one_fit
 from .targets import Receipt, open_target
+from .targets.receipt import DRY_RUN
 
 
-def submit(runs: Path | Sequence[Path], target: str, method: str | None = None) -> Receipt:
+def submit(runs: Path | Sequence[Path], target: str, method: str | None = None, *, dry_run: bool = False) -> Receipt:
     """Check the runs of one fit and submit them together.
 
     Parameters
@@ -24,9 +25,11 @@ def submit(runs: Path | Sequence[Path], target: str, method: str | None = None) 
     runs : Path or sequence of Path
         A folder of runs, of which all of one method are submitted, or run folders.
     target : str
-        A folder, or ``hf://datasets/ORG/NAME``.
+        A folder, ``hf://datasets/ORG/NAME`` or ``http(s)://HOST``.
     method : str, optional
         Which method, where the folder holds runs of several.
+    dry_run : bool
+        Check everything, and send nothing: the receipt says ``dry run`` and where it would go.
 
     Returns
     -------
@@ -38,6 +41,8 @@ def submit(runs: Path | Sequence[Path], target: str, method: str | None = None) 
     """
     place = open_target(target)
     submission = prepare(runs, method)
+    if dry_run:
+        return Receipt(DRY_RUN, f"{target.rstrip('/')}/{submission.path}", submission.checklist)
     return replace(place.submit(submission), checklist=submission.checklist)
 
 

@@ -43,6 +43,8 @@ class ClipLinear(EncoderClassifier):
         paper="Cioni et al., Are CLIP features all you need for universal synthetic image origin attribution?, "
         "ECCV workshops 2024",
         url="https://arxiv.org/abs/2408.09153",
+        reproduction="partial",
+        differs="the joint embedding instead of a chosen block in the middle (layer=blockK takes one)",
         faithful=["frozen CLIP image encoder, logistic regression on its features"],
         deviations=[
             RESAMPLING,

@@ -50,6 +50,8 @@ class Osbench1(Method):
         title="osbench-1: Gaussians of log spectra in two views",
         paper="none: the maintainers' own entry for the task of Fang et al., BMVC 2023",
         url="https://arxiv.org/abs/2308.11557",
+        reproduction="full",
+        differs="",
         faithful=[
             "same manifest, crops, class balance and threshold rule as every other method; no unseen image is used",
             (

@@ -49,6 +49,8 @@ class Osbench2(Method):
         title="osbench-2: Gaussians of spectra and residual co-occurrences on tiles",
         paper="none: the maintainers' own entry for the task of Fang et al., BMVC 2023",
         url="https://arxiv.org/abs/2308.11557",
+        reproduction="full",
+        differs="",
         faithful=[
             "same manifest, crops, class balance and threshold rule as every other method; no unseen image is used",
             (

@@ -84,6 +84,8 @@ class Resynthesis(ReadsCaptions):
         title="Resynthesis",
         paper="Bongini et al., Training-free Source Attribution of AI-generated Images via Resynthesis, WIFS 2025",
         url="https://arxiv.org/abs/2510.24278",
+        reproduction="partial",
+        differs="another encoder and layer unless options name the paper's; inversion and references are ours",
         faithful=[
             "argmin over the sources of the distance between frozen features of the image and of its resynthesis",
             "P = softmax(-d): class scores are minus the distances (cosine, euclidean, manhattan or correlation)",

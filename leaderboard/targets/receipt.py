@@ -11,13 +11,14 @@ from ..submission import Submission
 
 SUBMITTED = "submitted"
 ALREADY_SUBMITTED = "already submitted"
+DRY_RUN = "dry run"
 
 
 @dataclass(frozen=True)
 class Receipt:
     """Whether a submission is new, where it is (a folder, or an address to open), and what its runs say about it."""
 
-    status: Literal["submitted", "already submitted"]
+    status: Literal["submitted", "already submitted", "dry run"]
     location: str
     checklist: tuple[ChecklistItem, ...] = field(default=(), compare=False)
 

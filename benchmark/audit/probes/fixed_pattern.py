@@ -13,8 +13,9 @@ _LARGEST_CANVAS = 512
 
 @register_probe("fixed-pattern")
 class FixedPattern(Probe):
-    """Correlation of an image's residual with the mean residual of every generator's training images, against that elsewhere.
+    """Correlation of an image's residual with the mean residual of every generator's training images.
 
+    It is measured in standard deviations of the correlations at all other places.
     Residuals lie where the crop lies in the native image; in native images larger than 512 pixels, where two crops
     hardly overlap, they lie as in the crop. Training images are compared with means of the other half of them: each
     would find itself otherwise.
@@ -82,8 +83,8 @@ class _Patterns:
 def _correlations(image: np.ndarray, patterns: np.ndarray) -> np.ndarray:
     """Correlation in place, in standard deviations of those at all other places.
 
-    As peak to correlation energy does it (Goljan, Fridrich and Filler, SPIE 7254, 2009): a correlation as it is also says
-    how strong and how rough a residual is, which is no pattern.
+    As peak to correlation energy does it (Goljan, Fridrich and Filler, SPIE 7254, 2009): a correlation as it is also
+    says how strong and how rough a residual is, which is no pattern.
     """
     if not image.size:
         return np.zeros(len(patterns), np.float32)

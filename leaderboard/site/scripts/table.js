@@ -115,9 +115,16 @@ function methodCell(entry) {
   return el("th", { scope: "row", class: "method" },
     el("a", { href: linkOf(entry) }, swatch(entry, 18), el("span", { class: "name" }, entry.name)),
     el("span", { class: "sub" },
-      el("span", { class: "rule" }, entry.rule), entry.variant ? ` ${entry.variant}` : "",
+      el("span", { class: "rule" }, entry.rule), entry.variant ? ` ${entry.variant}` : "", reproductionMark(entry.card || {}),
       el("span", { class: few ? "seeds few" : "seeds", title: few ? `not ranked: ${entry.unranked}` : null },
         `${entry.seeds.length} seed${entry.seeds.length === 1 ? "" : "s"}`)));
+}
+
+/** "partial: from scratch": the first words of what differs; all of it on the entry's page. */
+function reproductionMark(card) {
+  if (!card.reproduction || card.reproduction === "full") return null;
+  const first = (card.differs || "").split(/[,;:]/)[0];
+  return el("span", { class: `reproduction ${card.reproduction}`, title: card.differs || null }, [card.reproduction, first].filter(Boolean).join(": "));
 }
 
 function headerCell(key, title, classes) {

@@ -1,0 +1,67 @@
+"""Whether a submission is in order, and its numbers: the one place where the server asks the library."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...benchmark.runs import find_manifest
+from ...core.documents import to_json
+from ...core.errors import OsbenchError
+from ..board import build_board
+from ..collect import reason
+from ..tables import shown_metrics
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a submission: for programs, for people, and what to do."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a submission is in order; if so, rejection rule -> metric -> interval."""
+
+    ok: bool
+    problems: tuple[Problem, ...]
+    metrics: dict[str, Any]
+
+
+def judge(path: Path, folder: Path, bootstrap: int) -> Verdict:
+    """Read and score a submission.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder, named by its content.
+    folder : Path
+        The server's, for its manifests.
+    bootstrap : int
+        Replicates of the intervals: those of the board, which then finds the numbers in the cache.
+    """
+    with tempfile.TemporaryDirectory() as alone:
+        place = Path(alone) / "submission"
+        place.mkdir()
+        (place / path.name).symlink_to(path.resolve())
+        try:
+            board = build_board(alone, bootstrap=bootstrap, manifest_lookup=lambda key: find_manifest(folder, key))
+        except OsbenchError as error:
+            text = reason(error).replace(f"{alone}/", "").replace(f"submission/{path.name}", "the submission")
+            return Verdict(False, (Problem("not-scorable", text, "Mend the runs, and submit them again."),), {})
+    names = shown_metrics(board)
+    metrics = {
+        entry.rule: {
+            name: {
+                key: value for key, value in to_json(entry.metrics[name]).items() if key in ("estimate", "low", "high")
+            }
+            for name in names
+        }
+        for entry in board.entries
+    }
+    return Verdict(True, (), metrics)

@@ -1,0 +1,65 @@
+"""``python -m osbench.leaderboard.server.worker``: what the server lets another process do, within limits.
+
+::
+
+    worker verify SUBMISSION FOLDER BOOTSTRAP BYTES      prints the verdict as JSON
+    worker boards FOLDER BOOTSTRAP BYTES MANIFEST...     builds the boards of these manifests
+
+It reads what strangers sent, so it may use BYTES of memory, and whatever happens to it does not happen to the server.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+from ...core.documents import to_json
+from ...core.errors import OsbenchError
+from ...core.progress import set_quiet
+
+
+def main(arguments: list[str]) -> int:
+    """Do one thing; 0 if it was done."""
+    set_quiet(True)
+    what, *rest = arguments
+    if what == "verify":
+        path, folder, bootstrap, most = rest
+        _limit(int(most))
+        from .scoring import judge
+
+        json.dump(to_json(judge(Path(path), Path(folder), int(bootstrap))), sys.stdout)
+        return 0
+    folder, bootstrap, most, *manifests = rest
+    _limit(int(most))
+    return _boards(Path(folder), int(bootstrap), manifests)
+
+
+def _boards(folder: Path, bootstrap: int, manifests: list[str]) -> int:
+    from ...benchmark.runs import find_manifest
+    from ..board import build_board
+
+    failed = 0
+    for manifest_id in manifests:
+        try:
+            board = build_board(
+                folder,
+                manifest_id=manifest_id,
+                bootstrap=bootstrap,
+                manifest_lookup=lambda key: find_manifest(folder, key),
+            )
+            board.save(folder / "boards" / manifest_id)
+        except OsbenchError as error:
+            failed = 1
+            print(error, file=sys.stderr)
+    return failed
+
+
+def _limit(most: int) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
