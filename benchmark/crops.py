@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +150,7 @@ def read_crops(path: Path, size: int, most: int = MOST_CROPS, *, preview: bool =
 
 
 @contextmanager
-def _turn(large: bool) -> Iterator[None]:
+def _turn(large: bool) -> Generator[None]:
     """Large pictures take turns: of several threads only one holds one."""
     if large:
         with _one_large_picture:
