@@ -189,9 +189,9 @@ function csvText() {
     if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`; // a spreadsheet must not run a name as a formula
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const header = ["rank", "rank_low", "rank_high", "unranked", "laundering_rank", "name", "method", "rule", "variant", "seeds",
+  const header = ["rank", "rank_low", "rank_high", "probability_best", "unranked", "laundering_rank", "name", "method", "rule", "variant", "seeds",
     ...columns.flatMap((column) => [column.key, `${column.key}:low`, `${column.key}:high`])];
-  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.unranked, entry.laundering?.rank, entry.name, entry.method, entry.rule,
+  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.probability_best, entry.unranked, entry.laundering?.rank, entry.name, entry.method, entry.rule,
     entry.variant, entry.seeds.join(" "), ...columns.flatMap((column) => {
       const metric = metricOf(entry, column.key) || {};
       return [metric.estimate, metric.low, metric.high];
