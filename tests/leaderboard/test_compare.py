@@ -121,7 +121,7 @@ def test_one_training_each_is_said(runs: Path) -> None:
 def test_what_cannot_be_compared_is_one_line(runs: Path, dataset: Dataset, manifest: Manifest, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Did you mean 'proposed'"):
         compare("propposed", "resnet50", runs=runs)
-    with pytest.raises(UsageError, match="unknown rejection rule of resnet50 'mspp'. Did you mean 'msp'"):
+    with pytest.raises(UsageError, match=r"unknown rejection rule of resnet50 'mspp'. Did you mean 'msp'"):
         compare("resnet50 mspp", "proposed", runs=runs)
     with pytest.raises(UsageError, match="unknown metric 'aucc'"):
         compare("resnet50", "proposed", runs=runs, metric="aucc")
