@@ -179,7 +179,8 @@ def _explain(
     agreement = float((scores.candidate == winner).mean())
     accepted = known >= threshold
     confidence = confidence_of(accepted, percentile, calibration.margin_percentile(margin), agreement, scope.refusing)
-    candidate, runner_up = names[winner], names[others[0]] if others else ""
+    candidate = names[winner]
+    runner_up = str(names[others[0]]) if others else ""
     verdict = "reaches" if accepted else "is below"
     several = f" of {count} crops" if count > 1 else ""
     why = (

@@ -36,7 +36,7 @@ def test_the_difference_is_that_of_joint_resamples(runs: Path, manifest: Manifes
     ]
     cuts = [[one.threshold() for one in side] for side in sides]
     literal = paired_difference(
-        *([one.test for one in side] for side in sides), thresholds=(cuts[0], cuts[1]), replicates=50
+        [one.test for one in sides[0]], [one.test for one in sides[1]], thresholds=(cuts[0], cuts[1]), replicates=50
     )
     assert (found.difference, found.low, found.high, found.p) == (
         literal.difference,
