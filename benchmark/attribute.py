@@ -180,7 +180,7 @@ def _explain(
     accepted = known >= threshold
     confidence = confidence_of(accepted, percentile, calibration.margin_percentile(margin), agreement, scope.refusing)
     candidate = names[winner]
-    runner_up = names[others[0]] if others else ""
+    runner_up = str(names[others[0]]) if others else ""
     verdict = "reaches" if accepted else "is below"
     several = f" of {count} crops" if count > 1 else ""
     why = (

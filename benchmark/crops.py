@@ -10,8 +10,7 @@ from __future__ import annotations
 import io
 import math
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,14 +148,9 @@ def read_crops(path: Path, size: int, most: int = MOST_CROPS, *, preview: bool =
     return Crops(pixels, corners, width, height, kind, notes, shown)
 
 
-@contextmanager
-def _turn(large: bool) -> Generator[None]:
+def _turn(large: bool) -> AbstractContextManager[object]:
     """Large pictures take turns: of several threads only one holds one."""
-    if large:
-        with _one_large_picture:
-            yield
-    else:
-        yield
+    return _one_large_picture if large else nullcontext()
 
 
 def _notes(path: Path, picture: Image.Image) -> tuple[str, ...]:

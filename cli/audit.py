@@ -60,9 +60,7 @@ def command(
     """
     if run_folder is not None:
         if protocol is not None or out is not None or results is not None:
-            raise UsageError(
-                "--run asks a fitted method: leave --protocol, --out and --results to audits of datasets."
-            )
+            raise UsageError("--run asks a fitted method: leave --protocol, --out and --results to audits of datasets.")
         _print_cues(run_folder, data, suite, method, as_json)
         return
     if suite is not None or method is not None:

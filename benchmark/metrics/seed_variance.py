@@ -10,6 +10,7 @@ pair instead calls too many methods different where there are few to learn from.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,7 +72,8 @@ def _laws(
     squares: FloatArray, freedom: FloatArray, draws: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Draws of d0 and s0^2, each (D, 1), as often as they explain the measured variances."""
-    levels = np.exp(np.linspace(np.log(squares.min()) - 1, np.log(squares.max()) + 8, _SCALES))
+    first, last = math.log(float(squares.min())) - 1, math.log(float(squares.max())) + 8
+    levels: FloatArray = np.exp(np.linspace(first, last, _SCALES))
     freedoms: FloatArray = np.repeat(_FREEDOMS, _SCALES).reshape(-1, _SCALES)
     scales: FloatArray = np.tile(levels, len(_FREEDOMS)).reshape(-1, _SCALES)
     d0, scale = freedoms[..., None], scales[..., None]

@@ -163,7 +163,7 @@ def test_every_answer_carries_words_and_the_scope(run: Run, manifest: Manifest, 
     assert "preview" not in document
     assert seen.preview[:2] == b"\xff\xd8"
     assert json.loads(json.dumps(document, allow_nan=False)) == document
-    with pytest.raises(UsageError, match=r"unknown source of this run 'progn'\. Did you mean 'progan'"):
+    with pytest.raises(UsageError, match=r"unknown source of this run 'progn'. Did you mean 'progan'"):
         attribute([], run, cameras=["progn"])
 
 

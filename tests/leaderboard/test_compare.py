@@ -35,8 +35,9 @@ def test_the_difference_is_that_of_joint_resamples(runs: Path, manifest: Manifes
         for name, rule in (("proposed", "native"), ("dct-cnn", found.b.split()[-1]))
     ]
     cuts = [[one.threshold() for one in side] for side in sides]
-    first, second = ([one.test for one in side] for side in sides)
-    literal = paired_difference(first, second, thresholds=(cuts[0], cuts[1]), replicates=50)
+    literal = paired_difference(
+        [one.test for one in sides[0]], [one.test for one in sides[1]], thresholds=(cuts[0], cuts[1]), replicates=50
+    )
     assert (found.difference, found.low, found.high, found.p) == (
         literal.difference,
         literal.low,
@@ -120,7 +121,7 @@ def test_one_training_each_is_said(runs: Path) -> None:
 def test_what_cannot_be_compared_is_one_line(runs: Path, dataset: Dataset, manifest: Manifest, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Did you mean 'proposed'"):
         compare("propposed", "resnet50", runs=runs)
-    with pytest.raises(UsageError, match=r"unknown rejection rule of resnet50 'mspp'\. Did you mean 'msp'"):
+    with pytest.raises(UsageError, match=r"unknown rejection rule of resnet50 'mspp'. Did you mean 'msp'"):
         compare("resnet50 mspp", "proposed", runs=runs)
     with pytest.raises(UsageError, match="unknown metric 'aucc'"):
         compare("resnet50", "proposed", runs=runs, metric="aucc")

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -149,11 +149,11 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, bytes]], bytes], int, str]] = {
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory, manifest_file: Path) -> Server:
+def small(tmp_path_factory: pytest.TempPathFactory, manifest_file: Path) -> Iterator[Server]:
     """A server with room for little, stopped with its process."""
     made = Server(tmp_path_factory.mktemp("small") / "board", manifest_file, ("--max-mb", "2", "--per-minute", "1000"))
     made.start()
-    yield made  # type: ignore[misc]
+    yield made
     made.end()
 
 
