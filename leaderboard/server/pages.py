@@ -12,7 +12,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...core.text import printable
-from ..tables import shown_metrics
 from . import boards, rows, upload
 from .api import Digest, found_row
 from .refusal import RefusalError
@@ -47,7 +46,7 @@ async def board(
         entries=entries,
         rule=rule,
         rules=[] if shown is None else sorted({entry.rule for entry in shown.entries}),
-        columns=() if shown is None else shown_metrics(shown),
+        columns=() if shown is None else boards.columns(shown),
         digest_of=_digest_of,
     )
 

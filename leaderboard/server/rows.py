@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from ...core.documents import to_json
 from .database import EVENTS, SUBMISSIONS, record
-from .scoring import Problem, Verdict
 from .tokens import iso
+from .verdict import Problem, Verdict
 
 Status = Literal["waiting", "verifying", "accepted", "refused", "failed"]
 STATUS_WORDS: dict[str, str] = {

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...benchmark.runs import find_manifest
 from ...core.documents import to_json
@@ -13,24 +11,7 @@ from ...core.errors import OsbenchError
 from ..board import build_board
 from ..collect import reason
 from ..tables import shown_metrics
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with a submission: for programs, for people, and what to do."""
-
-    code: str
-    message: str
-    remedy: str
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a submission is in order; if so, rejection rule -> metric -> interval."""
-
-    ok: bool
-    problems: tuple[Problem, ...]
-    metrics: dict[str, Any]
+from .verdict import Problem, Verdict
 
 
 def judge(path: Path, folder: Path, bootstrap: int) -> Verdict:

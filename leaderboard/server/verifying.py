@@ -16,9 +16,9 @@ from ...core.errors import OsbenchError
 from ...core.text import printable
 from . import rows
 from .observe import Observed
-from .scoring import Problem, Verdict
 from .settings import Settings
 from .store import Store
+from .verdict import Problem, Verdict
 
 _LOOK_AGAIN_S = 5.0
 _PAUSE_S = 1.0

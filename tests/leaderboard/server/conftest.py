@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,11 +31,11 @@ def serve(tmp_path: Path, manifest_file: Path) -> Iterator[Callable[..., Server]
         server.start()
         return server
 
-    yield start
-    for server in begun:
-        if server.process is not None and server.process.poll() is None:
-            server.process.kill()
-            server.process.wait()
+    try:
+        yield start
+    finally:
+        for server in begun:
+            server.end(signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, manifest_file: Path) -> Ite
     made = Server(
         tmp_path_factory.mktemp("served") / "board", manifest_file, ("--per-day", "1000", "--per-minute", "1000")
     )
-    made.start()
-    yield made
-    made.end()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()

@@ -23,7 +23,7 @@ from osbench.leaderboard.submit import prepare
 from ..synthetic_runs import Drawn, write_run
 
 METHOD = Drawn("proposed", 0.9, {"native": 3.0})
-WAIT_S = 120.0
+WAIT_S = 240.0
 OSBENCH = (sys.executable, "-c", "from osbench.cli import main; main()")
 
 

@@ -65,7 +65,7 @@ def _kill_and_look(server: Server, manifest: Manifest, folder: Path, kills: int,
         for digest in said:
             assert server.get(f"/api/v1/submissions/{digest}").status_code == 200
         waiting = {digest: data for digest, data in waiting.items() if digest not in said}
-    for _digest, data in waiting.items():
+    for data in waiting.values():
         assert server.upload(data, token).status_code in (200, 202)
     # Killed once more in a verification or a publication.
     time.sleep(float(rng.uniform(0, 3)))

@@ -152,9 +152,11 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, bytes]], bytes], int, str]] = {
 def small(tmp_path_factory: pytest.TempPathFactory, manifest_file: Path) -> Iterator[Server]:
     """A server with room for little, stopped with its process."""
     made = Server(tmp_path_factory.mktemp("small") / "board", manifest_file, ("--max-mb", "2", "--per-minute", "1000"))
-    made.start()
-    yield made
-    made.end()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()
 
 
 @pytest.fixture(scope="module")
