@@ -311,3 +311,16 @@ def test_the_headline_says_on_what_it_rests(browser: Page, manifest: Manifest, t
     said = browser.evaluate("document.querySelector('#finding').textContent")
     assert "One training each: order shown, no ranks." in said
     assert "32 × 32 px, 24 × 24 px: see each entry" in browser.evaluate("document.querySelector('#facts').textContent")
+
+
+def test_the_headline_names_whom_the_first_cannot_be_told_apart_from(
+    browser: Page, manifest: Manifest, tmp_path: Path
+) -> None:
+    for seed in range(3):
+        for method, skill in (("good", 0.95), ("equal", 0.95)):
+            write_run(tmp_path / "runs", manifest, Drawn(method, skill, {"native": 3.0}), seed)
+    browser.resize(1280, 900)
+    browser.open(build_board(tmp_path / "runs", bootstrap=50).save(tmp_path / "site").as_uri())
+    browser.wait_for(READY)
+    said = browser.evaluate("document.querySelector('#finding').textContent")
+    assert "Compared on the same images it cannot be told apart from" in said
