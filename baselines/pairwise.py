@@ -15,7 +15,7 @@ import shutil
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from scipy.special import expit
 from torch import Tensor, nn
 
+from ..benchmark.card import MethodCard
 from ..benchmark.images import ImageSet
 from ..benchmark.method import Context, Scores
 from ..benchmark.method_code import code_sha256
@@ -44,8 +45,9 @@ from .inputs import Inputs
 from .published_pairs import load_published, pinned_checkpoint
 from .rejection import Activations
 from .tf_checkpoint import TensorBundle
-from .trained import AttributionModel, TrainedMethod, check_training_images
+from .trained import AttributionModel, TrainedMethod
 from .training import Validation, seeded_torch, train_network
+from .training_images import check_training_images
 
 CAMERAS, SEEN, RETRAINED = "cameras", "seen", "retrained"
 CAMERA_SEED = 0
@@ -145,6 +147,12 @@ class PairwiseMethod(TrainedMethod):
         super().__init__(**options)
         if self.options["weights"] != RETRAINED:
             self.options["weights"] = pinned_checkpoint(self.options["weights"])
+
+    def described(self) -> MethodCard:
+        if self.options["weights"] == RETRAINED:
+            return self.card
+        untried = "the published weights, by a reader that no copy of them was at hand to try"
+        return replace(self.card, reproduction="partial", differs=untried)
 
     @abstractmethod
     def draw(self, crops: Crops, rng: np.random.Generator, pairs: int) -> tuple[np.ndarray, np.ndarray]:

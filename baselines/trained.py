@@ -18,14 +18,14 @@ from torch import Tensor, nn
 from ..benchmark.images import ImageSet
 from ..benchmark.method import Context, Method, Scores
 from ..benchmark.options import above, at_least, one_of
-from ..core.errors import CheckpointError, RunError, UsageError
+from ..core.errors import CheckpointError, UsageError
 from ..core.publish import write_atomically
 from .inputs import Inputs
+from .model_files import SETTINGS, WEIGHTS
 from .precision import FLOAT32, PRECISIONS, autocast, choose_precision
 from .rejection import Activations
 from .training import Recipe, Validation, seeded_torch, train_network
-
-WEIGHTS, SETTINGS = "model.safetensors", "method.json"
+from .training_images import check_training_images
 
 TRAINING_DEFAULTS: dict[str, Any] = {
     "epochs": 30,
@@ -268,21 +268,6 @@ def validation_of(logits: np.ndarray, labels: np.ndarray) -> Validation:
     """Accuracy of the arg max and mean cross-entropy of logits (N, K) for labels (N,)."""
     loss = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels)).item()
     return Validation(float((logits.argmax(1) == labels).mean()), loss)
-
-
-def check_training_images(train: ImageSet, val: ImageSet, context: Context, *, least: int = 1) -> None:
-    """:class:`RunError` unless there are two classes, ``least`` training images of each, and no unseen image."""
-    for name, images in (("training", train), ("validation", val)):
-        if len(images) and images.class_index.min() < 0:
-            raise RunError(f"the {name} images contain unseen generators: refused, split the dataset again")
-        if not len(images):
-            raise RunError(f"there is no {name} image")
-    if len(context.class_names) < 2:
-        raise RunError(f"attribution needs at least two seen classes, there is {len(context.class_names)}")
-    counts = np.bincount(train.class_index, minlength=len(context.class_names))
-    if counts.min() < least:
-        k = int(counts.argmin())
-        raise RunError(f"class '{context.class_names[k]}' has {counts[k]} training image(s), needs at least {least}")
 
 
 def under(prefix: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,77 +1,36 @@
-"""Which generator made this image, or is it one that nobody has seen? Asks a finished run about single images."""
+"""Which generator made this picture, or is it one that nobody has seen? Asks a finished run about picture files.
+
+A picture is judged by several crops that do not overlap (:mod:`.crops`): scores are means over them, and the threshold
+is made for their number (:mod:`.crop_threshold`). Every answer carries the run's scope (:mod:`.scope`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..core.documents import to_json
-from ..core.errors import DatasetError, OsbenchError, RunError, UsageError
+from ..core.errors import DatasetError, OsbenchError, RunError, UsageError, unknown_name
+from ..core.progress import track
 from ..core.text import printable
-from .answers import DEFAULT_THRESHOLD_RULE
+from .answers import DEFAULT_THRESHOLD_RULE, Answers
+from .attribution import WORDS, Attribution, CropAnswer, NotAttributed, confidence_of
+from .crop_threshold import Calibration
+from .crops import MOST_CROPS, Crops, read_crops
 from .method import Method
 from .models import load_model
 from .pictures_alike import Picture, read_picture
 from .runs import NATIVE, Run
+from .scope import Scope, scope_of
 from .score import UNKNOWN
 from .scores import Scores
 
+__all__ = ["Attribution", "NotAttributed", "ask_model", "attribute", "picture_or_error"]
+
 _BATCH = 256
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """The answer for one image.
-
-    Parameters
-    ----------
-    image : str
-        Its path.
-    candidate : str
-        The seen generator it is most alike.
-    known_score, threshold : float
-        It is accepted iff ``known_score >= threshold``.
-    accepted : bool
-        Whether it is.
-    source : str
-        The candidate if accepted, else ``"unknown"``.
-    class_scores : dict of str to float
-        Every seen generator's score, higher = more alike.
-    percentile : float
-        Share of seen validation images whose known_score is lower, 0..1.
-    why : str
-        One sentence for people.
-    """
-
-    image: str
-    candidate: str
-    known_score: float
-    threshold: float
-    accepted: bool
-    source: str
-    class_scores: dict[str, float]
-    percentile: float
-    why: str
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON-able form."""
-        return to_json(self)
-
-
-@dataclass(frozen=True)
-class NotAttributed:
-    """An image without an answer, and why, in one line."""
-
-    image: str
-    error: str
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON-able form."""
-        return to_json(self)
+"""Crops that a model is asked about at a time."""
 
 
 def attribute(
@@ -82,11 +41,14 @@ def attribute(
     threshold_rule: str = DEFAULT_THRESHOLD_RULE,
     method_file: str | None = None,
     caption: str | None = None,
+    crops: int = MOST_CROPS,
+    cameras: Sequence[str] = (),
+    previews: bool = False,
 ) -> list[Attribution | NotAttributed]:
     """Attribute image files with the model of a run.
 
-    The centre crop of the run's crop size is judged, nothing is resampled. The threshold comes from the run's own
-    answers for seen validation images, so no dataset is needed.
+    Crops of the run's size are judged, nothing is resampled. The threshold comes from the run's own answers for seen
+    validation images, so no dataset is needed.
 
     Parameters
     ----------
@@ -102,33 +64,75 @@ def attribute(
         The user's own file where the method is defined, if it is not registered.
     caption : str, optional
         What the images show, for a method that reads captions. Without it, such a method describes them itself.
+    crops : int
+        How many crops of a picture at most; 1 is its centre.
+    cameras : sequence of str
+        Sources of the run that are camera pictures, beside those that its suite says to be.
+    previews : bool
+        Whether answers carry a small picture, for a report.
 
     Returns
     -------
     list
         One answer per image, in their order. RunError for a run without model or manifest; UsageError for a caption
-        that the method does not read.
+        that the method does not read, a source that the run does not know, and no crop.
     """
-    answers = run.answers(rule)
-    threshold, validation = answers.blind_threshold(threshold_rule), answers.validation.known_score
+    if crops < 1:
+        raise UsageError(f"{crops} crops of a picture say nothing: ask about at least 1.")
+    for name in cameras:
+        if name not in run.class_names:
+            raise unknown_name("source of this run", name, run.class_names)
+    predictions = run.predictions(manifest := run.manifest())
+    answers = Answers.of(run.info, run.rule(rule), predictions, manifest)
+    threshold = answers.blind_threshold(threshold_rule)
+    is_val = np.asarray(manifest.rows("val", "test")["split"] == "val")
+    calibration = Calibration.of(answers, predictions.class_scores[is_val], threshold)
+    scope = scope_of(run, answers, threshold, threshold_rule, cameras)
     method = load_model(run, method_file)
     if caption is not None and not method.reads_captions:
         raise UsageError(f"method {method.name} reads no captions: leave out --caption.")
+    size = run.info.config.crop_size
     found: list[Attribution | NotAttributed] = []
-    for start in range(0, len(images), _BATCH):
-        batch = [picture_or_error(Path(path), run.info.config.crop_size) for path in images[start : start + _BATCH]]
-        crops = [one.pixels for one in batch if not isinstance(one, NotAttributed)]
-        asked = (method, answers.rule, np.stack(crops), len(run.class_names), caption) if crops else None
-        scores = ask_model(*asked) if asked else None
+    for batch in _batches(images, size, crops, previews):
+        read = [one for _, one in batch if isinstance(one, Crops)]
+        asked = np.concatenate([one.pixels for one in read]) if read else None
+        scores = None if asked is None else ask_model(method, answers.rule, asked, len(run.class_names), caption)
         row = 0
-        for path, one in zip(images[start : start + _BATCH], batch, strict=True):
+        for path, one in batch:
             if isinstance(one, NotAttributed):
                 found.append(one)
             else:
                 assert scores is not None
-                found.append(_explain(str(path), scores, row, run.class_names, threshold, validation, threshold_rule))
-                row += 1
+                rows = slice(row, row + len(one.pixels))
+                own = Scores(scores.class_scores[rows], scores.known_score[rows], scores.candidate[rows])
+                found.append(_explain(str(path), one, own, run.class_names, calibration, scope))
+                row = rows.stop
     return found
+
+
+def _batches(
+    images: Sequence[Path], size: int, crops: int, previews: bool
+) -> Iterator[list[tuple[Path, Crops | NotAttributed]]]:
+    """The files in their order, as many at a time as a model is asked about at once."""
+    batch: list[tuple[Path, Crops | NotAttributed]] = []
+    waiting = 0
+    paths = [Path(path) for path in images]
+    for path in track(paths, description="attribute", total=len(paths), unit="image") if len(paths) > 1 else paths:
+        one = _crops_or_error(path, size, crops, previews)
+        batch.append((path, one))
+        waiting += len(one.pixels) if isinstance(one, Crops) else 0
+        if waiting >= _BATCH:
+            yield batch
+            batch, waiting = [], 0
+    if batch:
+        yield batch
+
+
+def _crops_or_error(path: Path, size: int, crops: int, preview: bool) -> Crops | NotAttributed:
+    try:
+        return read_crops(path, size, crops, preview=preview)
+    except DatasetError as error:
+        return NotAttributed(str(path), str(error))
 
 
 def ask_model(method: Method, rule: str, pixels: np.ndarray, n_classes: int, caption: str | None = None) -> Scores:
@@ -162,22 +166,26 @@ def picture_or_error(path: Path, size: int) -> Picture | NotAttributed:
 
 
 def _explain(
-    image: str,
-    scores: Scores,
-    i: int,
-    names: Sequence[str],
-    threshold: float,
-    val_scores: np.ndarray,
-    rule: str,
+    image: str, crops: Crops, scores: Scores, names: Sequence[str], calibration: Calibration, scope: Scope
 ) -> Attribution:
-    known = float(scores.known_score[i])
-    candidate = names[int(scores.candidate[i])]
+    count = len(scores.known_score)
+    means = scores.class_scores.astype(np.float64).mean(axis=0)
+    winner = _candidate(scores, means)
+    known = float(scores.known_score.astype(np.float64).mean())
+    threshold = calibration.threshold_for(winner, count)
+    percentile = calibration.percentile(winner, known, count)
+    others = [k for k in np.argsort(-means, kind="stable").tolist() if k != winner]
+    margin = float(means[winner] - means[others[0]]) if others else 0.0
+    agreement = float((scores.candidate == winner).mean())
     accepted = known >= threshold
-    percentile = float((val_scores < known).mean())
+    confidence = confidence_of(accepted, percentile, calibration.margin_percentile(margin), agreement, scope.refusing)
+    candidate = names[winner]
+    runner_up = str(names[others[0]]) if others else ""
     verdict = "reaches" if accepted else "is below"
+    several = f" of {count} crops" if count > 1 else ""
     why = (
-        f"most alike {candidate}; known score {known:.4g} {verdict} the threshold {threshold:.4g} ({rule}), "
-        f"higher than {percentile:.0%} of seen validation images"
+        f"most alike {candidate}; known score {known:.4g}{several} {verdict} the threshold {threshold:.4g} "
+        f"({scope.threshold_rule}), higher than {percentile:.0%} of seen validation images"
     )
     return Attribution(
         image=image,
@@ -186,7 +194,30 @@ def _explain(
         threshold=threshold,
         accepted=accepted,
         source=candidate if accepted else UNKNOWN,
-        class_scores={name: float(score) for name, score in zip(names, scores.class_scores[i], strict=True)},
+        class_scores={name: float(score) for name, score in zip(names, means, strict=True)},
         percentile=percentile,
         why=why,
+        runner_up=runner_up,
+        margin=margin,
+        confidence=confidence,
+        words=WORDS[accepted, confidence].format(candidate=candidate),
+        agreement=agreement,
+        crops=tuple(
+            CropAnswer(x, y, names[int(named)], float(score), bool(score >= calibration.threshold))
+            for (x, y), named, score in zip(crops.corners, scores.candidate, scores.known_score, strict=True)
+        ),
+        crop_size=scope.crop_size,
+        width=crops.width,
+        height=crops.height,
+        format=crops.format,
+        notes=crops.notes,
+        scope=scope,
+        preview=crops.preview,
     )
+
+
+def _candidate(scores: Scores, means: np.ndarray) -> int:
+    """The class that most crops name; of two named equally often, the one with the larger mean class score."""
+    votes = np.bincount(scores.candidate, minlength=len(means))
+    first = np.flatnonzero(votes == votes.max())
+    return int(first[np.argmax(means[first])])

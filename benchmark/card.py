@@ -10,6 +10,8 @@ from ..core.documents import Limits
 Text = Annotated[str, Limits(longest=5000)]
 Lines = Annotated[list[Text], Limits(longest=100)]
 
+Reproduction = Literal["full", "partial", "placeholder"]
+
 
 @dataclass(frozen=True)
 class MethodCard:
@@ -32,6 +34,14 @@ class MethodCard:
         a rank. Seeds with different answers prove the contrary.
     kind : str
         ``method``, or ``floor`` for what a method should not fall below: never ranked.
+    reproduction : str, optional
+        ``full``: trained and asked as its source says, apart from what all methods here share (crops, balanced classes,
+        rejection rules), or nobody else's. ``partial``: something differs that may change its numbers. ``placeholder``:
+        it stands where the method would stand and says nothing of its worth; shown, never ranked. None: not said.
+    differs : str
+        What differs from the original, in one sentence; for ``partial`` and ``placeholder``.
+    tuning : str
+        How the defaults were chosen here, and what was tried for it; empty where they are the paper's.
     """
 
     title: Text
@@ -44,3 +54,16 @@ class MethodCard:
     input_range: Text = "0..1"
     deterministic: bool = False
     kind: Literal["method", "floor"] = "method"
+    reproduction: Reproduction | None = None
+    differs: Text = ""
+    tuning: Text = ""
+
+    @property
+    def competes(self) -> bool:
+        """Whether it takes part in ranks: it is neither a floor nor a placeholder."""
+        return self.kind == "method" and self.reproduction != "placeholder"
+
+    @property
+    def reproduction_text(self) -> str:
+        """``partial: from scratch; ...`` for a line; empty where nothing is said."""
+        return ": ".join(part for part in (self.reproduction, self.differs) if part)

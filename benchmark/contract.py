@@ -40,6 +40,8 @@ def card_faults(card: MethodCard) -> list[str]:
     for name in ("faithful", "deviations"):
         if isinstance(getattr(card, name), str) or not all(_is_text(line) for line in getattr(card, name)):
             faults.append(f"card.{name} is not a list of sentences")
+    if card.reproduction in ("partial", "placeholder") and not _is_text(card.differs):
+        faults.append(f"card.reproduction is '{card.reproduction}', but card.differs does not say what differs")
     if not (card.faithful or card.deviations):
         faults.append("the card says neither what is faithful to a paper nor what deviates from it")
     if not all(isinstance(value, float) for value in card.published.values()):

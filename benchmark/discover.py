@@ -1,8 +1,5 @@
 """Which new sources are behind the images that a run rejects? Groups them by what its method sees in them."""
 
-# scipy and scikit-learn have no types for what is used here.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 import math
@@ -145,13 +142,14 @@ def discover(
         own = _most_typical(grouping, number)
         names = [run.class_names[candidate[rejected[i]]] for i in own]
         name = f"group-{number + 1}"
+        crops: list[Picture] = [pictures[i] for i in own]
         groups.append(
             Group(
                 name=name,
                 images=tuple(str(found[rejected[i]][0]) for i in own),
                 silhouette=float(grouping.silhouettes[own].mean()),
                 most_alike=Counter(names).most_common(1)[0][0],
-                sheet=None if out is None else str(_write_sheet(out / f"{name}.png", [pictures[i] for i in own])),
+                sheet=None if out is None else str(_write_sheet(out / f"{name}.png", crops)),
             )
         )
     return Discovery(tuple(groups), grouping.silhouette, accepted, len(rejected), left_out)

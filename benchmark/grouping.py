@@ -1,8 +1,5 @@
 """How many groups some embeddings form, and which: Gaussian mixtures, their number chosen by the features alone."""
 
-# scipy and scikit-learn have no types for what is used here.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 import math

@@ -22,10 +22,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
-import torch
 
 from ..core.errors import UsageError, unknown_name
 from ..core.registry import Registry
@@ -35,6 +34,9 @@ from .images import ImageSet
 from .options import Limit, checked_option, limits_of
 from .run_info import is_method_name
 from .scores import Scores
+
+if TYPE_CHECKING:  # it takes seconds to load, and not every method needs it
+    import torch
 
 
 @dataclass

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from ..core.schema import Limits, Number
+from ..generation.audit_record import Audit
 from .new_sources.result import NewSources
 from .shots.curves import ShotCurves
 
@@ -220,4 +221,5 @@ class Results:
     results: Annotated[tuple[Result, ...], Limits(longest=10_000)]
     shots: Annotated[tuple[ShotsResult, ...], Limits(longest=10_000)] = ()
     new_sources: Annotated[tuple[NewSources, ...], Limits(longest=1000)] = ()
+    audits: Annotated[tuple[Audit, ...], Limits(longest=1000)] = ()
     schema_version: Literal[2] = SCHEMA_VERSION

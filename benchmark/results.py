@@ -21,6 +21,7 @@ from ..core.foreign import read_json
 from ..core.publish import write_atomically
 from ..core.schema import read_record
 from ..core.text import printable
+from ..generation.audit_record import Audit
 from .answers import DEFAULT_THRESHOLD_RULE, Answers
 from .experiment import CRR_EACH, F1_EACH, Experiment
 from .manifest import Manifest
@@ -247,14 +248,18 @@ def _rounded(value: float) -> float:
 
 
 def write_results(
-    folder: Path, new: Sequence[Result], shots: Sequence[ShotsResult] = (), new_sources: Sequence[NewSources] = ()
+    folder: Path,
+    new: Sequence[Result] = (),
+    shots: Sequence[ShotsResult] = (),
+    new_sources: Sequence[NewSources] = (),
+    audits: Sequence[Audit] = (),
 ) -> tuple[Path, Path]:
     """Put tables into ``results.json`` and render ``RESULTS.md``; returns both paths.
 
     A table replaces that of the same experiment, suite, fold and size; made in the same way, it keeps that one's other
     rows. RunError, and nothing is overwritten, if ``results.json`` cannot be read, or if rows would be lost because the
     table there was made in another way. Lines over shots replace those of the same experiment, whole, and so do
-    measurements of new sources those of the same method, suite and protocol.
+    measurements of new sources those of the same method, suite and protocol, and audits those of the same version.
     """
     data, page = folder / JSON_FILE, folder / PAGE_FILE
     before = read_results(data) if data.exists() else Results(())
@@ -262,11 +267,13 @@ def write_results(
     for result in new:
         kept[result.key] = _with_other_rows(result, kept.get(result.key), data)
     lines = {result.key: result for result in (*before.shots, *shots)}
+    audited = {(one.suite, one.suite_version): one for one in (*before.audits, *audits)}
     joined = {one.key: one for one in (*before.new_sources, *new_sources)}
     found = Results(
         tuple(kept[key] for key in sorted(kept)),
         tuple(lines[key] for key in sorted(lines)),
         tuple(joined[key] for key in sorted(joined)),
+        tuple(audited[key] for key in sorted(audited)),
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(data, (json.dumps(to_json(found), indent=1, allow_nan=False) + "\n").encode())

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 
 from ..core.markdown import markdown_table
+from ..generation.audit_record import audit_markdown
 from .new_sources.text import new_sources_markdown
 from .result import BY_CONSTRUCTION, Made, Result, Results, ShotsResult, Value
 from .shots.curves import ShotCurves
@@ -35,7 +36,8 @@ training (a CRR of 0, an AUROC of 0.5). Few seeds give wide intervals; the verdi
 def results_markdown(results: Results) -> str:
     """``RESULTS.md``: every table, in order."""
     tables = [*map(result_markdown, results.results), *map(shots_markdown, results.shots)]
-    return "\n".join([_HEAD, *tables, *map(new_sources_markdown, results.new_sources)])
+    audits = [f"## Audit of {one.suite} ({one.suite_version})\n\n{audit_markdown(one)}\n" for one in results.audits]
+    return "\n".join([_HEAD, *audits, *tables, *map(new_sources_markdown, results.new_sources)])
 
 
 def result_markdown(result: Result) -> str:

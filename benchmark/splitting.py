@@ -9,7 +9,6 @@ original. A data set says so itself (:func:`own_groups`), or a protocol names a 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..core.errors import DatasetError
-from ..core.text import printable
+from ..core.text import natural_order, printable
 from .manifest_columns import source_names
 
 SPLITS = ("train", "val", "test")
@@ -159,7 +158,7 @@ def split_groups(groups: np.ndarray, ratios: Sequence[Fraction], seed: int | Non
     DatasetError
         Too few groups for all three.
     """
-    names = sorted(set(groups.tolist()), key=_natural)
+    names = sorted(set(groups.tolist()), key=natural_order)
     if seed is None:
         names.sort(key=_hash)
     else:
@@ -211,12 +210,6 @@ def _lacking(index: pd.DataFrame, column: str) -> int:
 
 def _hash(text: object) -> str:
     return hashlib.sha256(str(text).encode()).hexdigest()
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """A key that sorts 9 before 10."""
-    parts = re.split(r"([0-9]+)", name)
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
 def _at(ratios: Sequence[Fraction]) -> str:

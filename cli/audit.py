@@ -23,6 +23,12 @@ from .options import emit, handle_errors, json_option
     "--out", type=click.Path(path_type=Path), metavar="RUNS", help="Leave the probes' answers there: floors of a board."
 )
 @click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Put the tables into RESULTS.md and results.json of this folder, beside those of experiments.",
+)
+@click.option(
     "--run",
     "run_folder",
     type=click.Path(path_type=Path),
@@ -37,6 +43,7 @@ def command(
     data: Path,
     protocol: str | None,
     out: Path | None,
+    results: Path | None,
     run_folder: Path | None,
     suite: str | None,
     method: str | None,
@@ -52,8 +59,8 @@ def command(
     other noise where the generators' weights are there. It says what the method looks at, and fails no gate.
     """
     if run_folder is not None:
-        if protocol is not None or out is not None:
-            raise UsageError("--run asks a fitted method: leave --protocol and --out to the audit of a dataset.")
+        if protocol is not None or out is not None or results is not None:
+            raise UsageError("--run asks a fitted method: leave --protocol, --out and --results to audits of datasets.")
         _print_cues(run_folder, data, suite, method, as_json)
         return
     if suite is not None or method is not None:
@@ -62,6 +69,10 @@ def command(
     from ..data import audit
 
     found = audit(data, protocol, out=out)
+    if results is not None:
+        from ..benchmark.results import write_results
+
+        write_results(results, audits=[found])
     emit(as_json, found.to_json(), audit_text(found))
     if not found.ok:
         sys.exit(1)

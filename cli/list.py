@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..core.columns import text_columns
+from ..core.defaults import SUITE
 from ..core.foreign import printable
 from ..core.registry import Registry
 from .options import emit, handle_errors, json_option, registered
@@ -85,7 +87,7 @@ _registered_verb("probes", "Probes of `osbench audit`: what trivial attributors 
 
 
 @command.command()
-@click.option("--suite", "suite_name", default="mini", show_default=True, help="Suite name or YAML file.")
+@click.option("--suite", "suite_name", default=SUITE, show_default=True, help="Suite name or YAML file.")
 @json_option
 @handle_errors
 def sources(suite_name: str, as_json: bool) -> None:
@@ -142,18 +144,23 @@ def methods(as_json: bool) -> None:
         return
     registry: Registry[object] = Registry("method", "osbench.methods")
     rows = [(name, *_shown_of_card(registry, name)) for name in registry.names()]
-    emit(False, None, text_columns([("method", "what it is", "published", "paper"), *rows]))
+    emit(False, None, text_columns([("method", "what it is", "reproduction", "published", "paper"), *rows]))
 
 
-def _shown_of_card(registry: Registry[object], name: str) -> tuple[str, str, str]:
+def _shown_of_card(registry: Registry[object], name: str) -> tuple[str, str, str, str]:
     from ..benchmark.card_source import read_card
 
-    card = read_card(registry.source(name) or "", ("title", "published", "paper"))
+    card = read_card(registry.source(name) or "", ("title", "reproduction", "differs", "published", "paper"))
     if card is None:
         from ..benchmark.method import get_method
 
         card = vars(get_method(name).card)
-    return card["title"], published_text(card["published"]), card["paper"]
+    return card["title"], reproduction_text(card), published_text(card["published"]), card["paper"]
+
+
+def reproduction_text(card: Mapping[str, Any]) -> str:
+    """How far a method follows its source, and what differs."""
+    return ": ".join(part for part in (card["reproduction"], card["differs"]) if part) or "not said"
 
 
 def published_text(numbers: dict[str, float]) -> str:

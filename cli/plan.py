@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
+from ..core.defaults import SUITE
 from .options import emit, handle_errors, json_option, names_and_paths
 
 
 @click.command()
-@click.option("--suite", default="mini", show_default=True, help="Name of a packaged suite, or path of a suite YAML.")
+@click.option("--suite", default=SUITE, show_default=True, help="Name of a packaged suite, or path of a suite YAML.")
 @click.option("--out", type=click.Path(path_type=Path), help="Dataset begun already: count what is missing there.")
 @click.option("--source", "sources", multiple=True, metavar="NAME", help="Only this source (repeatable).")
 @click.option("--count", type=int, help="Images per source.  [default: as the suite says]")

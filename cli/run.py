@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..core.defaults import EXPERIMENT
 from .options import device_option, emit, handle_errors, jobs_option, json_option
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("experiment", default="mini")
+@click.argument("experiment", default=EXPERIMENT)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Gets data/, runs/ and leaderboard/.")
 @click.option(
     "--data", type=click.Path(path_type=Path), help="A data set that is there.  [default: OUT/data, generated]"
@@ -59,7 +60,7 @@ def command(
     experiment names entries (a method with its options), seeds, a protocol, and perhaps what a paper prints.
 
     \b
-    osbench run mini --out build/demo                     minutes on two cores
+    osbench run mini-matched --out build/demo             minutes on two cores
     osbench run fang2023-table3 --out build/table3        table 3 of paper 1 on the mini suite, hours
     osbench run mine.yaml --data data --out mine          an ablation of your own
 

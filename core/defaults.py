@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SUITE = "mini"
+SUITE = "mini-matched"
 PROTOCOL = "fang2023"
+EXPERIMENT = "mini-matched"
 DATA = Path("data")
 RUNS = Path("runs")

@@ -205,8 +205,8 @@ def _methods(_: str) -> str:
     for name in method_names():
         card = get_method(name).card
         paper = f"[{_cell(card.paper)}]({card.url})" if card.url.startswith("http") else _cell(card.paper)
-        rows.append(f"| `{name}` | {_cell(card.title)} | {paper} |")
-    return "\n".join(["| method | what it is | paper |", "|---|---|---|", *rows])
+        rows.append(f"| `{name}` | {_cell(card.title)} | {_cell(card.reproduction_text)} | {paper} |")
+    return "\n".join(["| method | what it is | reproduction | paper |", "|---|---|---|---|", *rows])
 
 
 def _promise(_: str) -> str:

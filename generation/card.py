@@ -13,7 +13,7 @@ import yaml
 from ..core.errors import DatasetError
 from ..core.markdown import markdown_table
 from ..core.publish import write_atomically
-from .audit_record import ProbeResult, read_audit
+from .audit_record import audit_markdown, read_audit
 from .dataset import REPRODUCTION, Dataset, features
 from .datasheet import datasheet_of, licence_rows
 from .record_schema import learned
@@ -213,34 +213,7 @@ def _audit(dataset: Dataset) -> str:
         audit = None
     if audit is None:
         return "Not audited as it is now: `osbench audit DATASET` says whether its sources are told apart by colours."
-    failed = [gate.name for gate in audit.gates if not gate.ok]
-    verdict = f"**Gates that fail: {', '.join(failed)}.**" if failed else "Every gate holds."
-    gates = [
-        [gate.name, _rate(gate.value), f"{gate.limit:.3f}", "holds" if gate.ok else "**fails**", gate.reason]
-        for gate in audit.gates
-    ]
-    probes = [
-        [probe.name, probe.title, f"{_rate(probe.accuracy)} ({_rate(probe.low)} to {_rate(probe.high)})", _area(probe)]
-        for probe in audit.probes
-    ]
-    said = (
-        f"What attributors that look at no trace can do, on {audit.images:,} images: each row is, of three standard"
-        " classifiers, the best on validation images. Where colours or file sizes name the source, a high score of a"
-        f" method says nothing about traces. {verdict}"
-    )
-    first = markdown_table(["gate", "accuracy", "limit", "", "against"], gates)
-    second = markdown_table(["probe", "looks at", "accuracy (95 %)", "AUC aF1-CRR (95 %)"], probes)
-    return "\n\n".join([said, first, second])
-
-
-def _rate(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _area(probe: ProbeResult) -> str:
-    if probe.auc_af1_crr is None:
-        return "-"
-    return f"{_rate(probe.auc_af1_crr)} ({_rate(probe.auc_low)} to {_rate(probe.auc_high)})"
+    return audit_markdown(audit)
 
 
 def _quality_table(index: pd.DataFrame) -> str:

@@ -6,15 +6,15 @@ every character (the originals); every original is described, and every source d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from ..core.text import natural_order
+
 ORIGINAL, RESYNTHESIS = "original", "resynthesis"
 ROLES = (ORIGINAL, RESYNTHESIS)
 
-_DIGITS = re.compile(r"([0-9]{1,18})")
 SPLIT_SEED = 8375
 """Of the published code."""
 
@@ -44,15 +44,9 @@ def split_of_characters(characters: Sequence[str]) -> dict[str, str]:
     >>> [name for name, part in split.items() if part == "val"]
     ['13', '28', '46', '48', '51', '60', '63', '77', '80', '89']
     """
-    names = sorted(characters, key=_natural)
+    names = sorted(characters, key=natural_order)
     np.random.RandomState(SPLIT_SEED).shuffle(names)
     tenth = int(len(names) / 10 + 0.5)
     parts = ["train"] * (len(names) - 2 * tenth) + ["test"] * tenth + ["val"] * tenth
     part = dict(zip(names, parts, strict=True))
     return {name: part[name] for name in characters}
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """Sorts ``character 9`` before ``character 10``."""
-    parts = _DIGITS.split(name)
-    return [(bool(k % 2), int(part) if k % 2 else 0, part) for k, part in enumerate(parts)]

@@ -86,6 +86,9 @@ class Entry:
         1 is best; entries that cannot be separated share one. None if it is not ranked.
     rank_low, rank_high : int, optional
         The ranks that are possible.
+    probability_best : float, optional
+        Of being the best of the ranked entries on these generators (:mod:`~osbench.benchmark.metrics.best`); None if it
+        is not ranked, or on a board from before there was one.
     unranked : str
         Why it is not ranked; empty if it is.
     method, rule : str
@@ -184,6 +187,7 @@ class Entry:
     content: Annotated[tuple[ContentRow, ...], Limits(longest=100_000)] = ()
     robustness: Annotated[tuple[SurfaceRow, ...], Limits(longest=10_000)] = ()
     seconds_per_image: Seconds = field(default_factory=dict)
+    probability_best: float | None = None
 
     @property
     def label(self) -> str:
@@ -205,6 +209,7 @@ class Entry:
             name: getattr(self, name)
             for name in ("rank", "rank_low", "rank_high", "name", "method", "rule", "variant", "id", "code_sha256")
         }
+        row |= {"probability_best": self.probability_best}
         row |= {"unranked": self.unranked, "primary_rule": self.primary_rule, "trainings": self.trainings}
         row |= {"crop_size": self.config.crop_size, "seeds": list(self.seeds)}
         named = self.metrics | ({LAUNDERING: self.laundering.score} if self.laundering else {})

@@ -88,8 +88,8 @@ class FoldEntry:
         Where it is worst and best.
     new_generator : dict of str to Interval
         ``crr`` and ``auroc_macro`` of a generator that no fold has tested; empty where nobody is unseen.
-    floor : bool
-        Whether it is the floor of an audit, which takes no part in ranks.
+    competes : bool
+        Whether it takes part in ranks; floors of an audit and placeholders do not.
     ranks : tuple of int, optional
         Its best and its worst rank over the folds, among the entries that are in all of them; None if it is not.
     first : float, optional
@@ -106,7 +106,7 @@ class FoldEntry:
     lowest: FoldValue
     highest: FoldValue
     new_generator: dict[str, Interval]
-    floor: bool = False
+    competes: bool = True
     ranks: tuple[int, int] | None = None
     first: float | None = None
 
@@ -308,13 +308,13 @@ def _entry(
         lowest=FoldValue(values[low], names[low]),
         highest=FoldValue(values[high], names[high]),
         new_generator=new_generator,
-        floor=entry.card.kind == "floor",
+        competes=entry.card.competes,
     )
 
 
 def _with_ranks(entries: list[FoldEntry], manifests: Sequence[str]) -> tuple[list[FoldEntry], float | None]:
     """The entries with their ranks in every fold, and how stable the order is."""
-    whole = [entry for entry in entries if len(entry.values) == len(manifests) and not entry.floor]
+    whole = [entry for entry in entries if len(entry.values) == len(manifests) and entry.competes]
     if len(whole) < 2 or len(manifests) < 2:
         return entries, None
     values = np.array([[entry.values[manifest] for manifest in manifests] for entry in whole])

@@ -2,10 +2,10 @@
 
 Every fit is ranked by one of its rejection rules (:mod:`..benchmark.primary_rule`), so that nobody is compared with a
 dozen readings of one network. A rank needs :data:`LEAST_TRAININGS` trainings: seeds that answer alike are one training,
-and one training is enough only of a method that draws nothing and says so on its card. All other entries are shown in
-the order of their values, with the reason. Those that are ranked are compared in all pairs at one error rate
-(:mod:`..benchmark.metrics.max_t`), by the primary metric and, where they were asked about the same laundered images, by
-what is left of them (:mod:`..benchmark.robustness.laundering_score`).
+and one training is enough only of a method that draws nothing and says so on its card. Floors and placeholders have no
+rank. All other entries are shown in the order of their values, with the reason. Those that are ranked are compared in
+all pairs at one error rate (:mod:`..benchmark.metrics.max_t`), by the primary metric and, where they were asked about
+the same laundered images, by what is left of them (:mod:`..benchmark.robustness.laundering_score`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..benchmark.metrics import METRICS
+from ..benchmark.metrics.best import probability_best
 from ..benchmark.metrics.intervals import Interval
 from ..benchmark.metrics.max_t import max_t
 from ..benchmark.metrics.paired import Side
@@ -51,8 +52,15 @@ def placed(scored: Sequence[Scored], primary: str) -> list[Entry]:
     sides = [own for _, own, _ in scored]
     ranked = [i for i, entry in enumerate(entries) if not entry.unranked]
     places = _places([entries[i].metrics[primary] for i in ranked], [sides[i].primary for i in ranked])
-    for i, place in zip(ranked, places, strict=True):
-        entries[i] = replace(entries[i], rank=place.rank, rank_low=place.low, rank_high=place.high)
+    best = probability_best([sides[i].primary for i in ranked])
+    for i, place, share in zip(ranked, places, best.tolist(), strict=True):
+        entries[i] = replace(
+            entries[i],
+            rank=place.rank,
+            rank_low=place.low,
+            rank_high=place.high,
+            probability_best=share if math.isfinite(share) else None,
+        )
     entries = _placed_under_laundering(entries, sides)
     positions = order([entry.metrics[primary] for entry in entries], [entry.id for entry in entries])
     return [entries[i] for i in positions]
@@ -99,6 +107,8 @@ def _reason(entry: Entry, leading: str, primary: str) -> str:
     """Why an entry has no rank; empty if it has."""
     if entry.card.kind == "floor":
         return "a floor: what a method should not fall below"
+    if not entry.card.competes:
+        return f"a placeholder, no reproduction: {entry.card.differs}".removesuffix(": ")
     if entry.rule != leading:
         return f"its fit is ranked by {leading}"
     if not math.isfinite(entry.metrics[primary].estimate):
@@ -114,6 +124,6 @@ def ranks_note(entries: Sequence[Entry]) -> str:
     """One line for a board on which nobody has a rank; empty for any other."""
     if any(entry.rank is not None for entry in entries):
         return ""
-    leading = [entry.trainings for entry in entries if entry.primary_rule and entry.card.kind != "floor"]
+    leading = [entry.trainings for entry in entries if entry.primary_rule and entry.card.competes]
     said = "One training each" if set(leading) == {1} else f"Fewer than {LEAST_TRAININGS} trainings each"
     return f"{said}: order shown, no ranks."

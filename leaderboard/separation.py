@@ -14,13 +14,13 @@ def separation_text(board: Board) -> str:
     """One line on a board: whether it is saturated, or at one level.
 
     A method counts by its best entry: its other rejection rules and settings would make any board look wide. All
-    methods of a board are fitted to the seen generators, so all count; floors are no methods.
+    methods of a board are fitted to the seen generators, so all count; floors and placeholders are no methods.
     """
     best: dict[str, float] = {}
     names: dict[str, str] = {}
     for entry in board.entries:
         value = entry.metrics[board.primary].estimate
-        if math.isfinite(value) and entry.card.kind != "floor" and value >= best.get(entry.method, value):
+        if math.isfinite(value) and entry.card.competes and value >= best.get(entry.method, value):
             best[entry.method], names[entry.method] = value, entry.name
     if len(best) < 2:
         return f"separation: {len(best)} ranked method{'' if len(best) == 1 else 's'}, nothing to compare."

@@ -36,10 +36,21 @@ def board_text(board: Board) -> str:
     lines = [title, text_columns([header, *rows])]
     if board.ranks_note:
         lines.append(board.ranks_note)
+    lines += reproduction_lines(board)
     if board.refused:
         lines.append(f"left out: {len(board.refused)}")
         lines += [f"  {item.run}: {item.reason}" for item in board.refused]
     return "\n".join(lines)
+
+
+def reproduction_lines(board: Board) -> list[str]:
+    """One line for each method that is no full reproduction, in the order of the board."""
+    said = {
+        entry.card.title: f"{entry.method}: {entry.card.reproduction_text}"
+        for entry in board.entries
+        if entry.card.reproduction not in (None, "full")
+    }
+    return list(dict.fromkeys(said.values()))
 
 
 def shown_metrics(board: Board) -> tuple[str, ...]:

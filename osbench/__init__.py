@@ -2,7 +2,7 @@
 
 >>> import osbench
 >>> sorted(osbench.__all__)[:3]
-['Board', 'Dataset', 'Experiment']
+['Board', 'Comparison', 'Dataset']
 
 From images to a board::
 
@@ -11,6 +11,7 @@ From images to a board::
     runs = osbench.evaluate("proposed", manifest, seeds=3)
     score = runs.score(rule="native")
     score.auc_af1_crr                                  # Interval(estimate, low, high)
+    osbench.compare("proposed", "resnet50").verdict
     board = osbench.leaderboard("runs")
     board.save("site")
     osbench.attribute("photo.png", run=runs[0])
@@ -24,7 +25,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .benchmark.attribute import Attribution
+    from .asking import attribute
+    from .benchmark.attribution import Attribution, NotAttributed
     from .benchmark.experiment import Experiment, load_experiment
     from .benchmark.manifest import Manifest
     from .benchmark.metrics.intervals import Interval
@@ -33,24 +35,28 @@ if TYPE_CHECKING:
     from .core.errors import OsbenchError
     from .data import Dataset, audit, generate, import_dataset, load
     from .leaderboard.board import Board, leaderboard
-    from .library import Runs, attribute, discover, enroll, evaluate
+    from .leaderboard.compare import Comparison, compare
+    from .library import Runs, discover, enroll, evaluate
     from .pipeline import run
 
     __version__: str
 
 _PLACES = {
-    "Attribution": ".benchmark.attribute",
+    "Attribution": ".benchmark.attribution",
     "Board": ".leaderboard.board",
+    "Comparison": ".leaderboard.compare",
     "Dataset": ".data",
     "Experiment": ".benchmark.experiment",
     "Interval": ".benchmark.metrics.intervals",
     "Manifest": ".benchmark.manifest",
+    "NotAttributed": ".benchmark.attribution",
     "OsbenchError": ".core.errors",
     "Run": ".benchmark.runs",
     "Runs": ".library",
     "Score": ".benchmark.score",
-    "attribute": ".library",
+    "attribute": ".asking",
     "audit": ".data",
+    "compare": ".leaderboard.compare",
     "discover": ".library",
     "enroll": ".library",
     "evaluate": ".library",
@@ -65,10 +71,12 @@ _PLACES = {
 __all__ = [
     "Attribution",
     "Board",
+    "Comparison",
     "Dataset",
     "Experiment",
     "Interval",
     "Manifest",
+    "NotAttributed",
     "OsbenchError",
     "Run",
     "Runs",
@@ -76,6 +84,7 @@ __all__ = [
     "__version__",
     "attribute",
     "audit",
+    "compare",
     "discover",
     "enroll",
     "evaluate",

@@ -1,4 +1,4 @@
-"""The Python interface to methods: evaluate, score, attribute. The command line offers the same."""
+"""The Python interface to methods: evaluate, score, enroll, discover. The command line offers the same."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import overload
 
 import pandas as pd
 
+from .asking import listed, opened
 from .benchmark.answers import DEFAULT_THRESHOLD_RULE
-from .benchmark.attribute import Attribution, NotAttributed
-from .benchmark.attribute import attribute as attribute_files
 from .benchmark.discover import Discovery
 from .benchmark.discover import discover as discover_in_files
 from .benchmark.enroll import Enrollment
@@ -162,45 +161,6 @@ def evaluate(
     return Runs(tuple(found.all_runs()), manifests)
 
 
-def attribute(
-    images: str | Path | Sequence[str | Path],
-    run: Run | str | Path,
-    *,
-    rule: str = NATIVE,
-    threshold_rule: str = DEFAULT_THRESHOLD_RULE,
-    method_file: str | None = None,
-    caption: str | None = None,
-) -> list[Attribution | NotAttributed]:
-    """Which source made these pictures, or one that nobody has seen?
-
-    Parameters
-    ----------
-    images : str, Path or sequence of them
-        Files.
-    run : Run, str or Path
-        A run with its model, or the folder of one.
-    rule, threshold_rule : str
-        Rejection rule, and how its threshold is chosen.
-    method_file : str, optional
-        File of a method that is not installed.
-    caption : str, optional
-        What the pictures show, for a method that reads captions.
-
-    Returns
-    -------
-    list of Attribution or NotAttributed
-        One per file, in order; a file that cannot be read costs its own answer only.
-    """
-    return attribute_files(
-        _files(images),
-        _run(run),
-        rule=rule,
-        threshold_rule=threshold_rule,
-        method_file=method_file,
-        caption=caption,
-    )
-
-
 def enroll(
     name: str,
     images: str | Path | Sequence[str | Path],
@@ -227,10 +187,10 @@ def enroll(
     Returns
     -------
     Enrollment
-        ``.run`` is the new run, for :func:`attribute`. UsageError and DatasetError as
+        ``.run`` is the new run, for :func:`osbench.attribute`. UsageError and DatasetError as
         :func:`osbench.benchmark.enroll.enroll`.
     """
-    return enroll_files(name, _files(images), _run(run), Path(out), method_file=method_file)
+    return enroll_files(name, [Path(one) for one in listed(images)], opened(run), Path(out), method_file=method_file)
 
 
 def discover(
@@ -264,16 +224,8 @@ def discover(
     """
     place = None if out is None else Path(out)
     return discover_in_files(
-        _files(images), _run(run), out=place, rule=rule, threshold_rule=threshold_rule, method_file=method_file
+        [Path(one) for one in listed(images)], opened(run), out=place, rule=rule, threshold_rule=threshold_rule, method_file=method_file
     )
-
-
-def _files(images: str | Path | Sequence[str | Path]) -> list[Path]:
-    return [Path(one) for one in ([images] if isinstance(images, str | Path) else images)]
-
-
-def _run(run: Run | str | Path) -> Run:
-    return run if isinstance(run, Run) else Run.open(Path(run))
 
 
 def _named(method: str | type[Method] | Method) -> tuple[str, dict[str, Option]]:

@@ -21,6 +21,7 @@ from .benchmark.result import Result, ShotsResult
 from .benchmark.results import result_of, write_results
 from .benchmark.robustness.treatments import Grid
 from .benchmark.shots.results import shots_results
+from .core.defaults import EXPERIMENT
 from .core.errors import DatasetError, RunError
 from .core.progress import get_logger
 from .generation.audit_record import read_audit
@@ -56,8 +57,8 @@ class PipelineResult:
 
 
 def run(
-    experiment: Experiment | str | Path = "mini",
-    out: str | Path = "build/mini",
+    experiment: Experiment | str | Path = EXPERIMENT,
+    out: str | Path = f"build/{EXPERIMENT}",
     *,
     data: str | Path | None = None,
     entries: Sequence[str] = (),

@@ -68,6 +68,7 @@ def test_a_method_has_a_complete_card(name: str) -> None:
     assert card_faults(card) == []
     assert card.url.strip(), f"card.url of method '{name}' is empty"
     assert card.faithful, f"the card of '{name}' says nothing about what follows the paper"
+    assert card.reproduction is not None, f"card.reproduction of '{name}' is not said"
     assert card.deviations, f"the card of '{name}' says nothing about what does not follow the paper"
     # A method without printed numbers is listed with "none", not with an empty cell.
     listed = published_text(card.published)

@@ -17,7 +17,8 @@ from ...benchmark.options import at_least
 from ...core.errors import CheckpointError, UsageError
 from ..encoder_method import RESAMPLING, UsesEncoder
 from ..encoders.clip import CLIP_LARGE
-from ..trained import SETTINGS, WEIGHTS, check_training_images
+from ..model_files import SETTINGS, WEIGHTS
+from ..training_images import check_training_images
 
 NEIGHBOURS = (1, 3, 5, 10, 20, 50)
 LIFTED = 200
@@ -43,6 +44,8 @@ class ClipKnn(UsesEncoder):
         paper="Cioni et al., Are CLIP features all you need for universal synthetic image origin attribution?, "
         "ECCV workshops 2024",
         url="https://arxiv.org/abs/2408.09153",
+        reproduction="partial",
+        differs="the joint embedding instead of a chosen block in the middle (layer=blockK takes one)",
         faithful=["frozen CLIP image encoder, cosine similarity, majority vote of the k nearest training images"],
         deviations=[
             RESAMPLING,

@@ -15,8 +15,9 @@ from ..classifier import SoftmaxHead
 from ..encoder_classifier import EncoderClassifier
 from ..encoder_method import RESAMPLING
 from ..encoders.clip import CLIP_LARGE
-from ..trained import AttributionModel, check_training_images
+from ..trained import AttributionModel
 from ..training import seeded_torch
+from ..training_images import check_training_images
 
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
 
@@ -42,6 +43,8 @@ class ClipLinear(EncoderClassifier):
         paper="Cioni et al., Are CLIP features all you need for universal synthetic image origin attribution?, "
         "ECCV workshops 2024",
         url="https://arxiv.org/abs/2408.09153",
+        reproduction="partial",
+        differs="the joint embedding instead of a chosen block in the middle (layer=blockK takes one)",
         faithful=["frozen CLIP image encoder, logistic regression on its features"],
         deviations=[
             RESAMPLING,

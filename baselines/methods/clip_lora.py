@@ -104,6 +104,8 @@ class ClipLora(EncoderClassifier):
         title="CLIP-LoRA",
         paper="Zanella and Ben Ayed, Low-rank few-shot adaptation of vision-language models, CVPR workshops 2024",
         url="https://arxiv.org/abs/2405.18541",
+        reproduction="partial",
+        differs="10 epochs over the training set instead of 500 iterations per shot, without random crops and flips",
         faithful=[
             "ViT-B/16, rank 2, alpha 1, dropout 0.25 on query, key and value of all layers of both encoders",
             "AdamW 2e-4, weight decay 0.01, cosine schedule, batch 32",

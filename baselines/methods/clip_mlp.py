@@ -38,6 +38,8 @@ class ClipMlp(EncoderClassifier):
         title="CLIP + MLP",
         paper="Bongini et al., WIFS 2025 (paper 2), trained baseline; recipe of the group's public demonstrator",
         url="https://arxiv.org/abs/2510.24278",
+        reproduction="full",
+        differs="",
         faithful=[
             "ViT-L/14 at 336 px, joint embedding of 768 numbers, unit norm; 512 and 256 ReLU units",
             "Adam 1e-3, the whole training set in one batch, at most 1000 epochs, patience 10 on the validation loss",

@@ -67,6 +67,8 @@ class DctCnn(Classifier):
         title="DCT-CNN",
         paper="Frank et al., Leveraging frequency analysis for deep fake image recognition, ICML 2020",
         url="https://arxiv.org/abs/2003.08685",
+        reproduction="full",
+        differs="",
         faithful=[
             (
                 "DCT-II (orthonormal) of the whole image per channel, log(|D| + eps), standardised per coefficient "

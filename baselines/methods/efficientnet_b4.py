@@ -36,6 +36,8 @@ class EfficientNetB4Classifier(Classifier):
         title="EfficientNet-B4 classifier",
         paper="Tan and Le, EfficientNet, ICML 2019; a trained baseline of Bongini et al., WIFS 2025",
         url="https://arxiv.org/abs/1905.11946",
+        reproduction="partial",
+        differs="from scratch; paper 2 says neither its recipe nor whether it starts from ImageNet weights",
         faithful=[
             (
                 "architecture: B0's stages scaled by 1.4 in width and 1.8 in depth, 17.5 M parameters, squeeze-and-"

@@ -104,6 +104,11 @@ class ExifNet(PairwiseMethod):
         paper="Huh et al., Fighting fake news: image splice detection via learned self-consistency, ECCV 2018; "
         "used as in paper 1, Table 3",
         url="https://arxiv.org/abs/1805.04096",
+        reproduction="placeholder",
+        differs=(
+            "130 steps on virtual cameras, where the original learns from 400,000 photographs for millions of "
+            "iterations"
+        ),
         faithful=[
             "ResNet-50 v2 with 4096 outputs, 8192 -> 4096 -> 2048 -> 1024 -> 83 attributes -> 512 -> 1 consistency",
             "Adam 1e-4, 128 pairs a batch, drawn by a random value of a random attribute; missing ones masked",

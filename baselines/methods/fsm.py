@@ -124,6 +124,8 @@ class ForensicSimilarity(PairwiseMethod):
         title="FSM: forensic similarity network",
         paper="Mayer and Stamm, Forensic similarity for digital images, IEEE TIFS 2020; used as in paper 1, Table 3",
         url="https://arxiv.org/abs/1902.04684",
+        reproduction="placeholder",
+        differs="10 epochs on virtual cameras, where the original learns from millions of pairs of photographs",
         faithful=[
             "MISLNet trunk (six constrained filters, 200-d), shared layer 200 -> 2048, [a, a*b, b] -> 64 -> 2",
             "two phases: camera identification, then pairs of patches in both orders, trunk frozen at first",

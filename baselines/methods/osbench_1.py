@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -20,7 +19,9 @@ from ...core.progress import progress_bar
 from ..balance import balanced
 from ..gaussian_views import Views
 from ..log_spectra import MINIMUM_SIZE, log_spectra
-from ..trained import SETTINGS, WEIGHTS, check_training_images
+from ..model_files import SETTINGS, WEIGHTS
+from ..threads import thread_count
+from ..training_images import check_training_images
 
 CHANNELS = {"luma": slice(0, 1), "chroma": slice(1, 3)}
 """Chroma is a part of its own because 4:2:0 compression leaves little of it."""
@@ -49,6 +50,8 @@ class Osbench1(Method):
         title="osbench-1: Gaussians of log spectra in two views",
         paper="none: the maintainers' own entry for the task of Fang et al., BMVC 2023",
         url="https://arxiv.org/abs/2308.11557",
+        reproduction="full",
+        differs="",
         faithful=[
             "same manifest, crops, class balance and threshold rule as every other method; no unseen image is used",
             (
@@ -117,13 +120,13 @@ class Osbench1(Method):
                 f"{self.name} was fitted on crops of {self.crop_size} x {self.crop_size} px, these images are "
                 f"{tuple(images.shape[1:])}"
             )
-        return _blocks(log_spectra(images, torch.get_num_threads()))
+        return _blocks(log_spectra(images, thread_count()))
 
     def _spectra(self, images: ImageSet, name: str) -> np.ndarray:
         parts = []
         with progress_bar(f"{self.name}, spectra of {name}", len(images), "image") as bar:
             for pixels, _, positions in images.batches(512):
-                parts.append(log_spectra(pixels, torch.get_num_threads()))
+                parts.append(log_spectra(pixels, thread_count()))
                 bar.update(len(positions))
         return np.concatenate(parts)
 

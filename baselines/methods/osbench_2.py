@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -21,7 +20,9 @@ from ..balance import balanced
 from ..co_occurrences import co_occurrences
 from ..gaussian_views import Views
 from ..log_spectra import MINIMUM_SIZE, log_spectra, turned_alike
-from ..trained import SETTINGS, WEIGHTS, check_training_images
+from ..model_files import SETTINGS, WEIGHTS
+from ..threads import thread_count
+from ..training_images import check_training_images
 
 BATCH = 256
 
@@ -48,6 +49,8 @@ class Osbench2(Method):
         title="osbench-2: Gaussians of spectra and residual co-occurrences on tiles",
         paper="none: the maintainers' own entry for the task of Fang et al., BMVC 2023",
         url="https://arxiv.org/abs/2308.11557",
+        reproduction="full",
+        differs="",
         faithful=[
             "same manifest, crops, class balance and threshold rule as every other method; no unseen image is used",
             (
@@ -109,7 +112,7 @@ class Osbench2(Method):
     def _features(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Block -> float64 (N, T, D) of the T tiles of images uint8 (N, S, S, 3)."""
         parts = tiles(images, self.options["tile"])
-        flat, workers = parts.reshape(-1, *parts.shape[2:]), torch.get_num_threads()
+        flat, workers = parts.reshape(-1, *parts.shape[2:]), thread_count()
         spectra, patterns = turned_alike(log_spectra(flat, workers)), co_occurrences(flat, workers)
         blocks = {
             "luma": spectra[:, :1],

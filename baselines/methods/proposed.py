@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -57,6 +58,10 @@ class Proposed(TrainedMethod):
         title="Open-set attribution by metric learning (the proposed method of paper 1)",
         paper="Fang, Nguyen and Stamm, Open set synthetic image source attribution, BMVC 2023",
         url="https://arxiv.org/abs/2308.11557",
+        reproduction="partial",
+        differs=(
+            "from scratch; paper 1's numbers include pre-training on 70 camera models, whose pictures are not public"
+        ),
         faithful=[
             "MISLNet embedding with an exactly enforced constraint, 200-d; other networks by option",
             "ProxyNCA++ with positives in the denominator (eqs. 2, 3); 30 epochs, AdamW 7e-4, x0.6 every 2 epochs",
@@ -91,6 +96,12 @@ class Proposed(TrainedMethod):
         self.options["init"] = pinned(self.options["init"])
         if self.options["init"] != SCRATCH and "lr" not in options:
             self.options["lr"] = FINE_TUNING_LR
+
+    def described(self) -> MethodCard:
+        if self.options["init"] == SCRATCH:
+            return self.card
+        cameras = "pre-trained on virtual cameras instead of 70 camera models" if self.options["init"] == CAMERA else ""
+        return replace(self.card, differs=cameras or "pre-trained on other pictures than those of paper 1's 70 cameras")
 
     @property
     def preset(self) -> ProxyPreset:

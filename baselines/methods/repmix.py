@@ -127,6 +127,8 @@ class RepMix(Classifier):
         title="RepMix",
         paper="Bui, Yu and Collomosse, RepMix: Representation mixing for robust attribution, ECCV 2022",
         url="https://arxiv.org/abs/2207.02063",
+        reproduction="partial",
+        differs="from scratch, where the original starts from ImageNet weights; crops instead of resized images",
         faithful=[
             "ResNet-50, linear embedding of 256; two images mixed after layer4 before pooling, Dirichlet(0.4, 0.4)",
             "cross-entropy weighted by the shares of the mixture; the mix layer is skipped when testing",

@@ -15,6 +15,8 @@ class ResNet50Classifier(Classifier):
         title="ResNet-50 classifier",
         paper="He et al., Deep residual learning for image recognition, CVPR 2016; trained as in paper 1, Table 3",
         url="https://arxiv.org/abs/1512.03385",
+        reproduction="partial",
+        differs="from scratch; paper 1 does not say whether its own starts from ImageNet weights",
         faithful=[
             "architecture: 23.5 M parameters, 2048-d features, global average pooling",
             "closed-set training on the seen generators, crops without resampling, classes balanced by under-sampling",

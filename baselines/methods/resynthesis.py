@@ -25,13 +25,15 @@ from ...core.progress import get_logger
 from ..captioned_method import ReadsCaptions
 from ..describers import BLIP, DATASET, NEAREST, wrong_captions
 from ..encoders import build_encoder, unit_norm
+from ..model_files import SETTINGS, WEIGHTS
 from ..resynthesis.distances import DISTANCES
 from ..resynthesis.inversion import SPACES
 from ..resynthesis.prompt import Prompt
 from ..resynthesis.rules import KINDS, Calibration, answers, rule_names
 from ..resynthesis.setup import AUTO, TRAIN, WAYS, KnownSource, Setup
 from ..resynthesis.way import Comparison, Found, Way
-from ..trained import SETTINGS, WEIGHTS, check_training_images, under
+from ..trained import under
+from ..training_images import check_training_images
 
 NONE, WRONG = "none", "wrong-caption"
 
@@ -82,6 +84,8 @@ class Resynthesis(ReadsCaptions):
         title="Resynthesis",
         paper="Bongini et al., Training-free Source Attribution of AI-generated Images via Resynthesis, WIFS 2025",
         url="https://arxiv.org/abs/2510.24278",
+        reproduction="partial",
+        differs="another encoder and layer unless options name the paper's; inversion and references are ours",
         faithful=[
             "argmin over the sources of the distance between frozen features of the image and of its resynthesis",
             "P = softmax(-d): class scores are minus the distances (cosine, euclidean, manhattan or correlation)",

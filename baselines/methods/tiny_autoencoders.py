@@ -25,8 +25,9 @@ from ..classifier import Classifier, SoftmaxHead
 from ..inputs import Inputs
 from ..networks import scale_pixels
 from ..rejection import Activations, LinearHead, RejectionRule, rule_names
-from ..trained import AttributionModel, TrainedMethod, check_training_images
+from ..trained import AttributionModel, TrainedMethod
 from ..training import Recipe, Validation, seeded_torch, train_network
+from ..training_images import check_training_images
 
 PATCH = 64
 MOST_PATCHES = 16
@@ -118,6 +119,8 @@ class TinyAutoencoders(Classifier):
         title="Tiny Autoencoders",
         paper="Bindini et al., Tiny autoencoders are effective few-shot generative model detectors, WIFS 2024",
         url="https://github.com/IAPP-Group/WIFS2024-TinyAutoencoders",
+        reproduction="partial",
+        differs="a tenth of the epochs, and a decoder of virtual cameras' pictures instead of Flickr30k",
         faithful=[
             (
                 "convolutional autoencoder of 0.135 M parameters on patches of 64 px, pixels 0..255, mean squared "

@@ -1,8 +1,5 @@
 """The features of all probes, computed once for every image that an audit looks at."""
 
-# scipy and scikit-learn have no types for what is used here.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 import hashlib

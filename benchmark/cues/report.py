@@ -1,8 +1,5 @@
 """The cue report of a fitted run."""
 
-# scipy and scikit-learn have no types for what is used here.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

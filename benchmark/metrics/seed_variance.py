@@ -8,11 +8,9 @@ s^2 / s0^2 follows F with the seeds' degrees of freedom and d0), none preferred 
 pair instead calls too many methods different where there are few to learn from.
 """
 
-# scipy and scikit-learn have no types for what is used here.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,11 +72,13 @@ def _laws(
     squares: FloatArray, freedom: FloatArray, draws: int, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Draws of d0 and s0^2, each (D, 1), as often as they explain the measured variances."""
-    scales = np.exp(np.linspace(np.log(squares.min()) - 1, np.log(squares.max()) + 8, _SCALES))
-    freedoms, scales = np.meshgrid(_FREEDOMS, scales, indexing="ij")
+    first, last = math.log(float(squares.min())) - 1, math.log(float(squares.max())) + 8
+    levels: FloatArray = np.exp(np.linspace(first, last, _SCALES))
+    freedoms: FloatArray = np.repeat(_FREEDOMS, _SCALES).reshape(-1, _SCALES)
+    scales: FloatArray = np.tile(levels, len(_FREEDOMS)).reshape(-1, _SCALES)
     d0, scale = freedoms[..., None], scales[..., None]
     # The density of F(freedom, d0) at squares / scale, without what depends on neither.
-    log_density = (
+    log_density: FloatArray = (
         gammaln((d0 + freedom) / 2)
         - gammaln(d0 / 2)
         - freedom / 2 * np.log(d0 * scale)

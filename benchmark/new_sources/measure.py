@@ -1,7 +1,5 @@
 """Measures :mod:`..enroll` and :mod:`..discover` on the unseen generators of the folds of a dataset."""
 
-# scikit-learn has no types for what is used here.
-# pyright: reportMissingTypeStubs=false, reportUnknownVariableType=false
 from __future__ import annotations
 
 import hashlib

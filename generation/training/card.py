@@ -238,7 +238,7 @@ def _section(record: dict[str, Any]) -> str:
     name = record["model"].replace("/", "-")
     distances = [distance for _, distance in points(record["curve"], "swd")] or [None]
     return (
-        f"\n## {record['model']}\n\n![samples](cards/{name}.png)\n\n"
+        f"\n## {record['model']}\n\n![samples](cards/{name}.webp)\n\n"
         f"- sha256 `{record['sha256']}`\n"
         f"- trained {record['seconds']} s{_clock(record)} on {record['device']}, torch {record['torch']}\n"
         f"- sliced Wasserstein distance to held-out crops: first {distances[0]}, last {distances[-1]}\n"

@@ -28,7 +28,7 @@ from .loop import Training
 from .pack import pack
 from .pictures import Pictures, load_pictures
 from .plan import Plan
-from .report import grid
+from .report import save_grid
 from .stand_in import stand_in_pictures
 from .teacher import Codes, load_codes, train_teacher
 from .tokens import TokenRecipe, TokenTraining
@@ -166,7 +166,7 @@ class WorkFolder:
         return training
 
     def export(self, model: str, out: Path) -> Path:
-        """Weights (float16 safetensors), sample grid (PNG) and training record (JSON) into ``out``.
+        """Weights (float16 safetensors), sample grid (WebP) and training record (JSON) into ``out``.
 
         DatasetError, before any file is replaced, if the weights are over 4 MB; at the end if ``out`` is over 60 MB.
         """
@@ -184,7 +184,7 @@ class WorkFolder:
         # A larger picture would not be seen better, and 14 full grids of 128 px take a third of the zoo's 60 MB.
         columns = training.columns
         rows = columns if self.plan.resolution <= 64 else columns // 2
-        grid(training.samples(rows * columns), columns).save(out / "cards" / f"{name}.png", optimize=True)
+        save_grid(training.samples(rows * columns), columns, out / "cards" / f"{name}.webp")
         record = {
             "model": model,
             "suite": self.plan.suite,

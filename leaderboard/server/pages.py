@@ -19,6 +19,7 @@ from .service import service
 
 router = APIRouter(include_in_schema=False)
 
+_PACKAGE = __name__.rpartition(".")[0]
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -114,7 +115,7 @@ async def static(name: str) -> Response:
     """The style sheet and the script."""
     if name not in _STATIC:
         raise RefusalError(404, "no-file", "there is no such file.", "Go to the first page.")
-    return Response((files(__package__) / "static" / name).read_bytes(), media_type=_STATIC[name])
+    return Response((files(_PACKAGE) / "static" / name).read_bytes(), media_type=_STATIC[name])
 
 
 def page(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -135,7 +136,7 @@ def error_page(request: Request, refusal: RefusalError) -> HTMLResponse:
 @cache
 def _templates() -> Environment:
     environment = Environment(
-        loader=PackageLoader(__package__, "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=PackageLoader(_PACKAGE, "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["number"] = lambda value: "–" if value is None or value != value else f"{value:.3f}"
     environment.filters["time"] = rows.iso

@@ -88,8 +88,7 @@ def test_a_bad_file_costs_its_own_answer(run: Run, tmp_path: Path) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "fifo")
-    Image.new("I;16", (50, 50)).save(tmp_path / "deep.png")
-    Image.new("CMYK", (50, 50)).save(tmp_path / "scan.jpg")
+    Image.new("F", (50, 50)).save(tmp_path / "float.tif")
     save_noise(tmp_path / "small.png", (9, 9, 9), (40, 31))
     cases = {
         "text.png": "is not a readable image (PNG, JPEG,",
@@ -98,8 +97,7 @@ def test_a_bad_file_costs_its_own_answer(run: Run, tmp_path: Path) -> None:
         "folder": "is a folder; give image files, for example ",
         "fifo": "is a named pipe",
         "absent.png": "No such file",
-        "deep.png": "colour mode I;16 is not 8-bit RGB or grey; convert it to RGB",
-        "scan.jpg": "colour mode CMYK is not 8-bit RGB or grey; convert it to RGB",
+        "float.tif": "colour mode F cannot be converted to 8-bit RGB",
         "small.png": "40x31 is smaller than the 32 px crop",
     }
     paths = [good, *(tmp_path / name for name in cases), good]
@@ -114,6 +112,59 @@ def test_a_bad_file_costs_its_own_answer(run: Run, tmp_path: Path) -> None:
         assert answer.image == str(tmp_path / name)
         assert name in answer.error
         assert "\n" not in answer.error
+
+
+def test_many_crops_are_one_answer(run: Run, manifest: Manifest, tmp_path: Path) -> None:
+    """Half the picture is of one source, half of another: the larger half names it."""
+    rng = np.random.default_rng(1)
+    noise = rng.normal(0, 25, (96, 160, 3))
+    colours = np.where(np.arange(160)[:, None] < 96, SEEN[0][1], SEEN[1][1])
+    Image.fromarray((colours + noise).clip(0, 255).astype(np.uint8)).save(tmp_path / "x.png")
+    (answer,) = attributions([tmp_path / "x.png"], run)
+    assert (answer.width, answer.height, answer.format, answer.crop_size) == (160, 96, "PNG", 32)
+    assert len(answer.crops) == 15
+    assert [crop.candidate for crop in answer.crops[:5]] == ["progan"] * 3 + ["stylegan2"] * 2
+    assert (answer.candidate, answer.runner_up, answer.agreement) == ("progan", "stylegan2", 0.6)
+    assert answer.known_score == pytest.approx(np.mean([crop.known_score for crop in answer.crops]), rel=1e-6)
+    single = run.answers("distance", manifest).threshold()
+    assert all(crop.accepted == (crop.known_score >= single) for crop in answer.crops)
+    assert answer.threshold > single
+    assert answer.margin == answer.class_scores["progan"] - answer.class_scores["stylegan2"]
+    (few,) = attributions([tmp_path / "x.png"], run, crops=2)
+    assert len(few.crops) == 2
+    assert single < few.threshold < answer.threshold
+    (one,) = attributions([tmp_path / "x.png"], run, crops=1)
+    assert one.threshold == single
+    with pytest.raises(UsageError, match="ask about at least 1"):
+        attribute([tmp_path / "x.png"], run, crops=0)
+
+
+def test_the_answers_to_a_picture_do_not_depend_on_those_asked_with_it(run: Run, tmp_path: Path) -> None:
+    paths = [save_noise(tmp_path / f"{i}.png", colour, (100 + 40 * i, 90)) for i, (_, colour) in enumerate(SEEN)]
+    together = attributions(paths * 20, run)
+    assert together[:3] == together[-3:] == [attributions([path], run)[0] for path in paths]
+
+
+def test_every_answer_carries_words_and_the_scope(run: Run, manifest: Manifest, tmp_path: Path) -> None:
+    seen, stranger = attributions(
+        [
+            save_noise(tmp_path / "seen.png", (200, 60, 60)),
+            save_noise(tmp_path / "stranger.png", (250, 250, 250), spread=2),
+        ],
+        run,
+        previews=True,
+    )
+    assert seen.scope is stranger.scope
+    assert seen.scope.knows == manifest.seen
+    assert (stranger.confidence, stranger.words) == ("high", "clearly unlike every source that this run knows")
+    assert "progan" in seen.words
+    document = seen.to_json()
+    assert document["scope"]["sentences"] == list(seen.scope.sentences)
+    assert "preview" not in document
+    assert seen.preview[:2] == b"\xff\xd8"
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    with pytest.raises(UsageError, match=r"unknown source of this run 'progn'. Did you mean 'progan'"):
+        attribute([], run, cameras=["progn"])
 
 
 def test_every_rule_can_be_asked(run: Run, tmp_path: Path) -> None:

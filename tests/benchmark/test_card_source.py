@@ -8,7 +8,7 @@ from osbench.benchmark.card_source import read_card
 from osbench.benchmark.method import MethodCard, get_method, method_names
 from osbench.core.registry import Registry
 
-FIELDS = ("title", "published", "paper")
+FIELDS = ("title", "reproduction", "differs", "published", "paper")
 BUILT_IN = Registry("method", "osbench.methods")
 
 

@@ -114,6 +114,8 @@ def test_a_good_file_is_taken_and_several_faults_are_counted(tmp_path: Path) -> 
         ({"deviations": []}, "neither what is faithful"),
         ({"deviations": "not from a paper"}, "card.deviations is not a list"),
         ({"published": {"crr": 1}}, "something else than floats"),
+        ({"reproduction": "partial"}, "card.differs does not say what differs"),
+        ({"reproduction": "placeholder", "differs": " "}, "card.reproduction is 'placeholder'"),
     ],
 )
 def test_a_card_that_hides_something_is_told_so(change: dict[str, Any], said: str) -> None:

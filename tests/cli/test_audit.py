@@ -49,6 +49,16 @@ def test_a_text_for_people(data: Path) -> None:
     assert "4 of rotate-one" in result.stdout
 
 
+def test_tables_go_to_the_results_and_replace_those_of_before(data: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert call("audit", data, "--protocol", "rotate-one", "--results", tmp_path).exit_code == 1
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert [one["gates"] for one in found["audits"]] == [json.loads((data / "audit.json").read_text())["gates"]]
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert page.count("## Audit of ") == 1
+    assert "**Gates that fail: " in page
+
+
 def test_bad_input_is_one_line_and_nothing_is_written(data: Path, tmp_path: Path) -> None:
     two = generate(str(write_sources(tmp_path / "s", dict(list(GENERATORS.items())[:2]), 12, CROP)), tmp_path / "two")
     for arguments, message in (

@@ -306,7 +306,7 @@ def test_attribute_names_a_source_or_unknown_for_each_image(folder: Path, runs: 
     assert all(a["source"] in {*GENERATORS, "unknown"} for a in answers)
     assert answers[0]["source"] == "progan"
     text = call("attribute", *images, "--run", runs[0]["run"]).stdout.splitlines()
-    assert len(text) == 1 + len(images)
+    assert text[1 + len(images) :][:2] == ["", "What the answers rest on:"]
     assert "accepted" in text[1]
 
 

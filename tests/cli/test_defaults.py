@@ -35,7 +35,7 @@ def test_a_step_that_was_skipped_is_named_with_its_command(here: Path, tmp_path:
         ("no dataset in ./data: run `osbench generate` first.", ["evaluate", "--method", method]),
         ("other: not a dataset", ["split", "other"]),
         ("no runs folder ./runs: run `osbench evaluate --method proposed` first.", ["score"]),
-        ("no runs folder ./runs: run `osbench evaluate --method proposed` first.", ["attribute", "photo.png"]),
+        ("no runs folder ./runs: run `osbench evaluate --method proposed` first.", ["compare", "proposed", "fsm"]),
         ("no runs folder ./runs: run `osbench evaluate --method proposed` first.", ["pack"]),
         ("no runs folder ./runs: run `osbench evaluate --method proposed` first.", ["leaderboard", "build"]),
         ("no runs folder ./runs: run `osbench evaluate --method proposed` first.", ["submit", "--to", "board"]),

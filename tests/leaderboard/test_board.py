@@ -322,7 +322,8 @@ def test_a_board_needs_no_torch(board_runs: Path, tmp_path: Path) -> None:
     code = (
         "import importlib, pkgutil, sys, osbench.leaderboard as board\n"
         "for module in pkgutil.walk_packages(board.__path__, 'osbench.leaderboard.'):\n"
-        "    importlib.import_module(module.name)\n"
+        "    if 'migrations' not in module.name:  # Alembic alone loads these\n"
+        "        importlib.import_module(module.name)\n"
         "from osbench.leaderboard.board import build_board\n"
         f"build_board({str(board_runs)!r}, bootstrap=2).save({str(tmp_path)!r})\n"
         "sys.exit('torch' in sys.modules)"

@@ -142,3 +142,26 @@ def test_the_same_run_under_three_seeds_is_one_training(
     (entry,) = build_board(folder, bootstrap=5).entries
     assert (entry.seeds, entry.trainings, entry.rank) == ((0, 1, 2), 1, None)
     assert entry.unranked == "one training, 3 seeds of the same answers: a rank needs 3"
+
+
+def test_a_placeholder_is_shown_without_a_rank_and_says_what_differs() -> None:
+    entry, sides, fit = scored("stub", 0.9)
+    stub = replace(entry.card, reproduction="placeholder", differs="130 steps")
+    entries = found((replace(entry, card=stub), sides, fit), scored("a", 0.5), scored("b", 0.4))
+    assert [method for method, _ in entries] == ["stub", "a", "b"], "the order is by value"
+    assert entries["stub", "native"].rank is None
+    assert entries["stub", "native"].unranked == "a placeholder, no reproduction: 130 steps"
+    assert entries["a", "native"].rank == 1
+    partial = replace(entry.card, reproduction="partial", differs="from scratch")
+    entries = found((replace(entry, card=partial), sides, fit), scored("a", 0.5))
+    assert entries["stub", "native"].rank == 1, "a partial reproduction is ranked"
+
+
+def test_what_is_no_full_reproduction_is_said_below_the_table() -> None:
+    entries = (
+        replace(scored("a", 0.6)[0], card=replace(CARD, title="A", reproduction="partial", differs="from scratch")),
+        replace(scored("b", 0.5)[0], card=replace(CARD, title="B", reproduction="full")),
+    )
+    text = board_text(made_board(*entries))
+    assert "a: partial: from scratch" in text.splitlines()
+    assert "b: full" not in text

@@ -1,8 +1,5 @@
 """Low frequencies: shapes and shading, without any detail."""
 
-# scipy and scikit-learn have no types for what is used here.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 import numpy as np

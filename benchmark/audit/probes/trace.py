@@ -5,9 +5,6 @@ cycle a pixel (as Frank et al., ICML 2020, found up-sampling in spectra), and co
 first differences (as in steganalysis; Fridrich and Kodovsky, IEEE TIFS 2012).
 """
 
-# scipy and scikit-learn have no types for what is used here.
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
 import itertools

@@ -76,7 +76,7 @@ def _section(family: str, records: list[dict[str, Any]]) -> str:
     lines = [f"- {r['model']}: sha256 `{r['sha256']}`, {r['device']}, torch {r['torch']}\n" for r in records]
     config, recipe = (json.dumps(records[0][key]) for key in ("config", "recipe"))
     return (
-        f"\n## {family}\n\nOriginals above, then one row per weights.\n\n![renderings](cards/{family}.png)\n\n"
+        f"\n## {family}\n\nOriginals above, then one row per weights.\n\n![renderings](cards/{family}.webp)\n\n"
         + "".join(lines)
         + f"- config: `{config}`\n- recipe: `{recipe}`\n"
     )

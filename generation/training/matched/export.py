@@ -21,7 +21,7 @@ from ...families import load_safetensors_generator
 from ...families.rendering import Renderer
 from ...picture_set import PICTURE_SCHEMA
 from ..limits import MODEL_BYTES, check_size
-from ..report import curves_svg, grid, points
+from ..report import curves_svg, points, save_grid
 from .figures import Figures, figures
 from .pictures import SUITE_PARTS, Cut
 from .work_folder import MatchedWorkFolder
@@ -122,7 +122,7 @@ def export_models(work_folder: MatchedWorkFolder, out: Path) -> list[dict[str, A
         (out / "cards" / f"{model.replace('/', '-')}.json").write_text(json.dumps(records[-1], indent=1) + "\n")
     for family in plan.models:
         rows = [held[:GRID_PICTURES], *(shown[f"{family}/{weights}"] for weights in plan.weights)]
-        grid(np.concatenate(rows), GRID_PICTURES).save(out / "cards" / f"{family}.png", optimize=True)
+        save_grid(np.concatenate(rows), GRID_PICTURES, out / "cards" / f"{family}.webp")
     curves = {record["model"]: points(record["curve"], "luma") for record in records}
     (out / "cards" / "curves.svg").write_text(curves_svg(curves, "luma PSNR of held-out pictures, dB"))
     return records

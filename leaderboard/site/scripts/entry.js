@@ -37,7 +37,7 @@ function cardBlock(entry) {
     el("div", { class: "two" },
       bullets("Faithful to the paper", card.faithful, "faithful"), bullets("Not the same", card.deviations, "deviations")),
     el("dl", { class: "facts small" }, pairs([
-      ["Rejection", entry.rule], ["Not ranked", entry.unranked], ["Options", optionsText(entry) || "defaults"], ["Seeds", `${entry.seeds.join(", ")}${entry.card.deterministic ? " (draws nothing at random)" : ""}`],
+      ["Reproduction", reproductionText(card)], ["Tuning", card.tuning], ["Rejection", entry.rule], ["Not ranked", entry.unranked], ["Probability of being best", isNumber(entry.probability_best) ? `${fixed(entry.probability_best)} of the ranked entries, on these generators` : null], ["Options", optionsText(entry) || "defaults"], ["Seeds", `${entry.seeds.join(", ")}${entry.card.deterministic ? " (draws nothing at random)" : ""}`],
       ["Crop", `${entry.config.crop_size} × ${entry.config.crop_size} px`],
       ["Threshold", entry.threshold_rule], ["Input", card.input_range], ["Precision", entry.precision],
       ["Licence", card.licence], ["Hardware", entry.hardware], ["Time per seed", duration(entry.wall_time_s)],
@@ -46,6 +46,9 @@ function cardBlock(entry) {
       ["osbench", entry.osbench_version], ["Made", entry.created.slice(0, 10)],
       ["Runs", entry.runs.length ? el("details", {}, el("summary", {}, String(entry.runs.length)), entry.runs.map((run) => el("div", {}, el("code", {}, run)))) : null]])));
 }
+
+/** How far the method follows its source, with what differs. */
+const reproductionText = (card) => [card.reproduction, card.differs].filter(Boolean).join(": ");
 
 /** Options that differ from the method's defaults. */
 function optionsText(entry) {

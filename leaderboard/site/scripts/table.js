@@ -97,7 +97,17 @@ function rankCell(entry) {
   return el("td", { class: "rank" },
     el("span", { class: "number", title: entry.unranked ? `not ranked: ${entry.unranked}` : null }, entry.rank ?? "–"),
     entry.rank && !certain
-      ? el("span", { class: "interval", title: "ranks that are possible" }, `${entry.rank_low}–${entry.rank_high}`) : null);
+      ? el("span", { class: "interval", title: "ranks that are possible" }, `${entry.rank_low}–${entry.rank_high}`) : null,
+    bestText(entry) ? el("span", { class: "interval", title: BEST_TITLE }, bestText(entry)) : null);
+}
+
+const BEST_TITLE = "probability of being the best of the ranked entries, on these generators: share of joint resamples of images and seeds";
+
+/** Of an entry that may be the best one; null for all others. */
+function bestText(entry) {
+  const share = entry.probability_best;
+  if (!isNumber(share) || share < 0.005) return null;
+  return share > 0.995 ? "best > 99 %" : `best ${Math.round(100 * share)} %`;
 }
 
 function methodCell(entry) {
@@ -105,9 +115,16 @@ function methodCell(entry) {
   return el("th", { scope: "row", class: "method" },
     el("a", { href: linkOf(entry) }, swatch(entry, 18), el("span", { class: "name" }, entry.name)),
     el("span", { class: "sub" },
-      el("span", { class: "rule" }, entry.rule), entry.variant ? ` ${entry.variant}` : "",
+      el("span", { class: "rule" }, entry.rule), entry.variant ? ` ${entry.variant}` : "", reproductionMark(entry.card || {}),
       el("span", { class: few ? "seeds few" : "seeds", title: few ? `not ranked: ${entry.unranked}` : null },
         `${entry.seeds.length} seed${entry.seeds.length === 1 ? "" : "s"}`)));
+}
+
+/** "partial: from scratch": the first words of what differs; all of it on the entry's page. */
+function reproductionMark(card) {
+  if (!card.reproduction || card.reproduction === "full") return null;
+  const first = (card.differs || "").split(/[,;:]/)[0];
+  return el("span", { class: `reproduction ${card.reproduction}`, title: card.differs || null }, [card.reproduction, first].filter(Boolean).join(": "));
 }
 
 function headerCell(key, title, classes) {
@@ -172,9 +189,9 @@ function csvText() {
     if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`; // a spreadsheet must not run a name as a formula
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const header = ["rank", "rank_low", "rank_high", "unranked", "laundering_rank", "name", "method", "rule", "variant", "seeds",
+  const header = ["rank", "rank_low", "rank_high", "probability_best", "unranked", "laundering_rank", "name", "method", "rule", "variant", "seeds",
     ...columns.flatMap((column) => [column.key, `${column.key}:low`, `${column.key}:high`])];
-  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.unranked, entry.laundering?.rank, entry.name, entry.method, entry.rule,
+  const lines = sortedEntries().map((entry) => [entry.rank, entry.rank_low, entry.rank_high, entry.probability_best, entry.unranked, entry.laundering?.rank, entry.name, entry.method, entry.rule,
     entry.variant, entry.seeds.join(" "), ...columns.flatMap((column) => {
       const metric = metricOf(entry, column.key) || {};
       return [metric.estimate, metric.low, metric.high];

@@ -53,7 +53,7 @@ def test_from_package_to_card(work_folder: WorkFolder, tmp_path: Path, monkeypat
         record = json.loads((zoo / "cards" / f"{weights.stem}.json").read_text())
         assert record["clock"] == "wall"
         assert record["config"]["vocabulary"].split()[:2] == ["alarm", "alien"]
-        assert Image.open(zoo / "cards" / f"{weights.stem}.png").size == (10 * SIDE, 10 * SIDE)
+        assert Image.open(zoo / "cards" / f"{weights.stem}.webp").size == (10 * SIDE, 10 * SIDE)
     assert sorted(work_folder.begun()) == sorted(MODELS)
     monkeypatch.setattr(card_module, "COUNT", 50)
     monkeypatch.setattr(card_module, "TAUGHT", 100)

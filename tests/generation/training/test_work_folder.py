@@ -69,7 +69,7 @@ def test_from_package_to_card(
         assert record["seconds"] >= 1
         assert record["device"].startswith("CPU")
         assert record["curve"] == training.progress.curve
-        assert Image.open(zoo / "cards" / f"{weights.stem}.png").size == (256, 256)
+        assert Image.open(zoo / "cards" / f"{weights.stem}.webp").size == (256, 256)
 
     assert sorted(work_folder.begun()) == sorted(MODELS)
     monkeypatch.setattr(card_module, "COUNT", 6)

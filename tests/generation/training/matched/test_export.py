@@ -81,7 +81,7 @@ def test_models_records_and_card(work_folder: MatchedWorkFolder, tmp_path: Path)
     assert f"{records[1]['figures']['luma']:.2f}" in text
     assert "40 pictures of 64 px in random order, 10 of drawings and 30 of photographs; 20 groups" in text
     assert "| package 1 | MIT | 40 |" in text
-    for name in ("curves.svg", "progan.png"):
+    for name in ("curves.svg", "progan.webp"):
         assert (tmp_path / "cards" / name).stat().st_size > 100
 
 

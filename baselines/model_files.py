@@ -1,0 +1,3 @@
+"""What the files of a fitted method are called."""
+
+WEIGHTS, SETTINGS = "model.safetensors", "method.json"
