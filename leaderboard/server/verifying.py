@@ -22,6 +22,7 @@ from .verdict import Problem, Verdict
 
 _LOOK_AGAIN_S = 5.0
 _PAUSE_S = 1.0
+_LONGEST_WAIT_S = 60.0
 _MODULE = "osbench.leaderboard.server.worker"
 
 
@@ -44,6 +45,7 @@ class Verifying:
         self.observed = observed
         self._more = asyncio.Event()
         self._publish = asyncio.Event()
+        self._idle = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -76,8 +78,10 @@ class Verifying:
             try:
                 row = await asyncio.to_thread(rows.claim, self.engine)
                 if row is not None:
+                    self._idle.clear()
                     await self._verify(row)
                     continue
+                self._idle.set()
                 self._more.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._more.wait(), _LOOK_AGAIN_S)
@@ -132,6 +136,9 @@ class Verifying:
     async def _publish_all(self) -> None:
         while True:
             await self._publish.wait()
+            # Of many that wait, one build for all of them; but a long queue does not hold the board back.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), _LONGEST_WAIT_S)
             self._publish.clear()
             try:
                 accepted = await asyncio.to_thread(rows.with_status, self.engine, "accepted")
