@@ -1,4 +1,4 @@
-"""The predictions of a submitted run against its manifest: read within the manifest's budget, each fault by its code."""
+"""A submitted run's predictions against its manifest: read within the manifest's budget, each fault by its code."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from ...core.text import printable
 
 REMEDIES = {
     "not-found": "Give the folder of one submission: it holds submission.json.",
-    "path-not-allowed": "Send submission.json, seed<k>/run.json and seed<k>/predictions.parquet; nothing else, no links.",
-    "schema": "Make it again with `osbench submit`; `osbench schema submission` and `osbench schema run` print the schemas.",
+    "path-not-allowed": "Send submission.json, seed<k>/run.json and seed<k>/predictions.parquet: no other file, no links.",
+    "schema": "Make it again with `osbench submit`; the schemas: `osbench schema submission`, `osbench schema run`.",
     "too-large": "Predictions have one row per validation and test image of the manifest, and K class scores each.",
     "not-named-by-content": "Name the folder by the SHA-256 of submission.json, as `osbench submit` does.",
     "file-changed": "Submit the runs again, unchanged.",
@@ -22,7 +22,7 @@ REMEDIES = {
     "manifest-differs": "Evaluate again on the manifest; do not edit run.json.",
     "seen-differs": "Evaluate again: candidate i means the i-th seen generator of the manifest, in its order.",
     "predictions-unreadable": "Write predictions.parquet with osbench, or with the columns of the file formats page.",
-    "columns": "Write image_id, class_scores, candidate and known_score.<rule> of every rule, with the types of the schema.",
+    "columns": "Write image_id, class_scores, candidate and known_score.<rule> of every rule, with their types.",
     "id-type": "Write image_id as a column of strings of at most 64 characters.",
     "empty-cells": "Answer every image by every rule.",
     "ids-repeated": "Answer every image once.",

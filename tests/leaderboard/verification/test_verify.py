@@ -22,7 +22,7 @@ from osbench.leaderboard.verification import Verdict, VerifyLimits, verify
 from osbench.leaderboard.verification.checks import Request, check
 from osbench.leaderboard.verification.verdict import REMEDIES
 from tests.leaderboard.hostile_runs import BAD, write_submission
-from tests.leaderboard.synthetic_runs import Drawn, write_run
+from tests.leaderboard.synthetic_runs import Drawn
 
 GOOD = Drawn("proposed", 0.9, {"msp": 3.0})
 
@@ -180,7 +180,10 @@ def test_a_twin_is_named(root: Path, good: Path, manifest: Manifest) -> None:
     assert _codes(good, against=root) == []
     other = write_submission(root / "submissions", manifest, GOOD, (0,))
     assert _codes(other, against=root) == ["twin"]
-    assert _codes(write_submission(root / "submissions", manifest, Drawn("other", 0.5, {"msp": 1.0}), (0,)), against=root) == []
+    assert (
+        _codes(write_submission(root / "submissions", manifest, Drawn("other", 0.5, {"msp": 1.0}), (0,)), against=root)
+        == []
+    )
 
 
 def test_without_its_manifest(good: Path, tmp_path: Path) -> None:
