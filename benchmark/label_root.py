@@ -1,9 +1,9 @@
 """The salted Merkle root of the labels of a manifest's test images: published first, it shows later that none moved.
 
-A leaf is SHA-256(0x00, salt, length and bytes of the image id, of the generator and of the training set); a node
-is SHA-256(0x01, left, right); an odd node moves up as it is. The leaves lie in the order of the image ids, and their
-number is part of the root. 0x00 and 0x01 keep a node from being read as a leaf (RFC 6962, section 2.1). Without the salt nobody
-can guess a label and check the guess.
+A leaf is SHA-256(0x00, salt, length and bytes of the image id, of the generator and of the training set); a node is
+SHA-256(0x01, left, right); an odd node moves up as it is. The leaves lie in the order of the image ids, and their
+number is part of the root. 0x00 and 0x01 keep a node from being read as a leaf (RFC 6962, section 2.1). Without the
+salt nobody can guess a label and check the guess.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -101,8 +101,6 @@ def sign(
     salt : bytes
         Of the labels, where they are hidden.
     """
-    from dataclasses import replace
-
     runs = tuple(_signed_run(folder / run.folder, run.seed, manifest) for run in _info(folder).runs)
     root = label_root(test_labels(manifest), salt)
     public = key.public_key().public_bytes_raw().hex()

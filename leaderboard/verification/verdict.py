@@ -12,7 +12,7 @@ from ...core.text import printable
 
 REMEDIES = {
     "not-found": "Give the folder of one submission: it holds submission.json.",
-    "path-not-allowed": "Send submission.json, seed<k>/run.json and seed<k>/predictions.parquet: no other file, no links.",
+    "path-not-allowed": "Send submission.json, seed<k>/run.json, seed<k>/predictions.parquet; no other file, no link.",
     "schema": "Make it again with `osbench submit`; the schemas: `osbench schema submission`, `osbench schema run`.",
     "too-large": "Predictions have one row per validation and test image of the manifest, and K class scores each.",
     "not-named-by-content": "Name the folder by the SHA-256 of submission.json, as `osbench submit` does.",
