@@ -86,3 +86,41 @@ def folds(runs: Path, out: Path, data: Path | None, bootstrap: int, as_json: boo
     document = build_fold_boards(runs, out, dataset=dataset, bootstrap=bootstrap)
     shots = {"shots": to_json(document.shots)} if document.shots else {}
     emit(as_json, document.to_json() | shots, folds_text(document))
+
+
+@command.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), default=None, help="The dataset, for its manifests.")
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="A folder of accepted submissions: none of them may be a twin.",
+)
+@click.option("--bootstrap", type=click.IntRange(min=1), default=1000, show_default=True, help="Replicates.")
+@click.option("--seconds", type=click.IntRange(min=1), default=600, show_default=True, help="Time limit.")
+@click.option("--memory-mb", type=click.IntRange(min=64), default=8192, show_default=True, help="Memory limit.")
+@json_option
+@handle_errors
+def verify(
+    path: Path,
+    data: Path | None,
+    against: Path | None,
+    bootstrap: int,
+    seconds: int,
+    memory_mb: int,
+    as_json: bool,
+) -> None:
+    """Verify and score the submission in the folder PATH; exit code 0 if it is in order, else 1.
+
+    It is read as data, in a process with limits; nothing of it is ever run. Every problem has a code, a message and a
+    remedy. The manifest is looked for in the folders above PATH (manifests/), then in the dataset.
+    """
+    from ..leaderboard.verification import VerifyLimits, verify
+    from ..leaderboard.verification.verdict import verdict_text
+
+    limits = VerifyLimits(seconds, memory_mb << 20)
+    verdict = verify(path, data=data, against=against, bootstrap=bootstrap, limits=limits)
+    emit(as_json, verdict.to_json(), verdict_text(verdict))
+    if not verdict.ok:
+        raise SystemExit(1)

@@ -28,7 +28,9 @@ _KINDS = (
 )
 
 
-def check_regular(path: Path, error: type[OsbenchError], max_bytes: int | None = None) -> int:
+def check_regular(
+    path: Path, error: type[OsbenchError], max_bytes: int | None = None, too_large: type[OsbenchError] | None = None
+) -> int:
     """The size of a regular file in bytes; links are followed.
 
     Parameters
@@ -39,6 +41,8 @@ def check_regular(path: Path, error: type[OsbenchError], max_bytes: int | None =
         What to raise for a file that is missing, unreadable, special (named pipe, device, folder) or too large.
     max_bytes : int, optional
         The largest size that is read.
+    too_large : type[OsbenchError], optional
+        What to raise for a file that is too large; ``error`` without it.
     """
     name = printable(path)
     try:
@@ -49,7 +53,7 @@ def check_regular(path: Path, error: type[OsbenchError], max_bytes: int | None =
         kind = next((kind for test, kind in _KINDS if test(found.st_mode)), "a special file")
         raise error(f"{name}: is {kind}, not a regular file.")
     if max_bytes is not None and found.st_size > max_bytes:
-        raise error(f"{name}: {found.st_size:,} bytes; at most {max_bytes:,} are read.")
+        raise (too_large or error)(f"{name}: {found.st_size:,} bytes; at most {max_bytes:,} are read.")
     return found.st_size
 
 
@@ -120,6 +124,7 @@ def read_table(
     budget: TableBudget,
     columns: Sequence[str] | None = None,
     schema: pa.Schema | None = None,
+    too_large: type[OsbenchError] | None = None,
 ) -> pa.Table:
     """A Parquet table within a budget of rows and bytes.
 
@@ -138,6 +143,8 @@ def read_table(
         Columns to read; all without it. A column that is missing is an error.
     schema : pyarrow.Schema, optional
         Names and types that the whole file must have, in this order.
+    too_large : type[OsbenchError], optional
+        What to raise, a kind of ``error``, where the budget is not enough; ``error`` without it.
 
     Returns
     -------
@@ -148,7 +155,8 @@ def read_table(
     import pyarrow.parquet as pq
 
     name = printable(path)
-    size = check_regular(path, error, budget.file_bytes)
+    over = too_large or error
+    size = check_regular(path, error, budget.file_bytes, over)
     try:
         with path.open("rb") as handle:
             handle.seek(max(0, size - 8))
@@ -168,7 +176,7 @@ def read_table(
             lacking = sorted(set(wanted) - set(file.schema_arrow.names))
             if lacking:
                 raise error(f"{name}: column {', '.join(map(repr, lacking))} is missing.")
-            largest = _check_footer(file.metadata, set(wanted), budget, name, error)
+            largest = _check_footer(file.metadata, set(wanted), budget, name, over)
             # A dictionary or shared prefixes may repeat one long text in every row: no text is longer than its chunk.
             rows = min(max(_BATCH_BYTES // max(largest, 1), 64), 4096)
             tables: list[pa.RecordBatch] = []
@@ -176,7 +184,7 @@ def read_table(
             for batch in file.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
                 left -= batch.nbytes
                 if left < 0:
-                    raise error(f"{name}: more than {budget.bytes:,} bytes when it is unpacked.")
+                    raise over(f"{name}: more than {budget.bytes:,} bytes when it is unpacked.")
                 tables.append(batch)
             schema = pa.schema([file.schema_arrow.field(column) for column in wanted])
             table = pa.Table.from_batches(tables, tables[0].schema if tables else schema).select(wanted)

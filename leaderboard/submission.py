@@ -168,13 +168,13 @@ def _open_run(folder: Path, said: SubmittedRun, info: SubmissionInfo, where: str
     run = Run.open(folder)
     if (run.method, run.seed, run.manifest_id) != (info.method, said.seed, info.manifest_id):
         raise RunError(f"{where}: {said.folder} is a run of another method, seed or manifest than {SUBMISSION_FILE}.")
-    check_regular(folder / PREDICTIONS_FILE, RunError, _largest_predictions(run.info))
+    check_regular(folder / PREDICTIONS_FILE, RunError, largest_predictions(run.info))
     if file_sha256(folder / PREDICTIONS_FILE) != said.predictions_sha256:
         raise RunError(f"{where}: {said.folder}/{PREDICTIONS_FILE} was changed since it was submitted.")
     return run
 
 
-def _largest_predictions(info: RunInfo) -> int:
+def largest_predictions(info: RunInfo) -> int:
     """What a predictions file may weigh before it is hashed; the manifest sets narrower limits before it is read."""
     images = sum(count for splits in info.manifest.counts.values() for count in splits.values())
     return min(row_budget(images, len(info.manifest.seen), len(info.rules)).file_bytes, 1 << 31)

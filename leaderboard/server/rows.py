@@ -10,9 +10,9 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from ...core.documents import to_json
+from ..verification.verdict import Problem, Verdict
 from .database import EVENTS, SUBMISSIONS, record
 from .tokens import iso
-from .verdict import Problem, Verdict
 
 Status = Literal["waiting", "verifying", "accepted", "refused", "failed"]
 STATUS_WORDS: dict[str, str] = {

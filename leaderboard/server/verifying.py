@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from ...core.documents import from_json
 from ...core.errors import OsbenchError
 from ...core.text import printable
+from ..verification.verdict import Problem, Verdict
 from . import rows
 from .observe import Observed
 from .settings import Settings
 from .store import Store
-from .verdict import Problem, Verdict
 
 _LOOK_AGAIN_S = 5.0
 _PAUSE_S = 1.0

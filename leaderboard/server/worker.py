@@ -15,9 +15,9 @@ import resource
 import sys
 from pathlib import Path
 
-from ...core.documents import to_json
 from ...core.errors import OsbenchError
 from ...core.progress import set_quiet
+from ..submission import SUBMISSIONS_FOLDER
 
 
 def main(arguments: list[str]) -> int:
@@ -27,9 +27,10 @@ def main(arguments: list[str]) -> int:
     if what == "verify":
         path, folder, bootstrap, most = rest
         _limit(int(most))
-        from .scoring import judge
+        from ..verification.checks import Request, check
 
-        json.dump(to_json(judge(Path(path), Path(folder), int(bootstrap))), sys.stdout)
+        asked = Request(Path(path), Path(folder), against=Path(folder) / SUBMISSIONS_FOLDER, bootstrap=int(bootstrap))
+        json.dump(check(asked).to_json(), sys.stdout)
         return 0
     folder, bootstrap, most, *manifests = rest
     _limit(int(most))
