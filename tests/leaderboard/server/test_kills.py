@@ -221,7 +221,8 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
         return f"postgresql+psycopg://board@127.0.0.1:{port}/{name}"
 
     yield database
-    call(programs["pg_ctl"], "-D", data, "-m", "immediate", "stop")
+    # It may have ended with a test already.
+    subprocess.run([*user, programs["pg_ctl"], "-D", data, "-m", "immediate", "stop"], check=False, capture_output=True)
 
 
 def test_kills_on_postgresql_lose_nothing(
