@@ -170,7 +170,7 @@ def test_a_target_that_cannot_be_written_is_one_line(runs: list[Run], tmp_path: 
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("target", ["https://example.org/x", "hf://models/a/b", "hf://datasets/only", "s3://bucket"])
+@pytest.mark.parametrize("target", ["ftp://example.org/x", "hf://models/a/b", "hf://datasets/only", "s3://bucket"])
 def test_an_address_of_no_known_kind_is_a_usage_error(runs: list[Run], tmp_path: Path, target: str) -> None:
     with pytest.raises(UsageError, match="neither a folder nor"):
         submit(tmp_path / "runs", target)

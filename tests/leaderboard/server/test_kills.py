@@ -8,6 +8,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -205,7 +206,8 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
         except KeyError:
             pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
         os.chown(folder, account.pw_uid, account.pw_gid)
-        for parent in (folder.parent, folder.parent.parent):
+        # Those of pytest, one more with xdist.
+        for parent in folder.parents[: len(folder.relative_to(tempfile.gettempdir()).parts) - 1]:
             parent.chmod(parent.stat().st_mode | 0o711)
         user = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
 
