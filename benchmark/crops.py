@@ -18,9 +18,8 @@ import numpy as np
 from PIL import Image
 
 from ..core.errors import DatasetError
-from ..core.foreign import check_regular
 from ..core.text import printable
-from ..generation.image_files import MAX_FILE_BYTES, open_image
+from ..generation.image_files import check_holds_crop, open_image
 from ..generation.png_strips import can_be_read_in_strips, png_strips
 
 MOST_CROPS = 16
@@ -130,16 +129,12 @@ def read_crops(path: Path, size: int, most: int = MOST_CROPS, *, preview: bool =
     """
     with open_image(path) as picture:
         width, height, kind = picture.width, picture.height, picture.format or ""
-        if min(width, height) < size:
-            raise DatasetError(
-                f"{path}: {width}x{height} is smaller than the {size} px crop of the run; nothing is resampled."
-            )
+        check_holds_crop(path, picture, size)
         notes = _notes(path, picture)
         corners = crop_corners(width, height, size, most)
         large = width * height > _LARGE_PIXELS
         with _turn(large):
             if large and kind == "PNG" and can_be_read_in_strips(path):
-                check_regular(path, DatasetError, MAX_FILE_BYTES)
                 pixels, shown = _in_strips(path, width, height, size, corners, preview)
             else:
                 boxes = [(x, y, x + size, y + size) for x, y in corners]

@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
-from ..core.errors import DatasetError
-from ..generation.image_files import check_8_bit_colour, open_image, open_picture
+from ..generation.image_files import check_8_bit_colour, check_holds_crop, open_image, open_picture
 from ..generation.pixels import Box, window_box
 
 
@@ -58,11 +57,7 @@ class Picture:
 def read_picture(path: Path, size: int) -> Picture:
     """The picture of a file, with the crop of ``size`` px in its centre; DatasetError in one line if there is none."""
     with open_image(path) as picture:
-        if min(picture.size) < size:
-            raise DatasetError(
-                f"{path}: {picture.width}x{picture.height} is smaller than the {size} px crop of the run; "
-                "nothing is resampled."
-            )
+        check_holds_crop(path, picture, size)
         check_8_bit_colour(path, picture)
         crop = Box((picture.width - size) // 2, (picture.height - size) // 2, size, size)
         return _picture(picture, crop)

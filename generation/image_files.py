@@ -103,6 +103,15 @@ def _reason(error: Exception) -> str:
     return f"it is truncated ({text})" if "trunc" in text or isinstance(error, EOFError) else f"it is damaged ({text})"
 
 
+def check_holds_crop(path: Path, picture: Image.Image, size: int) -> None:
+    """DatasetError for a picture that is smaller than a crop of ``size`` pixels."""
+    if min(picture.size) < size:
+        raise DatasetError(
+            f"{path}: {picture.width}x{picture.height} is smaller than the {size} px crop of the run; "
+            "nothing is resampled."
+        )
+
+
 def check_8_bit_colour(path: Path | str, picture: Image.Image, remedy: str = "") -> None:
     """DatasetError unless the picture holds 8-bit RGB, grey or palette colours; CMYK and 16 bits would be changed."""
     allowed = {"RGB", "L"} if picture.format in ("JPEG", "MPO") else _8_BIT

@@ -150,10 +150,22 @@ def entries(folder: Path, root: Path) -> tuple[list[Path], list[Path], list[Faul
         elif stat.S_ISREG(mode):
             files.append(Path(entry.path))
         else:
-            member = Path(entry.path).relative_to(root).as_posix()
             kind = "a link" if stat.S_ISLNK(mode) else "a special file"
+            member = member_name(Path(entry.path), root)
             faults.append(Fault(member, f"is {kind}; only the data set's own files are read"))
     return folders, files, faults
+
+
+def folders_in(folder: Path, root: Path, expected: str) -> tuple[list[Path], list[Fault]]:
+    """The folders directly in a folder where nothing else is ``expected``; all else is a Fault."""
+    folders, files, faults = entries(folder, root)
+    strangers = [Fault(member_name(path, root), f"is a file where {expected} are expected") for path in files]
+    return folders, faults + strangers
+
+
+def member_name(path: Path, root: Path) -> str:
+    """How a file of a data set is called: its place below the root, with forward slashes."""
+    return path.relative_to(root).as_posix()
 
 
 _IMPORTERS: Registry[type[Importer]] = Registry("importer", "osbench.importers")

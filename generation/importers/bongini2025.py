@@ -29,7 +29,7 @@ from ...core.foreign import read_foreign
 from ...core.text import printable
 from ..catalog import NO_LICENCE
 from ..characters import split_of_characters
-from . import Fault, Importer, Picture, entries, register_importer
+from . import Fault, Importer, Picture, entries, folders_in, member_name, register_importer
 
 CORE = {
     "bing": "Bing Image Creator",
@@ -138,8 +138,7 @@ class _Reading:
 
     def known_folders(self, folder: Path, known: dict[str, str]) -> tuple[dict[str, Path], list[Fault]]:
         """Source -> its folder, in the order of ``known``; DatasetError if two folders are one source."""
-        folders, files, faults = entries(folder, self.root)
-        faults += [Fault(self.member(path), "is a file where folders of sources are expected") for path in files]
+        folders, faults = folders_in(folder, self.root, "folders of sources")
         names = {name.casefold(): name for name in known}
         found: dict[str, Path] = {}
         for path in folders:
@@ -228,7 +227,7 @@ class _Reading:
         )
 
     def member(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
+        return member_name(path, self.root)
 
 
 def _rank(name: str, source: str) -> tuple[int, str]:

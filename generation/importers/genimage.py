@@ -18,7 +18,7 @@ from typing import ClassVar
 from ...core.errors import DatasetError
 from ...core.text import printable
 from ..catalog import NO_LICENCE
-from . import Fault, Importer, Picture, entries, register_importer
+from . import Fault, Importer, Picture, folders_in, member_name, register_importer
 from .imagefolder import TRAINING_SET, pictures_below
 
 NATURE = "nature"
@@ -40,10 +40,8 @@ class GenImage(Importer):
     licence: ClassVar[str] = NO_LICENCE
 
     def pictures(self, root: Path) -> Iterator[Picture | Fault]:
-        generators, files, faults = entries(root, root)
+        generators, faults = folders_in(root, root, "folders of generators")
         yield from faults
-        for path in files:
-            yield Fault(_member(path, root), "is a file where folders of generators are expected")
         for folder in generators:
             if folder.name == NATURE:
                 raise DatasetError(f"{printable(folder, 1000)}: {NATURE} is the name of the photographs' own source.")
@@ -52,29 +50,19 @@ class GenImage(Importer):
 
 def _of_generator(folder: Path, root: Path) -> Iterator[Picture | Fault]:
     """Pictures of one generator's folder, and the photographs in it."""
-    place = folder
-    inner, _, _ = entries(folder, root)
-    if len(inner) == 1 and inner[0].name not in _SPLITS:
-        place = inner[0]
-    splits, files, faults = entries(place, root)
+    splits, faults = folders_in(folder, root, "the folders train and val")
+    if len(splits) == 1 and splits[0].name not in _SPLITS:
+        splits, faults = folders_in(splits[0], root, "the folders train and val")
     yield from faults
-    for path in files:
-        yield Fault(_member(path, root), "is a file where the folders train and val are expected")
     for split in splits:
         if split.name not in _SPLITS:
-            yield Fault(_member(split, root), "is neither train nor val")
+            yield Fault(member_name(split, root), "is neither train nor val")
             continue
-        kinds, files, faults = entries(split, root)
+        kinds, faults = folders_in(split, root, "the folders ai and nature")
         yield from faults
-        for path in files:
-            yield Fault(_member(path, root), "is a file where the folders ai and nature are expected")
         for kind in kinds:
             if kind.name not in _KINDS:
-                yield Fault(_member(kind, root), "is neither ai nor nature")
+                yield Fault(member_name(kind, root), "is neither ai nor nature")
                 continue
             generator = NATURE if kind.name == NATURE else folder.name
             yield from pictures_below(kind, root, generator, TRAINING_SET, split.name)
-
-
-def _member(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()

@@ -15,7 +15,7 @@ from typing import ClassVar
 from ...core.errors import DatasetError
 from ...core.text import printable
 from ..catalog import NO_LICENCE
-from . import Fault, Importer, Picture, entries, register_importer
+from . import Fault, Importer, Picture, entries, folders_in, member_name, register_importer
 
 SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 TRAINING_SET = "undisclosed"
@@ -34,10 +34,8 @@ class ImageFolder(Importer):
     largest_crop: ClassVar[int] = 1024
 
     def pictures(self, root: Path) -> Iterator[Picture | Fault]:
-        folders, files, faults = entries(root, root)
+        folders, faults = folders_in(root, root, "folders of generators")
         yield from faults
-        for path in files:
-            yield Fault(path.relative_to(root).as_posix(), "is a file where folders of generators are expected")
         splits = [path for path in folders if path.name in SPLITS]
         if splits and len(splits) < len(folders):
             other = next(path for path in folders if path.name not in SPLITS)
@@ -46,10 +44,8 @@ class ImageFolder(Importer):
                 " give a folder of splits or a folder of generators."
             )
         for split in splits:
-            generators, strangers, faults = entries(split, root)
+            generators, faults = folders_in(split, root, "folders of generators")
             yield from faults
-            for path in strangers:
-                yield Fault(path.relative_to(root).as_posix(), "is a file where folders of generators are expected")
             for folder in generators:
                 yield from pictures_below(folder, root, folder.name, TRAINING_SET, SPLITS[split.name])
         for folder in folders if not splits else ():
@@ -63,7 +59,7 @@ def pictures_below(
     folders, files, faults = entries(folder, root)
     yield from faults
     for path in files:
-        member = path.relative_to(root).as_posix()
+        member = member_name(path, root)
         if path.suffix.lower() in _ENDINGS:
             yield Picture(member, generator, training_set, path.stat().st_size, split_hint=split)
         else:

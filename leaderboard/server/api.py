@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from typing import Annotated, Any
 
@@ -107,8 +106,3 @@ async def found_row(request: Request, digest: str) -> rows.Row:
     if row is None:
         raise RefusalError(404, "no-submission", "there is no submission of this id.", "Check the address.")
     return row
-
-
-def error_document(refusal: RefusalError) -> bytes:
-    """The body of a refusal for programs."""
-    return json.dumps(refusal.to_json()).encode()

@@ -5,25 +5,20 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import stat
 import zipfile
 import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from ...benchmark.run_info import RUN_FILE
+from ...benchmark.run_info import MAX_RUN_JSON_BYTES, RUN_FILE
 from ...benchmark.runs import PREDICTIONS_FILE
 from ...core.publish import sync_folder
 from ...core.text import printable
-from ..submission import MAX_SEEDS, SUBMISSION_FILE, Submission
+from ..submission import MAX_SEEDS, SUBMISSION_FILE, SUBMITTED_FILE, Submission
 from .refusal import RefusalError
 
-_ALLOWED = re.compile(
-    f"{re.escape(SUBMISSION_FILE)}|seed(?:0|[1-9][0-9]{{0,18}})/(?:{re.escape(RUN_FILE)}|{re.escape(PREDICTIONS_FILE)})"
-)
 _MAX_FILES = 2 * MAX_SEEDS + 1
-_MAX_JSON_BYTES = 1 << 20
 _CHUNK = 1 << 20
 _END = 22
 _MAX_DIRECTORY_BYTES = 1 << 18
@@ -65,10 +60,10 @@ def unpack(handle: BinaryIO, into: Path, unpacked_bytes: int) -> Path:
             members = _members(archive)
             if sum(info.file_size for info in members.values()) > unpacked_bytes:
                 raise _too_large(unpacked_bytes)
-            document = _read(archive, members[SUBMISSION_FILE], _MAX_JSON_BYTES)
+            document = _read(archive, members[SUBMISSION_FILE], MAX_RUN_JSON_BYTES)
             folder = into / hashlib.sha256(document).hexdigest()
             for name, info in members.items():
-                most = _MAX_JSON_BYTES if name.endswith(".json") else unpacked_bytes
+                most = MAX_RUN_JSON_BYTES if name.endswith(".json") else unpacked_bytes
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 _write(archive, info, folder / name, most)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
@@ -118,7 +113,7 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     for info in infos:
         name = info.filename.removeprefix(prefix)
         kind = stat.S_IFMT(info.external_attr >> 16)
-        fits = info.filename.startswith(prefix) and _ALLOWED.fullmatch(name) and name not in members
+        fits = info.filename.startswith(prefix) and SUBMITTED_FILE.fullmatch(name) and name not in members
         if not fits or kind not in (0, stat.S_IFREG) or info.compress_type not in _METHODS or info.flag_bits & 1:
             raise RefusalError(
                 422,

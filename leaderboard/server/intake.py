@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ...core.disk import shortage
 from ...core.errors import RunError
 from ...core.text import printable
-from ..submission import open_submission
+from ..submission import fit_title, open_submission
 from . import rows
 from .archive import unpack
 from .refusal import RefusalError
@@ -77,15 +77,13 @@ class Intake:
                 f"the runs answer manifest {first.manifest_id[:12]}, which is none of this board's.",
                 "Evaluate on the manifest that the board publishes.",
             )
-        seeds = ", ".join(str(run.seed) for run in runs)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        title = f"{first.method}, seed{'s' if len(runs) > 1 else ''} {seeds}"
         return rows.Row(
             digest=folder.name,
             team=token.team,
             method=first.method,
             manifest_id=first.manifest_id,
-            title=title,
+            title=fit_title(runs),
             bytes=size,
             status="waiting",
             attempts=0,

@@ -60,10 +60,6 @@ class Store:
         """Move a submission to those that were found wrong."""
         self._move(digest, method, self.refused / digest)
 
-    def again(self, digest: str, method: str) -> None:
-        """Move a submission back to those that wait."""
-        self._move(digest, method, self.incoming / digest)
-
     def _move(self, digest: str, method: str, to: Path) -> None:
         found = self.find(digest, method)
         if found is None or found == to:

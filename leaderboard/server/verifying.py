@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from ...core.documents import from_json
 from ...core.errors import OsbenchError
 from ...core.text import printable
 from ..verification.verdict import Problem, Verdict
@@ -175,6 +174,6 @@ class Verifying:
 
 def _verdict(output: bytes) -> Verdict | None:
     try:
-        return from_json(Verdict, json.loads(output), "verdict", OsbenchError)
+        return Verdict.from_json(json.loads(output))
     except (ValueError, OsbenchError):
         return None

@@ -18,6 +18,7 @@ from pathlib import Path
 from ...core.errors import OsbenchError
 from ...core.progress import set_quiet
 from ..submission import SUBMISSIONS_FOLDER
+from ..verification.limits import limit_process
 
 
 def main(arguments: list[str]) -> int:
@@ -26,14 +27,14 @@ def main(arguments: list[str]) -> int:
     what, *rest = arguments
     if what == "verify":
         path, folder, bootstrap, most = rest
-        _limit(int(most))
+        limit_process({resource.RLIMIT_AS: int(most)})
         from ..verification.checks import Request, check
 
         asked = Request(Path(path), Path(folder), against=Path(folder) / SUBMISSIONS_FOLDER, bootstrap=int(bootstrap))
         json.dump(check(asked).to_json(), sys.stdout)
         return 0
     folder, bootstrap, most, *manifests = rest
-    _limit(int(most))
+    limit_process({resource.RLIMIT_AS: int(most)})
     return _boards(Path(folder), int(bootstrap), manifests)
 
 
@@ -55,11 +56,6 @@ def _boards(folder: Path, bootstrap: int, manifests: list[str]) -> int:
             failed = 1
             print(error, file=sys.stderr)
     return failed
-
-
-def _limit(most: int) -> None:
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 if __name__ == "__main__":

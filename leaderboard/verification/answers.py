@@ -15,7 +15,7 @@ from ...benchmark.runs import PREDICTIONS_FILE, Run
 from ...core.errors import RunError
 from ...core.foreign import read_table
 from ...core.text import printable
-from .files import TooLargeError
+from ..submission import TooLargeError
 from .verdict import ProblemError
 
 

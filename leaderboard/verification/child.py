@@ -1,6 +1,6 @@
 """``python -m osbench.leaderboard.verification.child MEMORY SECONDS FILE_BYTES``: one request on stdin, one verdict.
 
-Started by :func:`.process.verify` alone. The limits come before anything else is imported.
+Started by :func:`.process.verify` alone. The limits come before the checks are imported.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import resource
 import sys
 from pathlib import Path
 
-_OUT_OF_MEMORY = 3
+from .limits import OUT_OF_MEMORY, limit_process
 
 
 def main(arguments: list[str]) -> int:
     """Print the verdict as JSON; 0 if there is one."""
     memory, seconds, file_bytes = map(int, arguments)
-    for what, most in (
-        (resource.RLIMIT_AS, memory),
-        (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, file_bytes),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    limit_process(
+        {
+            resource.RLIMIT_AS: memory,
+            resource.RLIMIT_CPU: seconds,
+            resource.RLIMIT_FSIZE: file_bytes,
+            resource.RLIMIT_CORE: 0,
+        }
+    )
     document = json.load(sys.stdin)
     try:
         from ...core.progress import set_quiet
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
             verdict = unreadable(error)
         json.dump(verdict.to_json(), sys.stdout)
     except MemoryError:
-        return _OUT_OF_MEMORY
+        return OUT_OF_MEMORY
     return 0
 
 

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...benchmark.run_info import MAX_RUN_JSON_BYTES, RUN_FILE
+from ...benchmark.run_info import RUN_FILE
 from ...benchmark.runs import PREDICTIONS_FILE, Run
-from ...core.documents import from_json
 from ...core.errors import RunError
-from ...core.foreign import check_regular, read_foreign, read_json
 from ...core.hashing import file_sha256
 from ...core.text import printable
-from ..submission import MAX_SEEDS, SUBMISSION_FILE, SubmissionInfo, check_one_fit, largest_predictions
+from ..submission import (
+    MAX_SEEDS,
+    SUBMISSION_FILE,
+    SUBMITTED_FILE,
+    SubmissionError,
+    SubmissionInfo,
+    check_one_fit,
+    open_submitted_run,
+    read_submission_info,
+)
 from .verdict import ProblemError
 
-_FILE = re.compile(
-    f"{re.escape(SUBMISSION_FILE)}|seed(?:0|[1-9][0-9]{{0,18}})/(?:{re.escape(RUN_FILE)}|{re.escape(PREDICTIONS_FILE)})"
-)
 _FOLDER = re.compile("seed(?:0|[1-9][0-9]{0,18})")
 _MOST_FILES = 3 * MAX_SEEDS + 1
-
-
-class TooLargeError(RunError):
-    """More bytes or rows than the manifest allows."""
 
 
 def check_paths(folder: Path) -> None:
@@ -38,7 +37,7 @@ def check_paths(folder: Path) -> None:
         if count >= _MOST_FILES:
             raise ProblemError("path-not-allowed", f"more than {_MOST_FILES} files.")
         mode = os.lstat(path).st_mode
-        fits = stat.S_ISREG(mode) and _FILE.fullmatch(name)
+        fits = stat.S_ISREG(mode) and SUBMITTED_FILE.fullmatch(name)
         if not fits and not (stat.S_ISDIR(mode) and _FOLDER.fullmatch(name)):
             kind = "a link" if stat.S_ISLNK(mode) else "no file of a submission"
             raise ProblemError("path-not-allowed", f"'{printable(name, 100)}' is {kind}.")
@@ -56,15 +55,12 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
 def read_submission(folder: Path) -> SubmissionInfo:
     """``submission.json``, checked by its schema and against the name of its folder."""
     try:
-        data = read_foreign(folder / SUBMISSION_FILE, RunError, MAX_RUN_JSON_BYTES)
-        document = read_json(folder / SUBMISSION_FILE, RunError, MAX_RUN_JSON_BYTES)
-        info = from_json(SubmissionInfo, document, SUBMISSION_FILE, RunError)
+        info = read_submission_info(folder)
     except RunError as error:
         raise ProblemError("schema", _short(error, folder)) from error
-    seeds = [run.seed for run in info.runs]
-    if seeds != sorted(set(seeds)):
+    if not info.is_ordered:
         raise ProblemError("schema", f"{SUBMISSION_FILE}: its seeds are not ascending, each once.")
-    if hashlib.sha256(data).hexdigest() != folder.name:
+    if file_sha256(folder / SUBMISSION_FILE) != folder.name:
         raise ProblemError("not-named-by-content", f"{printable(folder.name, 70)} is not the SHA-256 of its content.")
     return info
 
@@ -77,29 +73,12 @@ def open_runs(folder: Path, info: SubmissionInfo) -> tuple[Run, ...]:
             raise ProblemError("path-not-allowed", f"'{printable(name, 100)}' is not listed in {SUBMISSION_FILE}.")
     runs: list[Run] = []
     for said in info.runs:
-        place = folder / said.folder
         try:
-            data = read_foreign(place / RUN_FILE, RunError, MAX_RUN_JSON_BYTES)
-            if hashlib.sha256(data).hexdigest() != said.run_sha256:
-                raise ProblemError("file-changed", f"{said.folder}/{RUN_FILE} was changed since it was submitted.")
-            run = Run.open(place)
-        except ProblemError:
-            raise
+            runs.append(open_submitted_run(folder, said, info))
+        except SubmissionError as error:
+            raise ProblemError(error.code, _short(error, folder)) from error
         except RunError as error:
             raise ProblemError("schema", _short(error, folder)) from error
-        if (run.method, run.seed, run.manifest_id) != (info.method, said.seed, info.manifest_id):
-            text = f"{said.folder} is a run of another method, seed or manifest than {SUBMISSION_FILE}."
-            raise ProblemError("not-one-fit", text)
-        try:
-            check_regular(place / PREDICTIONS_FILE, RunError, largest_predictions(run.info), TooLargeError)
-        except TooLargeError as error:
-            raise ProblemError("too-large", _short(error, folder)) from error
-        except RunError as error:
-            raise ProblemError("path-not-allowed", _short(error, folder)) from error
-        if file_sha256(place / PREDICTIONS_FILE) != said.predictions_sha256:
-            text = f"{said.folder}/{PREDICTIONS_FILE} was changed since it was submitted."
-            raise ProblemError("file-changed", text)
-        runs.append(run)
     try:
         check_one_fit(runs)
     except RunError as error:
@@ -109,4 +88,5 @@ def open_runs(folder: Path, info: SubmissionInfo) -> tuple[Run, ...]:
 
 def _short(error: Exception, folder: Path) -> str:
     """The message without the path to the submission: it may be a server's."""
-    return str(error).replace(f"{printable(folder)}/", "").replace(printable(folder), "the submission")
+    text, where = str(error).removeprefix(f"{printable(folder)}: "), printable(folder)
+    return text.replace(f"{where}/", "").replace(where, "the submission")

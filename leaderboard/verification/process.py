@@ -11,10 +11,10 @@ from pathlib import Path
 
 from ...core.documents import to_json
 from ...core.errors import OsbenchError
+from .limits import OUT_OF_MEMORY
 from .verdict import Verdict, problem
 
 _MODULE = "osbench.leaderboard.verification.child"
-_OUT_OF_MEMORY = 3
 _FILE_BYTES = 1 << 30
 
 
@@ -85,7 +85,7 @@ def verify(
     except subprocess.TimeoutExpired:
         text = f"verifying it takes more than {limits.seconds} seconds."
         return Verdict.refused([problem("too-costly", text)], folder.name)
-    if done.returncode == _OUT_OF_MEMORY:
+    if done.returncode == OUT_OF_MEMORY:
         text = f"verifying it takes more than {limits.memory_bytes >> 20:,} MB of memory."
         return Verdict.refused([problem("too-costly", text)], folder.name)
     try:

@@ -24,7 +24,7 @@ from ...benchmark.runs import PREDICTIONS_FILE
 from ...core.documents import Limits, from_json, to_json
 from ...core.errors import RunError, UsageError
 from ...core.foreign import read_json, read_table
-from ..submission import SUBMISSION_FILE, SubmissionInfo
+from ..submission import read_submission_info
 from .verdict import Metrics, Problem, problem
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def sign(
     salt : bytes
         Of the labels, where they are hidden.
     """
-    runs = tuple(_signed_run(folder / run.folder, run.seed, manifest) for run in _info(folder).runs)
+    runs = tuple(_signed_run(folder / run.folder, run.seed, manifest) for run in read_submission_info(folder).runs)
     root = label_root(test_labels(manifest), salt)
     public = key.public_key().public_bytes_raw().hex()
     receipt = SignedVerdict(folder.name, manifest.manifest_id, root, code_version, runs, scores, public)
@@ -167,11 +167,6 @@ def _genuine(receipt: SignedVerdict, public_key: str) -> bool:
     except (InvalidSignature, ValueError):
         return False
     return True
-
-
-def _info(folder: Path) -> SubmissionInfo:
-    document = read_json(folder / SUBMISSION_FILE, RunError, _MAX_BYTES)
-    return from_json(SubmissionInfo, document, SUBMISSION_FILE, RunError)
 
 
 def _signed_run(folder: Path, seed: int, manifest: Manifest) -> SignedRun:

@@ -6,14 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...benchmark.runs import Run
-from ...core.documents import from_json
-from ...core.errors import OsbenchError, RunError
-from ...core.foreign import read_json
+from ...core.errors import OsbenchError
 from ..collect import identity
-from ..submission import SUBMISSION_FILE, SUBMISSIONS_FOLDER, SubmissionInfo
+from ..submission import SUBMISSION_FILE, SUBMISSIONS_FOLDER, SubmissionInfo, read_submission_info
 from .verdict import ProblemError
-
-_MAX_JSON_BYTES = 1 << 20
 
 
 def check_twins(folder: Path, info: SubmissionInfo, runs: Sequence[Run], against: Path) -> None:
@@ -29,7 +25,7 @@ def check_twins(folder: Path, info: SubmissionInfo, runs: Sequence[Run], against
         if other.resolve() == folder.resolve():
             continue
         try:
-            said = from_json(SubmissionInfo, read_json(path, RunError, _MAX_JSON_BYTES), SUBMISSION_FILE, RunError)
+            said = read_submission_info(other)
             if other.name == folder.name:
                 raise ProblemError("twin", f"{other.name[:12]} is there already.")
             if answers & {run.predictions_sha256 for run in said.runs}:
