@@ -17,6 +17,13 @@ function shotHue(line) {
   return `var(--hue-${(known >= 0 ? known : methods.length + others.indexOf(line.method)) % 8})`;
 }
 
+/** Dashes of a training-free line; several of one method share a hue, and each has its own dashes. */
+function shotDash(curves, line) {
+  if (!line.training_free) return null;
+  const alike = curves.lines.filter((one) => one.training_free && one.method === line.method);
+  return DASHES[1 + (alike.indexOf(line) % (DASHES.length - 1))];
+}
+
 /** The points that are drawn: those of a training-free line at the first and the last number of shots. */
 function shotPoints(curves, line) {
   if (!line.training_free) return line.points;
@@ -54,7 +61,7 @@ function shotLine(curves, line) {
   const stroke = { "--stroke": shotHue(line) };
   const dots = line.training_free ? [] : points.map((point) => withTip(
     svg("circle", { class: "dot", cx: shotX(curves, point.shots), cy: shotY(point.value), r: 4, ...stroke }), () => shotTip(line, point)));
-  const path = svg("path", { class: "curve", d: shotPath(curves, points, "value"), "stroke-dasharray": line.training_free ? "7 4" : null, ...stroke });
+  const path = svg("path", { class: "curve", d: shotPath(curves, points, "value"), "stroke-dasharray": shotDash(curves, line), ...stroke });
   return svg("g", { class: "shot-line", "data-line": line.label },
     svg("path", { class: "curve-band", d: shotBand(curves, points), ...stroke }),
     line.training_free && points.length ? withTip(path, () => shotTip(line, points[0])) : path, dots);
@@ -77,7 +84,7 @@ function shotPlace(curves, crossing, value) {
 function shotLegend(curves) {
   return el("div", { class: "shot-legend" }, curves.lines.map((line) => el("div", {},
     svg("svg", { class: "swatch", viewBox: "0 0 30 8", width: 30, height: 8, "aria-hidden": "true" },
-      svg("line", { x1: 1, x2: 29, y1: 4, y2: 4, "--stroke": shotHue(line), "stroke-dasharray": line.training_free ? "7 4" : null })),
+      svg("line", { x1: 1, x2: 29, y1: 4, y2: 4, "--stroke": shotHue(line), "stroke-dasharray": shotDash(curves, line) })),
     el("span", { class: "legend-name" }, line.label, line.training_free ? el("small", {}, "training-free") : null),
     el("span", { class: "number" }, fixed(line.points[line.points.length - 1].value)))));
 }
